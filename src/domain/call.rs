@@ -1,0 +1,160 @@
+//! What is written down about a call.
+
+use jiff::Timestamp;
+
+use super::{CallId, E164, ProfileId, TenantId};
+
+/// Where a call is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallStatus {
+    /// Answered and going on.
+    Active,
+    /// Ended and closed in order.
+    Completed,
+    /// Found open at start-up: the process died during the call.
+    Abandoned,
+}
+
+/// What the caller came away with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// A message was left.
+    Message,
+    /// An appointment was asked for.
+    Appointment,
+    /// The caller asked for a person: an urgent message.
+    Urgent,
+    /// A question was answered and nothing else was wanted.
+    Answered,
+    /// The caller had the wrong number.
+    WrongNumber,
+    /// The caller left before anything was taken.
+    Nothing,
+}
+
+/// Who or what ended the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndCause {
+    CallerHungUp,
+    AgentHungUp,
+    /// No RTP arrived for too long.
+    DeadMedia,
+    /// The longest call that the configuration allows.
+    TooLong,
+    /// VCA was stopped and drained.
+    Shutdown,
+    /// The process died; found at the next start.
+    Crash,
+    /// The signalling failed (no ACK, a transport error).
+    Signalling,
+}
+
+/// Whether a recording exists and is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// The profile does not record.
+    Off,
+    /// Being written, or cut short by a crash and whole up to the last second.
+    Partial,
+    /// Whole.
+    Complete,
+    /// Could not be written to the end (disk full, folder gone); what exists is playable.
+    Failed,
+}
+
+/// What the receptionist wrote down, as far as it got.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CallSlots {
+    pub name: Option<String>,
+    /// The number to call back.
+    pub number: Option<E164>,
+    pub reason: Option<String>,
+    /// The wanted time, in the caller's words.
+    pub preferred_time: Option<String>,
+}
+
+/// One answered call.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CallRecord {
+    pub id: CallId,
+    pub tenant: TenantId,
+    pub profile: ProfileId,
+    /// The number that was dialled.
+    pub did: E164,
+    /// The caller's number when the trunk gave one that is a number.
+    pub caller: Option<E164>,
+    /// The SIP Call-ID of the caller's leg, to find the call in a carrier's logs.
+    pub sip_call_id: String,
+    pub status: CallStatus,
+    pub answered_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub end_cause: Option<EndCause>,
+    pub outcome: Option<CallOutcome>,
+    pub slots: CallSlots,
+    /// One or two sentences for the owner, made from the slots.
+    pub summary: Option<String>,
+    pub recording: RecordingState,
+}
+
+/// Who spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaker {
+    Caller,
+    Agent,
+}
+
+/// One turn of the conversation. Offsets count from the answer.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Turn {
+    /// From 0, in order, within the call.
+    pub seq: u32,
+    pub speaker: Speaker,
+    /// The caller's words as recognised, or the agent's line; keypad entry as `[keypad 98765]`.
+    pub text: String,
+    /// The part of the agent's line that was played before the caller interrupted; `None` when all of it was.
+    pub heard: Option<String>,
+    pub started_ms: u64,
+    pub ended_ms: u64,
+    /// For an agent turn that answers the caller: where the time went.
+    pub waterfall: Option<Waterfall>,
+}
+
+/// Where the time between the end of the caller's speech and the agent's first packet went.
+///
+/// Every figure is milliseconds after the caller's last voiced frame, so they never decrease down the list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Waterfall {
+    /// The endpointer closed the turn.
+    pub endpoint_ms: u32,
+    /// The final transcript was there.
+    pub stt_ms: Option<u32>,
+    /// The receptionist had decided.
+    pub dialogue_ms: u32,
+    /// The language model's first token, when one was asked.
+    pub llm_first_token_ms: Option<u32>,
+    /// The first audio to play was there (cached or synthesised).
+    pub tts_first_byte_ms: u32,
+    /// The first packet of the answer left.
+    pub first_packet_ms: u32,
+    /// Whether the first audio came out of the prompt cache.
+    pub cached: bool,
+    /// Whether the watchdog had to fill the silence.
+    pub filled: bool,
+}
+
+/// Which calls to list; `None` means any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    pub status: Option<CallStatus>,
+    pub outcome: Option<CallOutcome>,
+    pub caller: Option<E164>,
+    /// Answered at or after.
+    pub from: Option<Timestamp>,
+    /// Answered before.
+    pub until: Option<Timestamp>,
+}

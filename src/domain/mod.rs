@@ -1,0 +1,24 @@
+//! The nouns of the product: identifiers, numbers, tenants, profiles and call records.
+//!
+//! Nothing here does I/O, reads a clock or draws randomness: times and random bytes are parameters.
+#![deny(clippy::disallowed_methods)]
+
+mod call;
+mod id;
+mod number;
+mod privacy;
+mod profile;
+mod tenant;
+
+pub use call::{
+    CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Speaker, Turn, Waterfall,
+};
+pub use id::{ApiKeyId, CallId, IdError, ProfileId, RandomBytes, TenantId};
+pub use number::{E164, NumberError};
+pub use privacy::{Pii, Secret};
+pub use profile::{AgentProfile, DayHours, TurnSettings, WeeklyHours};
+pub use tenant::{Did, Tenant, TenantScope};
+
+/// Money in Indian paise (1/100 rupee); negative values are credits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
+pub struct Paise(pub i64);

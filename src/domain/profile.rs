@@ -1,0 +1,73 @@
+//! How one receptionist speaks, listens and what it knows.
+
+use super::ProfileId;
+
+/// One receptionist: what callers hear, the facts it may state, and how it takes turns.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AgentProfile {
+    pub id: ProfileId,
+    /// As spoken: "Sharma Dental Clinic".
+    pub business_name: String,
+    /// What the business calls its visitors' matter, for the questions: "appointment", "booking", "service".
+    pub visit_word: String,
+    /// Replaces the standard greeting; the AI and recording notice is spoken in any case.
+    pub greeting: Option<String>,
+    /// Whether calls are recorded, and so whether the greeting says that they may be.
+    pub record_calls: bool,
+    pub hours: WeeklyHours,
+    /// As spoken: "12, M G Road, Bengaluru".
+    pub address: String,
+    /// As spoken: "opposite the metro station".
+    pub landmark: Option<String>,
+    /// IANA time zone of the business.
+    pub time_zone: String,
+    /// Name of the voice, as the synthesiser knows it.
+    pub voice: String,
+    pub turns: TurnSettings,
+}
+
+/// Opening hours by weekday, Monday first; an empty list is a closed day.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct WeeklyHours(pub [Vec<DayHours>; 7]);
+
+/// One opening of a day, in minutes after local midnight; `opens` < `closes` ≤ 1440.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DayHours {
+    pub opens_min: u16,
+    pub closes_min: u16,
+}
+
+/// Turn-taking thresholds, all in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnSettings {
+    /// Silence after speech that starts a speculative transcription.
+    pub speculate_ms: u32,
+    /// Silence after speech that ends the caller's turn.
+    pub end_of_turn_ms: u32,
+    /// The same while digits, a spelling or an address is dictated.
+    pub dictation_end_ms: u32,
+    /// Speech over the agent that counts as an interruption.
+    pub barge_in_ms: u32,
+    /// Silence after the agent finished that counts as no answer.
+    pub no_input_ms: u32,
+    /// The longest time from the end of the caller's turn to sound from the agent.
+    pub watchdog_ms: u32,
+    /// The longest utterance; a caller who talks on is taken to have ended a turn.
+    pub max_utterance_ms: u32,
+}
+
+impl Default for TurnSettings {
+    fn default() -> Self {
+        Self {
+            speculate_ms: 200,
+            end_of_turn_ms: 500,
+            dictation_end_ms: 1_200,
+            barge_in_ms: 300,
+            no_input_ms: 6_000,
+            watchdog_ms: 1_500,
+            max_utterance_ms: 25_000,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! VCA answers the phone for small businesses: SIP and RTP in, speech understood, speech out, written down.
+//!
+//! The map, with the arrows that `tests/it/arrows.rs` enforces:
+//!
+//! * [`domain`] — nouns; imports nothing of ours.
+//! * [`sip`] — sans-IO SIP core and its socket drivers → `domain`
+//! * [`media`] — SDP, RTP, codecs, pacing, recording → `domain`
+//! * [`voice`] — turn-taking on a virtual clock → `domain`, `media`'s frame types
+//! * [`dialogue`] — the receptionist, pure → `domain`
+//! * [`speech`] — engines, prompt cache, worker pool → `domain`, `media`'s frame types
+//! * [`store`] — SQL → `domain`
+//! * [`call`] — puts the above together for one call
+//! * [`api`] — HTTP → `domain`, `store`, `call`'s handle
+//! * [`cli`] — commands and configuration → all
+
+pub mod api;
+pub mod call;
+pub mod cli;
+pub mod dialogue;
+pub mod domain;
+pub mod media;
+pub mod sip;
+pub mod speech;
+pub mod store;
+pub mod voice;

@@ -1,0 +1,1 @@
+//! RTP sessions: SDP, codecs, jitter buffer, paced sending, recording.

@@ -1,0 +1,1 @@
+//! SIP user agent and back-to-back user agent on a sans-IO core (RFC 3261).

@@ -1,0 +1,1 @@
+//! Speech engines behind traits, the worker pool and the prompt cache.
