@@ -1,1 +1,7 @@
-fn main() {}
+//! The `vca` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vca::cli::main()
+}

@@ -1,1 +1,116 @@
-//! The command line.
+//! The command line: what `vca --help` shows, and the wiring of the parts.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod call;
+pub mod check_config;
+pub mod config;
+pub mod demo;
+pub mod models;
+pub mod serve;
+mod wiring;
+
+/// Answers the phone for small businesses.
+///
+/// VCA registers on a SIP trunk or waits for a SIP phone, answers each call with the receptionist of the number that
+/// was dialled, understands what the caller says, takes the message, and writes everything down.
+#[derive(Debug, Parser)]
+#[command(name = "vca", version, after_help = FIRST_STEPS)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  vca models pull                      fetch the speech models (once)
+  vca demo                             answer calls to a demo clinic on this machine
+  vca call --to sip:+918047180000@127.0.0.1:5060 --say \"I would like an appointment\"
+                                       call it, from another terminal
+
+Exit codes: 0 done; 1 failed while running; 2 wrong arguments, configuration or surroundings (the message says how to mend it).";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer calls, as the configuration says
+    Serve(serve::ServeArgs),
+    /// Answer calls to a demo clinic on this machine; no configuration, no account
+    Demo(demo::DemoArgs),
+    /// Be a caller: speak, listen, and print the conversation
+    Call(call::CallArgs),
+    /// Fetch, list and verify speech models
+    Models(models::ModelsArgs),
+    /// Explain the merged configuration and what is wrong with it
+    CheckConfig(check_config::CheckConfigArgs),
+}
+
+/// A failure with the exit code that it deserves.
+#[derive(Debug)]
+pub enum Failure {
+    /// The arguments, the configuration or the machine are not as they must be: exit code 2.
+    Setup(String),
+    /// Something failed while running: exit code 1.
+    Run(String),
+}
+
+impl Failure {
+    /// A set-up failure from an error, with the chain of its causes on one line.
+    pub fn setup(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::Setup(one_line(error))
+    }
+
+    /// A run-time failure from an error, with the chain of its causes on one line.
+    pub fn run(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::Run(one_line(error))
+    }
+}
+
+/// The error and its sources, joined by colons; a source whose text the error repeats is left out.
+fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Call(args) => call::run(args),
+        Command::Models(args) => models::run(args),
+        Command::CheckConfig(args) => check_config::run(args),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(Failure::Setup(message)) => complain(&message, 2),
+        Err(Failure::Run(message)) => complain(&message, 1),
+    }
+}
+
+fn complain(message: &str, code: u8) -> ExitCode {
+    // Standard error may be closed; there is nobody left to tell then.
+    let _ = writeln!(std::io::stderr(), "vca: {message}");
+    ExitCode::from(code)
+}
+
+/// Where VCA keeps its data when nothing else is said: `$XDG_DATA_HOME/vca` or `~/.local/share/vca`.
+fn default_data_dir() -> PathBuf {
+    let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).unwrap_or_else(|| {
+        std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from).join(".local/share")
+    });
+    base.join("vca")
+}

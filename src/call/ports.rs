@@ -1,0 +1,85 @@
+//! What a call needs from the rest of the system, so that `call` depends on no database.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, E164, EndCause, RecordingState, Tenant, TenantScope, Turn,
+};
+
+/// A boxed future, for trait objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Who answers a dialled number.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub scope: TenantScope,
+    pub tenant: Tenant,
+    pub profile: AgentProfile,
+}
+
+/// How a call ended, for its record.
+#[derive(Debug, Clone)]
+pub struct Closing {
+    pub ended_at: Timestamp,
+    pub end_cause: EndCause,
+    pub outcome: CallOutcome,
+    pub slots: CallSlots,
+    pub summary: String,
+    pub recording: RecordingState,
+}
+
+/// One step of a call, kept so that the call can be replayed.
+#[derive(Debug, Clone)]
+pub struct LogEvent {
+    /// Milliseconds after the answer.
+    pub at_ms: u64,
+    pub kind: &'static str,
+    pub json: String,
+}
+
+/// A failure on the other side of a port, already in words.
+#[derive(Debug, Clone)]
+pub struct PortError(pub String);
+
+impl fmt::Display for PortError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PortError {}
+
+/// Where numbers are looked up and calls are written down.
+pub trait CallBook: Send + Sync + 'static {
+    /// Finds the receptionist of a dialled number; `None` for a number that nobody owns.
+    fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>>;
+    /// Writes the record at the answer.
+    fn open<'a>(&'a self, scope: TenantScope, record: &'a CallRecord) -> BoxFuture<'a, Result<(), PortError>>;
+    /// Appends one turn.
+    fn turn<'a>(&'a self, scope: TenantScope, call: CallId, turn: &'a Turn) -> BoxFuture<'a, Result<(), PortError>>;
+    /// Keeps the slots as they are filled, so that a crash loses none.
+    fn slots<'a>(
+        &'a self,
+        scope: TenantScope,
+        call: CallId,
+        slots: &'a CallSlots,
+    ) -> BoxFuture<'a, Result<(), PortError>>;
+    /// Appends one event.
+    fn event<'a>(
+        &'a self,
+        scope: TenantScope,
+        call: CallId,
+        event: &'a LogEvent,
+    ) -> BoxFuture<'a, Result<(), PortError>>;
+    /// Closes the record at hang-up.
+    fn close<'a>(
+        &'a self,
+        scope: TenantScope,
+        call: CallId,
+        closing: &'a Closing,
+    ) -> BoxFuture<'a, Result<(), PortError>>;
+}

@@ -1,0 +1,137 @@
+//! The journal of one call: written in order behind the conversation, so that a slow database never delays speech.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::{error, warn};
+
+use super::ports::{CallBook, Closing, LogEvent, PortError};
+use crate::domain::{CallId, CallRecord, CallSlots, TenantScope, Turn};
+
+/// Entries that may wait for the database. A call writes a handful a turn, so a full queue means that the
+/// database has been away for minutes.
+const QUEUE: usize = 1024;
+/// How long one entry is tried before the journal gives it up, loudly.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+
+enum Entry {
+    Open(Box<CallRecord>),
+    Turn(Box<Turn>),
+    Slots(Box<CallSlots>),
+    Event(LogEvent),
+    Close(Box<Closing>),
+}
+
+impl Entry {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Open(_) => "record",
+            Self::Turn(_) => "turn",
+            Self::Slots(_) => "slots",
+            Self::Event(_) => "event",
+            Self::Close(_) => "closing",
+        }
+    }
+}
+
+/// Writes one call down. Entries are stored in the order in which they were given.
+pub struct Journal {
+    entries: mpsc::Sender<Entry>,
+    writer: JoinHandle<()>,
+    call: CallId,
+}
+
+impl Journal {
+    /// Opens the record of a call that was just answered.
+    pub fn open(book: Arc<dyn CallBook>, scope: TenantScope, record: CallRecord) -> Self {
+        let (entries, queue) = mpsc::channel(QUEUE);
+        let call = record.id;
+        let writer = tokio::spawn(write(book, scope, call, queue));
+        let journal = Self { entries, writer, call };
+        journal.put(Entry::Open(Box::new(record)));
+        journal
+    }
+
+    /// Appends a turn.
+    pub fn turn(&self, turn: Turn) {
+        self.put(Entry::Turn(Box::new(turn)));
+    }
+
+    /// Replaces the slots.
+    pub fn slots(&self, slots: CallSlots) {
+        self.put(Entry::Slots(Box::new(slots)));
+    }
+
+    /// Appends an event.
+    pub fn event(&self, event: LogEvent) {
+        self.put(Entry::Event(event));
+    }
+
+    /// Closes the record and waits until everything is stored or given up.
+    pub async fn close(self, closing: Closing) {
+        // The closing entry waits for a place: it is the one that must not be lost.
+        if self.entries.send(Entry::Close(Box::new(closing))).await.is_err() {
+            error!(call = %self.call, "the journal's writer died before the call's record was closed");
+        }
+        drop(self.entries);
+        if let Err(failure) = self.writer.await {
+            error!(call = %self.call, error = %failure, "the journal's writer failed");
+        }
+    }
+
+    fn put(&self, entry: Entry) {
+        if let Err(refused) = self.entries.try_send(entry) {
+            error!(call = %self.call, error = %refused_reason(&refused), "an entry of the call's journal is lost");
+        }
+    }
+}
+
+fn refused_reason(refused: &mpsc::error::TrySendError<Entry>) -> String {
+    match refused {
+        mpsc::error::TrySendError::Full(entry) => format!("{}: the database has not answered for too long", entry.name()),
+        mpsc::error::TrySendError::Closed(entry) => format!("{}: the writer ended", entry.name()),
+    }
+}
+
+async fn write(book: Arc<dyn CallBook>, scope: TenantScope, call: CallId, mut queue: mpsc::Receiver<Entry>) {
+    while let Some(entry) = queue.recv().await {
+        if let Err(failure) = store_with_patience(&*book, scope, call, &entry).await {
+            error!(%call, entry = entry.name(), error = %failure, "given up after retries; this entry is lost");
+        }
+    }
+}
+
+async fn store_with_patience(
+    book: &dyn CallBook,
+    scope: TenantScope,
+    call: CallId,
+    entry: &Entry,
+) -> Result<(), PortError> {
+    let give_up = tokio::time::Instant::now() + PATIENCE;
+    let mut pause = FIRST_RETRY;
+    loop {
+        match store(book, scope, call, entry).await {
+            Ok(()) => return Ok(()),
+            Err(failure) if tokio::time::Instant::now() + pause > give_up => return Err(failure),
+            Err(failure) => {
+                warn!(%call, entry = entry.name(), error = %failure, retry_ms = pause.as_millis(), "could not be stored yet");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_RETRY);
+            }
+        }
+    }
+}
+
+async fn store(book: &dyn CallBook, scope: TenantScope, call: CallId, entry: &Entry) -> Result<(), PortError> {
+    match entry {
+        Entry::Open(record) => book.open(scope, record).await,
+        Entry::Turn(turn) => book.turn(scope, call, turn).await,
+        Entry::Slots(slots) => book.slots(scope, call, slots).await,
+        Entry::Event(event) => book.event(scope, call, event).await,
+        Entry::Close(closing) => book.close(scope, call, closing).await,
+    }
+}
