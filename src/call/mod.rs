@@ -1,1 +1,281 @@
 //! One call from admission to record.
+//!
+//! ```text
+//! INVITE ─► route (DID → tenant) ─► admit (caps) ─► SDP answer ─► 180, 200 ─► Conversation ─► BYE ─► record closed
+//!              404                    486, 503        488
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::{Instrument, error, info, info_span};
+
+use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState};
+use crate::media::{Capabilities, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions, sdp};
+use crate::sip::message::{HeaderName, HeaderValue};
+use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent};
+use crate::speech::Speech;
+
+pub mod admission;
+mod agent;
+mod leg;
+pub mod ports;
+mod record;
+mod router;
+
+use admission::{Admission, Refusal, Slot};
+use ports::{CallBook, Closing, Route};
+use record::Journal;
+
+/// How long the look-up of a number may take before the caller hears that it rings.
+const RING_AFTER: Duration = Duration::from_millis(80);
+/// How long the look-up of a number may take at all.
+const ROUTE_LIMIT: Duration = Duration::from_secs(3);
+/// When a refused caller may try again.
+const RETRY_AFTER_S: &str = "30";
+
+/// What the node answers calls with.
+pub struct Node {
+    pub book: Arc<dyn CallBook>,
+    pub media: Arc<MediaEngine>,
+    pub speech: Arc<Speech>,
+    pub admission: Admission,
+    pub settings: Settings,
+}
+
+/// How the node answers.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Holds `<tenant>/<call>.wav`.
+    pub recordings: PathBuf,
+    /// Ringing time before the answer.
+    pub answer_after: Duration,
+    /// The longest call.
+    pub longest_call: Duration,
+    /// How long calls may go on after a drain began.
+    pub drain: Duration,
+}
+
+/// The recording of a call, below the recordings folder.
+pub fn recording_path(recordings: &Path, record: &CallRecord) -> PathBuf {
+    recordings.join(record.tenant.to_string()).join(format!("{}.wav", record.id))
+}
+
+/// Answers calls until the stack ends or `shutdown` turns true, then lets the calls that go on finish.
+pub async fn serve(node: Arc<Node>, mut incoming: mpsc::Receiver<IncomingCall>, shutdown: watch::Receiver<bool>) {
+    let mut calls = JoinSet::new();
+    let mut draining = shutdown.clone();
+    let (stop, stopped) = watch::channel(false);
+    loop {
+        tokio::select! {
+            call = incoming.recv() => match call {
+                Some(call) => {
+                    let span = info_span!("call", sip.call_id = %call.invite.call_id);
+                    calls.spawn(answer(Arc::clone(&node), call, stopped.clone()).instrument(span));
+                }
+                None => break,
+            },
+            Some(ended) = calls.join_next() => report(ended),
+            _ = draining.wait_for(|drain| *drain) => break,
+        }
+    }
+    drop(incoming);
+    let all_done = async { while let Some(ended) = calls.join_next().await { report(ended) } };
+    if tokio::time::timeout(node.settings.drain, all_done).await.is_err() {
+        stop.send_replace(true);
+    }
+    while let Some(ended) = calls.join_next().await {
+        report(ended);
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(failure) = ended {
+        error!(error = %failure, "a call's task failed; its leg and its places were freed");
+    }
+}
+
+/// Refuses a call: status, reason, headers.
+struct Refused(u16, &'static str, Vec<(HeaderName, HeaderValue)>);
+
+impl Refused {
+    fn plain(status: u16, reason: &'static str) -> Self {
+        Self(status, reason, Vec::new())
+    }
+
+    fn later(status: u16, reason: &'static str) -> Self {
+        Self(status, reason, vec![(HeaderName::RetryAfter, HeaderValue::from(RETRY_AFTER_S))])
+    }
+}
+
+/// A call that is going to be answered.
+struct Prepared {
+    route: Route,
+    did: E164,
+    _slot: Slot,
+    id: CallId,
+    media: MediaSession,
+    media_events: mpsc::Receiver<MediaEvent>,
+    answer: Vec<u8>,
+    sdp: SdpSession,
+}
+
+async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<bool>) {
+    let IncomingCall { leg, mut events, invite } = call;
+    match prepare(&node, &leg, &invite).await {
+        Err(Refused(status, reason, headers)) => {
+            info!(status, reason, "the call is refused");
+            leg.reject(status, reason, headers).await;
+        }
+        Ok(prepared) => {
+            leg.ring().await;
+            if ring(&mut events, node.settings.answer_after).await {
+                converse(&node, leg, events, &invite, prepared, shutdown).await;
+            }
+        }
+    }
+}
+
+/// Lets the phone ring; false when the caller gave up meanwhile.
+async fn ring(events: &mut mpsc::Receiver<LegEvent>, answer_after: Duration) -> bool {
+    if answer_after.is_zero() {
+        return true;
+    }
+    let ringing = tokio::time::sleep(answer_after);
+    tokio::pin!(ringing);
+    loop {
+        tokio::select! {
+            () = &mut ringing => return true,
+            event = events.recv() => match event {
+                Some(LegEvent::Cancelled | LegEvent::Ended { .. } | LegEvent::Failed { .. }) | None => return false,
+                Some(_) => {}
+            },
+        }
+    }
+}
+
+async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared, Refused> {
+    let did = router::dialled(invite).ok_or(Refused::plain(404, "No Such Number"))?;
+    let route = find_route(node, leg, &did).await?;
+    let slot = node.admission.admit(&route.tenant).map_err(|refusal| match refusal {
+        Refusal::TenantBusy => Refused::later(486, "Busy Here"),
+        Refusal::NodeFull => Refused::later(503, "All Lines Busy"),
+    })?;
+    let id = CallId::new(Timestamp::now(), rand::random());
+    let recording = route.profile.record_calls.then(|| {
+        let tenant = route.scope.tenant();
+        node.settings.recordings.join(tenant.to_string()).join(format!("{id}.wav"))
+    });
+    let options = SessionOptions { recording, ..SessionOptions::default() };
+    let (media, media_events) = node.media.open(options).map_err(|error| no_media(&error))?;
+    let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());
+    let mut session = SdpSession::new(rand::random());
+    let capabilities = Capabilities::default();
+    let answer = match &invite.body {
+        Some((content_type, offer)) if content_type.to_ascii_lowercase().starts_with("application/sdp") => {
+            let negotiated = sdp::answer(offer, &capabilities, local, &mut session).map_err(|error| {
+                let (status, reason) = leg::refusal(&error);
+                info!(%error, "the offer cannot be answered");
+                Refused::plain(status, if status == 488 { "Not Acceptable Here" } else { let _ = reason; "Bad SDP" })
+            })?;
+            media.configure(negotiated.media);
+            negotiated.sdp
+        }
+        Some(_) => {
+            let accept = vec![(HeaderName::Accept, HeaderValue::from("application/sdp"))];
+            return Err(Refused(415, "Unsupported Media Type", accept));
+        }
+        None => sdp::offer(&capabilities, local, &mut session),
+    };
+    Ok(Prepared { route, did, _slot: slot, id, media, media_events, answer, sdp: session })
+}
+
+fn no_media(failure: &MediaError) -> Refused {
+    error!(error = %failure, "no media session for a call");
+    Refused::later(503, "No Media Port Free")
+}
+
+/// Looks the number up; a slow look-up lets the caller hear ringing meanwhile.
+async fn find_route(node: &Node, leg: &Leg, did: &E164) -> Result<Route, Refused> {
+    let lookup = node.book.route(did);
+    tokio::pin!(lookup);
+    let found = match tokio::time::timeout(RING_AFTER, &mut lookup).await {
+        Ok(found) => found,
+        Err(_) => {
+            leg.ring().await;
+            tokio::time::timeout(ROUTE_LIMIT, lookup).await.map_err(|_| {
+                error!(limit_s = ROUTE_LIMIT.as_secs(), "the number could not be looked up in time");
+                Refused::later(503, "Directory Too Slow")
+            })?
+        }
+    };
+    match found {
+        Ok(Some(route)) => Ok(route),
+        Ok(None) => Err(Refused::plain(404, "No Such Number")),
+        Err(failure) => {
+            error!(error = %failure, "the number could not be looked up");
+            Err(Refused::later(503, "Directory Not Available"))
+        }
+    }
+}
+
+async fn converse(
+    node: &Arc<Node>,
+    leg: Leg,
+    leg_events: mpsc::Receiver<LegEvent>,
+    invite: &InviteInfo,
+    prepared: Prepared,
+    shutdown: watch::Receiver<bool>,
+) {
+    let Prepared { route, did, _slot, id, media, media_events, answer, sdp } = prepared;
+    let caller = router::caller(invite);
+    let started = Instant::now();
+    leg.answer(answer).await;
+    let record = CallRecord {
+        id,
+        tenant: route.scope.tenant(),
+        profile: route.profile.id,
+        did,
+        caller: caller.clone(),
+        sip_call_id: invite.call_id.to_string(),
+        status: CallStatus::Active,
+        answered_at: Timestamp::now(),
+        ended_at: None,
+        end_cause: None,
+        outcome: None,
+        slots: CallSlots::default(),
+        summary: None,
+        recording: if route.profile.record_calls { RecordingState::Partial } else { RecordingState::Off },
+    };
+    let journal = Journal::open(Arc::clone(&node.book), route.scope, record);
+    info!(call = %id, tenant = %route.scope.tenant(), "answered");
+    let parts = agent::Parts {
+        leg,
+        leg_events,
+        media,
+        media_events,
+        sdp,
+        speech: Arc::clone(&node.speech),
+        profile: route.profile,
+        caller,
+        longest_call: node.settings.longest_call,
+        shutdown,
+    };
+    let finished = agent::Conversation::run(parts, &journal).await;
+    let seconds = started.elapsed().as_secs();
+    info!(call = %id, cause = ?finished.cause, outcome = ?finished.outcome, seconds, "ended");
+    let closing = Closing {
+        ended_at: Timestamp::now(),
+        end_cause: finished.cause,
+        outcome: finished.outcome,
+        slots: finished.slots,
+        summary: finished.summary,
+        recording: finished.recording,
+    };
+    journal.close(closing).await;
+}
+

@@ -1,0 +1,134 @@
+//! What the agent hears: the caller's audio of the last half minute, voice activity, transcriptions under way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use crate::dialogue::Expectation;
+use crate::media::PcmFrame;
+use crate::speech::{Class, JobFailure, SileroVad, Speech, SttOptions, Transcript, Vad};
+use crate::voice::{Ms, UtteranceId};
+
+/// Audio kept for transcription: the longest utterance with its lead-in.
+const KEPT_FRAMES: usize = 30 * 50;
+/// How long a transcription may take, queueing included.
+const TRANSCRIPTION_LIMIT: Duration = Duration::from_secs(6);
+
+/// What became of a transcription.
+#[derive(Debug)]
+pub struct Heard {
+    pub utterance: UtteranceId,
+    /// The end of the range that was transcribed.
+    pub to: Ms,
+    pub result: Result<Transcript, HearingFailure>,
+}
+
+/// Why there is no transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HearingFailure {
+    /// The engine failed: words will not get through until it is mended.
+    Engine,
+    /// Too busy or too slow this time.
+    Busy,
+    /// No longer wanted.
+    Dropped,
+}
+
+/// Listens to one caller.
+pub struct Ears {
+    speech: Arc<Speech>,
+    vad: SileroVad,
+    audio: VecDeque<(Ms, PcmFrame)>,
+    jobs: JoinSet<Heard>,
+    /// The transcription that is under way or done for an utterance, and up to where it listens.
+    wanted: Option<Wanted>,
+}
+
+struct Wanted {
+    utterance: UtteranceId,
+    to: Ms,
+    task: tokio::task::AbortHandle,
+}
+
+impl Ears {
+    pub fn new(speech: Arc<Speech>) -> Self {
+        let vad = speech.vad();
+        Self { speech, vad, audio: VecDeque::new(), jobs: JoinSet::new(), wanted: None }
+    }
+
+    /// Takes one frame in and says whether it is voice.
+    pub fn hear(&mut self, frame: PcmFrame, now: Ms) -> Vad {
+        let vad = self.vad.push(&frame.samples);
+        if self.audio.len() == KEPT_FRAMES {
+            self.audio.pop_front();
+        }
+        self.audio.push_back((now, frame));
+        vad
+    }
+
+    /// Starts to transcribe `from..to`, in place of an earlier transcription of the same utterance.
+    pub fn transcribe(&mut self, utterance: UtteranceId, from: Ms, to: Ms, class: Class, expect: Expectation) {
+        self.drop_transcription(utterance);
+        let samples = self.range(from, to);
+        let options = SttOptions::for_expectation(expect.into());
+        let deadline = Instant::now() + TRANSCRIPTION_LIMIT;
+        let job = self.speech.transcribe(samples, options, class, deadline);
+        let task = self.jobs.spawn(async move {
+            let result = match job {
+                Err(_full) => Err(HearingFailure::Busy),
+                Ok(job) => match tokio::time::timeout(TRANSCRIPTION_LIMIT, job).await {
+                    Ok(Ok(transcript)) => Ok(transcript),
+                    Ok(Err(failure)) => Err(hearing_failure(&failure)),
+                    Err(_) => Err(HearingFailure::Busy),
+                },
+            };
+            Heard { utterance, to, result }
+        });
+        self.wanted = Some(Wanted { utterance, to, task });
+    }
+
+    /// Whether a transcription of this utterance up to `to` is under way or done.
+    pub fn covers(&self, utterance: UtteranceId, to: Ms) -> bool {
+        self.wanted.as_ref().is_some_and(|wanted| wanted.utterance == utterance && wanted.to == to)
+    }
+
+    /// Gives up the transcription of an utterance, if one is under way.
+    pub fn drop_transcription(&mut self, utterance: UtteranceId) {
+        if let Some(wanted) = self.wanted.take_if(|wanted| wanted.utterance == utterance) {
+            wanted.task.abort();
+        }
+    }
+
+    /// Waits for the next transcription; pends for ever while none is under way.
+    pub async fn heard(&mut self) -> Heard {
+        loop {
+            match self.jobs.join_next().await {
+                Some(Ok(heard)) => return heard,
+                // Aborted on purpose; anything else was a panic in our own glue and is reported as such.
+                Some(Err(stopped)) if stopped.is_cancelled() => {}
+                Some(Err(panicked)) => warn!(error = %panicked, "a transcription's task failed"),
+                None => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    /// The caller's samples between two moments.
+    fn range(&self, from: Ms, to: Ms) -> Vec<i16> {
+        let wanted = self.audio.iter().filter(|(at, _)| (from..=to).contains(at));
+        wanted.flat_map(|(_, frame)| frame.samples).collect()
+    }
+}
+
+fn hearing_failure(failure: &JobFailure) -> HearingFailure {
+    match failure {
+        JobFailure::Cancelled => HearingFailure::Dropped,
+        JobFailure::TooLate => HearingFailure::Busy,
+        JobFailure::Engine(what) => {
+            warn!(error = %what, "the speech recogniser failed");
+            HearingFailure::Engine
+        }
+    }
+}

@@ -1,0 +1,502 @@
+//! One call's conversation: ears, turn controller, receptionist, mouth, in one loop that never waits for an engine.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, info};
+
+use super::ports::LogEvent;
+use super::record::Journal;
+use crate::dialogue::{self, Line, Receptionist};
+use crate::domain::{
+    AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, Turn, Waterfall,
+};
+use crate::media::{MediaEvent, MediaSession, SdpSession};
+use crate::sip::net::{Leg, LegEvent};
+use crate::speech::{Class, Speech};
+use crate::voice::{self, LineId, Ms, TurnController};
+
+mod ears;
+mod mouth;
+
+use ears::{Ears, Heard, HearingFailure};
+use mouth::{Ended, Mouth, MouthEvent};
+
+/// How long the far end gets to play what is in its jitter buffer before our BYE.
+const HANG_UP_GRACE: Duration = Duration::from_millis(300);
+/// How long the greeting waits for the ACK: sound before it may be cut off at the caller's end.
+const ACK_WAIT: Duration = Duration::from_millis(500);
+/// Fade of a stopped line, so that it does not click.
+const STOP_FADE_MS: u32 = 30;
+/// Level of a line while the caller may be interrupting.
+const DUCK_DB: f32 = -18.0;
+
+/// What a conversation works with.
+pub struct Parts {
+    pub leg: Leg,
+    pub leg_events: mpsc::Receiver<LegEvent>,
+    pub media: MediaSession,
+    pub media_events: mpsc::Receiver<MediaEvent>,
+    pub sdp: SdpSession,
+    pub speech: Arc<Speech>,
+    pub profile: AgentProfile,
+    pub caller: Option<E164>,
+    pub longest_call: Duration,
+    /// Turns true when the node drains.
+    pub shutdown: watch::Receiver<bool>,
+}
+
+/// What a conversation came to.
+#[derive(Debug)]
+pub struct Finished {
+    pub cause: EndCause,
+    pub outcome: CallOutcome,
+    pub slots: CallSlots,
+    pub summary: String,
+    pub recording: RecordingState,
+}
+
+/// One conversation under way.
+pub struct Conversation<'a> {
+    leg: Leg,
+    media: MediaSession,
+    capabilities: super::leg::Answerer,
+    ears: Ears,
+    mouth: Mouth,
+    turns: TurnController,
+    receptionist: Receptionist,
+    expect: dialogue::Expectation,
+    journal: &'a Journal,
+    time_zone: TimeZone,
+    answered: Instant,
+    next_turn: u32,
+    /// The line after which the call ends.
+    last_line: Option<LineId>,
+    /// Lines that answer a caller's turn and have not started yet.
+    answers: Vec<(LineId, Waterfall, Ms)>,
+    /// The caller's turn that the current step answers.
+    answering: Option<Answering>,
+    /// What was heard of the line that was cut last.
+    cut: Option<String>,
+    recogniser_down: bool,
+    recording: RecordingState,
+    over: Option<EndCause>,
+    hang_up_at: Option<tokio::time::Instant>,
+    actions: Vec<voice::Action>,
+}
+
+#[derive(Clone, Copy)]
+struct Answering {
+    speech_end: Ms,
+    endpoint_at: Ms,
+    understood_at: Ms,
+}
+
+impl<'a> Conversation<'a> {
+    /// Leads the call to its end. The journal gets every turn; the record is closed by the caller of this function.
+    pub async fn run(parts: Parts, journal: &'a Journal) -> Finished {
+        let Parts { leg, leg_events, media, media_events, sdp, speech, profile, caller, longest_call, shutdown } = parts;
+        let record_calls = profile.record_calls;
+        let mut conversation = Conversation {
+            capabilities: super::leg::Answerer::new(sdp),
+            ears: Ears::new(Arc::clone(&speech)),
+            mouth: Mouth::new(speech),
+            turns: TurnController::new(profile.turns),
+            time_zone: TimeZone::get(&profile.time_zone).unwrap_or(TimeZone::UTC),
+            receptionist: Receptionist::new(profile, caller),
+            expect: dialogue::Expectation::Open,
+            leg,
+            media,
+            journal,
+            answered: Instant::now(),
+            next_turn: 0,
+            last_line: None,
+            answers: Vec::new(),
+            answering: None,
+            cut: None,
+            recogniser_down: false,
+            recording: if record_calls { RecordingState::Complete } else { RecordingState::Off },
+            over: None,
+            hang_up_at: None,
+            actions: Vec::new(),
+        };
+        let cause = conversation.lead(leg_events, media_events, longest_call, shutdown).await;
+        conversation.finish(cause).await
+    }
+
+    async fn lead(
+        &mut self,
+        mut leg_events: mpsc::Receiver<LegEvent>,
+        mut media_events: mpsc::Receiver<MediaEvent>,
+        longest_call: Duration,
+        mut shutdown: watch::Receiver<bool>,
+    ) -> EndCause {
+        let end_of_patience = tokio::time::Instant::now() + longest_call;
+        if let Some(cause) = self.wait_for_ack(&mut leg_events).await {
+            return cause;
+        }
+        self.step(dialogue::Input::Answered);
+        loop {
+            self.carry_out();
+            if let Some(cause) = self.over {
+                return cause;
+            }
+            let tick = self.next_tick();
+            tokio::select! {
+                biased;
+                event = leg_events.recv() => self.on_leg(event).await,
+                event = media_events.recv() => match event {
+                    Some(event) => self.on_media(event),
+                    None => self.over = Some(EndCause::DeadMedia),
+                },
+                heard = self.ears.heard() => self.on_heard(heard),
+                done = self.mouth.synthesised() => {
+                    let events = self.mouth.take(done, self.now(), &self.media);
+                    self.on_mouth(events);
+                }
+                () = tokio::time::sleep_until(tick.min(end_of_patience)) => {
+                    if tokio::time::Instant::now() >= end_of_patience {
+                        return EndCause::TooLong;
+                    }
+                    if self.hang_up_at.is_some_and(|at| at <= tokio::time::Instant::now()) {
+                        return EndCause::AgentHungUp;
+                    }
+                    self.tell(voice::Input::Tick);
+                }
+                _ = shutdown.wait_for(|stop| *stop) => return EndCause::Shutdown,
+            }
+        }
+    }
+
+    /// Waits for the ACK, a little: a caller whose ACK is late still gets the greeting.
+    async fn wait_for_ack(&mut self, leg_events: &mut mpsc::Receiver<LegEvent>) -> Option<EndCause> {
+        match tokio::time::timeout(ACK_WAIT, leg_events.recv()).await {
+            Ok(event) => self.on_leg(event).await,
+            Err(_) => debug!("no ACK yet; greeting anyway"),
+        }
+        self.over
+    }
+
+    fn now(&self) -> Ms {
+        Ms(u64::try_from(self.answered.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn next_tick(&self) -> tokio::time::Instant {
+        let turns = self.turns.next_deadline().map(|at| self.answered + Duration::from_millis(at.0));
+        let turns = turns.map(tokio::time::Instant::from_std);
+        let far = tokio::time::Instant::now() + Duration::from_secs(60);
+        [turns, self.hang_up_at].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    fn tell(&mut self, input: voice::Input) {
+        let now = self.now();
+        self.tell_at(input, now);
+    }
+
+    fn tell_at(&mut self, input: voice::Input, now: Ms) {
+        self.actions.extend(self.turns.handle(input, now));
+    }
+
+    /// Does what the turn controller asked for, until it asks for nothing more.
+    fn carry_out(&mut self) {
+        while !self.actions.is_empty() {
+            for action in std::mem::take(&mut self.actions) {
+                self.act(action);
+            }
+        }
+    }
+
+    fn act(&mut self, action: voice::Action) {
+        use voice::Action;
+        match action {
+            Action::Speculate { utterance, from, to } => {
+                self.ears.transcribe(utterance, from, to, Class::Speculative, self.expect);
+            }
+            Action::DropSpeculation { utterance } => self.ears.drop_transcription(utterance),
+            Action::Commit { utterance, from, to, .. } => {
+                if !self.ears.covers(utterance, to) {
+                    self.ears.transcribe(utterance, from, to, Class::Final, self.expect);
+                }
+            }
+            Action::TurnEnded { text: Pii(text), confidence, speech_start, speech_end, endpoint_at, .. } => {
+                self.caller_said(text.clone(), speech_start, speech_end);
+                self.answering = Some(Answering { speech_end, endpoint_at, understood_at: self.now() });
+                self.step(dialogue::Input::Said { text, confidence });
+            }
+            Action::TurnFailed { speech_start, speech_end, endpoint_at, .. } => {
+                self.caller_said(String::new(), speech_start, speech_end);
+                self.answering = Some(Answering { speech_end, endpoint_at, understood_at: self.now() });
+                let down = std::mem::take(&mut self.recogniser_down);
+                self.step(if down { dialogue::Input::SttUnavailable } else { dialogue::Input::NotUnderstood });
+            }
+            Action::Duck => self.media.duck(Some(DUCK_DB)),
+            Action::Unduck => self.media.duck(None),
+            Action::StopPlayout { .. } => self.stop_playout(),
+            Action::BargeIn { .. } => {
+                let heard = self.cut.take().unwrap_or_default();
+                self.step(dialogue::Input::Interrupted { heard });
+            }
+            Action::NoInput { .. } => self.step(dialogue::Input::NoInput),
+            Action::Digits(Pii(digits)) => {
+                let now = self.now();
+                self.caller_said(format!("[keypad {digits}]"), now, now);
+                self.answering = Some(Answering { speech_end: now, endpoint_at: now, understood_at: now });
+                self.step(dialogue::Input::Digits(digits));
+            }
+            Action::FillSilence { speech_end, count } => self.fill_silence(speech_end, count),
+        }
+    }
+
+    /// The ladder below a missing answer: a filler first, then the receptionist is told that it has nothing.
+    fn fill_silence(&mut self, speech_end: Ms, count: u32) {
+        info!(waited_ms = self.now().since(speech_end), count, "the answer is late; filling the silence");
+        if count >= 3 {
+            self.step(dialogue::Input::NotUnderstood);
+            return;
+        }
+        let now = self.now();
+        let line = dialogue::filler(count);
+        let id = self.say(&line, true, None);
+        let waterfall = Waterfall {
+            endpoint_ms: late(now, speech_end),
+            dialogue_ms: late(now, speech_end),
+            cached: true,
+            filled: true,
+            ..Waterfall::default()
+        };
+        self.answers.push((id, waterfall, speech_end));
+    }
+
+    fn stop_playout(&mut self) {
+        self.last_line = None;
+        let playing = self.mouth.is_playing();
+        self.media.stop_playout(STOP_FADE_MS);
+        if !playing {
+            let events = self.mouth.stopped(None, self.now());
+            self.on_mouth(events);
+        }
+    }
+
+    /// Gives the receptionist an input and carries out what it decides.
+    fn step(&mut self, input: dialogue::Input) {
+        let local = Timestamp::now().to_zoned(self.time_zone.clone());
+        self.log("input", &input);
+        let actions = self.receptionist.step(input, &local);
+        let answering = self.answering.take();
+        let mut said = None;
+        for action in actions {
+            self.log("action", &action);
+            match action {
+                dialogue::Action::Say(line) => said = Some(self.say(&line, false, answering)),
+                dialogue::Action::Expect(expect) => {
+                    self.expect = expect;
+                    let digits = match expect {
+                        dialogue::Expectation::Digits { len } => len,
+                        dialogue::Expectation::YesNo => Some(1),
+                        _ => None,
+                    };
+                    self.tell(voice::Input::Expect { what: voice_expectation(expect), digits });
+                }
+                dialogue::Action::Slot { .. } => self.journal.slots(self.receptionist.slots().clone()),
+                dialogue::Action::End => match said {
+                    Some(line) => self.last_line = Some(line),
+                    None => self.hang_up_soon(),
+                },
+            }
+        }
+    }
+
+    fn say(&mut self, line: &Line, filler: bool, answering: Option<Answering>) -> LineId {
+        let now = self.now();
+        let (id, cached) = self.mouth.say(line, now, &self.media);
+        if let Some(turn) = answering {
+            let waterfall = Waterfall {
+                endpoint_ms: late(turn.endpoint_at, turn.speech_end),
+                stt_ms: Some(late(turn.understood_at, turn.speech_end)),
+                dialogue_ms: late(now, turn.speech_end),
+                cached,
+                ..Waterfall::default()
+            };
+            self.answers.push((id, waterfall, turn.speech_end));
+        }
+        self.tell(voice::Input::AgentWillSpeak { line: id, interruptible: line.interruptible, filler });
+        id
+    }
+
+    fn caller_said(&mut self, text: String, started: Ms, ended: Ms) {
+        self.write_turn(Speaker::Caller, text, None, started, ended, None);
+    }
+
+    fn write_turn(
+        &mut self,
+        speaker: Speaker,
+        text: String,
+        heard: Option<String>,
+        started: Ms,
+        ended: Ms,
+        waterfall: Option<Waterfall>,
+    ) {
+        let seq = self.next_turn;
+        self.next_turn += 1;
+        self.journal.turn(Turn { seq, speaker, text, heard, started_ms: started.0, ended_ms: ended.0, waterfall });
+    }
+
+    fn log(&self, kind: &'static str, what: &impl serde::Serialize) {
+        let json = serde_json::to_string(what).expect("inputs and actions are plain data");
+        self.journal.event(LogEvent { at_ms: self.now().0, kind, json });
+    }
+
+    fn hang_up_soon(&mut self) {
+        self.hang_up_at.get_or_insert(tokio::time::Instant::now() + HANG_UP_GRACE);
+    }
+
+    async fn on_leg(&mut self, event: Option<LegEvent>) {
+        match event {
+            Some(LegEvent::Reinvite { body }) => {
+                let answer = self.capabilities.reinvite(body.as_deref(), &self.leg, &self.media);
+                self.leg.answer_reinvite(answer).await;
+            }
+            Some(LegEvent::Acked { body: Some(answer) }) => self.capabilities.late_answer(&answer, &self.media),
+            Some(LegEvent::Info { content_type, body }) => {
+                if let Some(digit) = super::leg::info_digit(&content_type, &body) {
+                    self.tell(voice::Input::Dtmf { digit });
+                }
+            }
+            Some(LegEvent::Ended { by_remote, .. }) => {
+                self.over = Some(if by_remote { EndCause::CallerHungUp } else { EndCause::Signalling });
+            }
+            Some(LegEvent::Cancelled) => self.over = Some(EndCause::CallerHungUp),
+            Some(LegEvent::Failed { .. }) | None => self.over = Some(EndCause::Signalling),
+            Some(_) => {}
+        }
+    }
+
+    fn on_media(&mut self, event: MediaEvent) {
+        let now = self.now();
+        match event {
+            MediaEvent::Frame(frame) => {
+                let vad = self.ears.hear(frame, now);
+                self.tell_at(voice::Input::Frame { speech: vad.probability, rms_dbfs: vad.rms_dbfs }, now);
+            }
+            MediaEvent::Dtmf { digit, .. } => self.tell(voice::Input::Dtmf { digit }),
+            MediaEvent::PlayoutStarted { id, .. } => {
+                let events = self.mouth.clip_started(id, now).into_iter().collect();
+                self.on_mouth(events);
+            }
+            MediaEvent::PlayoutFinished { id, .. } => {
+                let events = self.mouth.clip_finished(id, now);
+                self.on_mouth(events);
+            }
+            MediaEvent::PlayoutStopped { id, played_ms, .. } => {
+                let events = self.mouth.stopped(Some((id, u64::from(played_ms))), now);
+                self.on_mouth(events);
+            }
+            MediaEvent::Dead { silent_ms } => {
+                info!(silent_ms, "no audio arrives any more; the call is ended");
+                self.over = Some(EndCause::DeadMedia);
+            }
+            MediaEvent::RecordingFailed { why } => {
+                tracing::error!(%why, "the recording stops here; the call goes on");
+                self.recording = RecordingState::Failed;
+            }
+        }
+    }
+
+    fn on_heard(&mut self, heard: Heard) {
+        let Heard { utterance, to, result } = heard;
+        match result {
+            Ok(transcript) => {
+                let (text, confidence) = (Pii(transcript.text), transcript.confidence);
+                self.tell(voice::Input::Transcript { utterance, to, text, confidence });
+            }
+            Err(HearingFailure::Dropped) => {}
+            Err(failure) => {
+                self.recogniser_down |= failure == HearingFailure::Engine;
+                self.tell(voice::Input::TranscriptFailed { utterance, to });
+            }
+        }
+    }
+
+    fn on_mouth(&mut self, events: Vec<MouthEvent>) {
+        for event in events {
+            match event {
+                MouthEvent::Started { line, at, audio_at } => {
+                    if let Some((_, waterfall, speech_end)) = self.answers.iter_mut().find(|(id, ..)| *id == line) {
+                        waterfall.tts_first_byte_ms = late(audio_at, *speech_end);
+                        waterfall.first_packet_ms = late(at, *speech_end);
+                    }
+                    self.tell(voice::Input::PlayoutStarted { line, remaining_ms: None });
+                }
+                MouthEvent::Finished(ended) => {
+                    let line = ended.line;
+                    let spoken = ended.started.is_some();
+                    self.line_over(ended);
+                    if spoken {
+                        self.tell(voice::Input::PlayoutFinished { line });
+                    } else {
+                        self.tell(voice::Input::PlayoutStopped { line, played_ms: 0, total_ms: 0 });
+                    }
+                    if self.last_line == Some(line) {
+                        self.hang_up_soon();
+                    }
+                }
+                MouthEvent::Stopped(ended) => {
+                    let (line, played_ms, total_ms) = (ended.line, clamp(ended.played_ms), clamp(ended.total_ms));
+                    self.cut = ended.heard.clone();
+                    self.line_over(ended);
+                    self.tell(voice::Input::PlayoutStopped { line, played_ms, total_ms });
+                }
+            }
+        }
+    }
+
+    fn line_over(&mut self, ended: Ended) {
+        let found = self.answers.iter().position(|(id, ..)| *id == ended.line);
+        let waterfall = found.map(|index| self.answers.swap_remove(index).1);
+        let started = ended.started.unwrap_or(ended.at);
+        self.write_turn(Speaker::Agent, ended.text, ended.heard, started, ended.at, waterfall);
+    }
+
+    async fn finish(mut self, cause: EndCause) -> Finished {
+        let events = self.mouth.stopped(None, self.now());
+        for event in events {
+            if let MouthEvent::Stopped(ended) = event {
+                self.line_over(ended);
+            }
+        }
+        self.step(dialogue::Input::HungUp);
+        if cause != EndCause::CallerHungUp {
+            self.leg.bye(None).await;
+        }
+        let finished = Finished {
+            cause,
+            outcome: self.receptionist.outcome(),
+            slots: self.receptionist.slots().clone(),
+            summary: self.receptionist.summary(),
+            recording: self.recording,
+        };
+        self.media.close().await;
+        finished
+    }
+}
+
+fn late(at: Ms, since: Ms) -> u32 {
+    clamp(at.since(since))
+}
+
+fn clamp(ms: u64) -> u32 {
+    u32::try_from(ms).unwrap_or(u32::MAX)
+}
+
+fn voice_expectation(expect: dialogue::Expectation) -> voice::Expectation {
+    match expect {
+        dialogue::Expectation::Open | dialogue::Expectation::Name | dialogue::Expectation::Time => {
+            voice::Expectation::Open
+        }
+        dialogue::Expectation::YesNo => voice::Expectation::YesNo,
+        dialogue::Expectation::Digits { .. } | dialogue::Expectation::Spelling => voice::Expectation::Dictation,
+        dialogue::Expectation::None => voice::Expectation::None,
+    }
+}

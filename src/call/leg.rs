@@ -1,0 +1,95 @@
+//! The media side of one SIP leg: offer and answer, and keys that arrive by INFO.
+
+use std::net::SocketAddr;
+
+use crate::media::{Capabilities, MediaSession, Negotiated, SdpError, SdpSession, sdp};
+use crate::sip::net::Leg;
+
+/// Answers the offers of one leg, the first and every later one, with one session identity.
+pub struct Answerer {
+    session: SdpSession,
+    capabilities: Capabilities,
+}
+
+impl Answerer {
+    pub fn new(session: SdpSession) -> Self {
+        Self { session, capabilities: Capabilities::default() }
+    }
+
+    /// Answers a re-INVITE: the SDP to send, or the status that refuses it. A re-INVITE without a body gets an offer.
+    ///
+    /// # Errors
+    /// 488 when the offer has nothing that we can use.
+    pub fn reinvite(
+        &mut self,
+        body: Option<&[u8]>,
+        leg: &Leg,
+        media: &MediaSession,
+    ) -> Result<Vec<u8>, (u16, String)> {
+        let local = SocketAddr::new(leg.local_ip(), media.local_port());
+        let Some(offer) = body else {
+            return Ok(sdp::offer(&self.capabilities, local, &mut self.session));
+        };
+        let Negotiated { sdp, media: params } =
+            sdp::answer(offer, &self.capabilities, local, &mut self.session).map_err(|error| refusal(&error))?;
+        media.configure(params);
+        Ok(sdp)
+    }
+
+    /// Takes the answer to an offer of ours that came in the ACK; an answer that fits nothing changes nothing.
+    pub fn late_answer(&mut self, answer: &[u8], media: &MediaSession) {
+        match sdp::accept_answer(answer, &self.capabilities, &mut self.session) {
+            Ok(params) => media.configure(params),
+            Err(error) => tracing::info!(%error, "the answer in the ACK is of no use"),
+        }
+    }
+}
+
+/// The SIP status that refuses an offer.
+pub fn refusal(error: &SdpError) -> (u16, String) {
+    match error {
+        SdpError::NoCommonCodec => (488, "Not Acceptable Here".to_owned()),
+        _ => (400, format!("Bad SDP: {error}").replace(['\r', '\n'], " ")),
+    }
+}
+
+/// The key in an INFO body: `application/dtmf-relay` ("Signal=5") or `application/dtmf` ("5").
+pub fn info_digit(content_type: &str, body: &[u8]) -> Option<char> {
+    let text = std::str::from_utf8(body).ok()?;
+    let media_type = content_type.split(';').next()?.trim();
+    let signal = if media_type.eq_ignore_ascii_case("application/dtmf-relay") {
+        text.lines().find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            key.trim().eq_ignore_ascii_case("signal").then_some(value.trim())
+        })?
+    } else if media_type.eq_ignore_ascii_case("application/dtmf") {
+        text.trim()
+    } else {
+        return None;
+    };
+    let mut chars = signal.chars();
+    let digit = chars.next()?.to_ascii_uppercase();
+    // Some senders write the event number: 10 is the star, 11 the hash (RFC 4733 §3.2).
+    match (digit, chars.as_str()) {
+        ('1', "0") => Some('*'),
+        ('1', "1") => Some('#'),
+        ('0'..='9' | '*' | '#' | 'A'..='D', "") => Some(digit),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_out_of_both_kinds_of_info() {
+        assert_eq!(info_digit("application/dtmf-relay", b"Signal=5\r\nDuration=160\r\n"), Some('5'));
+        assert_eq!(info_digit("Application/DTMF-Relay; x=y", b"signal = #\r\n"), Some('#'));
+        assert_eq!(info_digit("application/dtmf-relay", b"Signal=11\r\n"), Some('#'));
+        assert_eq!(info_digit("application/dtmf", b"*"), Some('*'));
+        assert_eq!(info_digit("application/dtmf", b"12"), None);
+        assert_eq!(info_digit("text/plain", b"5"), None);
+        assert_eq!(info_digit("application/dtmf-relay", &[0xff]), None);
+    }
+}

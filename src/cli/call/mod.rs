@@ -1,0 +1,272 @@
+//! `vca call`: a caller for tests, demonstrations and a first impression.
+
+use std::io::{IsTerminal, Write};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::Failure;
+use crate::media::{Capabilities, MediaConfig, MediaEngine, SdpSession, SessionOptions, resample, sdp};
+use crate::sip::message::{NameAddr, Uri};
+use crate::sip::net::{self, Leg, LegEvent, OutgoingInvite, StackConfig, Transport};
+use crate::speech::{Class, Speech, SpeechConfig};
+
+mod caller;
+mod script;
+
+pub use caller::{Ending, Said};
+use caller::{Caller, Prepared};
+use script::{Step, Steps};
+
+/// Be a caller: speak, listen, and print the conversation.
+///
+/// Steps are taken in the order given. Before each, the caller waits for its turn as a person would: until the other
+/// side has spoken and been quiet for 0.7 s. After the last step the caller listens until the other side hangs up.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  vca call --to sip:+918047180000@127.0.0.1:5060 --say \"What time do you open?\"
+  vca call --to sip:+918047180000@127.0.0.1 --say \"I want an appointment\" --say \"Rahul Verma\" --dtmf 9876543210#
+  vca call --to sip:+918047180000@127.0.0.1 --interrupt \"excuse me\" --silent 10 --json")]
+pub struct CallArgs {
+    /// Whom to call
+    #[arg(long, value_name = "SIP-URI")]
+    to: String,
+    /// The number shown to the other side
+    #[arg(long, value_name = "NUMBER", default_value = "+919812345678")]
+    from: String,
+    #[command(flatten)]
+    steps: Steps,
+    /// Print one JSON document at the end instead of the conversation as it happens
+    #[arg(long)]
+    json: bool,
+    /// Where both sides are saved as WAV: left the other side, right the caller
+    #[arg(long, value_name = "FILE", default_value = "vca-call.wav")]
+    record: PathBuf,
+    /// Hang up after so many seconds whatever happens
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    limit: u64,
+    /// Signal over TCP instead of UDP
+    #[arg(long)]
+    tcp: bool,
+    /// Folder with the speech models [default: $VCA_MODELS or ~/.cache/vca/models]
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+}
+
+/// What `--json` prints.
+#[derive(Debug, serde::Serialize)]
+struct Report<'a> {
+    /// From INVITE to the first 18x.
+    ringing_ms: Option<u64>,
+    /// From INVITE to 200.
+    answered_ms: u64,
+    ending: Ending,
+    duration_ms: u64,
+    conversation: &'a [Said],
+    recording: &'a Path,
+}
+
+/// Runs `vca call`.
+///
+/// # Errors
+/// Set-up failures (models, addresses, files) and calls that were not answered.
+pub fn run(args: CallArgs) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::setup(&error))?;
+    runtime.block_on(place(args))
+}
+
+async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
+    let to = Uri::parse(&args.to)
+        .map_err(|error| Failure::Setup(format!("--to {}: {error}; write sip:NUMBER@HOST:PORT", args.to)))?;
+    let destination = destination(&to)?;
+    let local_ip = local_ip_towards(destination)?;
+    let config = SpeechConfig { models: args.models.clone(), ..SpeechConfig::for_caller() };
+    let speech = tokio::task::spawn_blocking(move || Speech::load(&config))
+        .await
+        .map_err(|error| Failure::run(&error))?
+        .map_err(|error| Failure::setup(&error))?;
+    let speech = Arc::new(speech);
+    let steps = prepare(&speech, args.steps.0.clone()).await?;
+
+    let transport = if args.tcp { Transport::Tcp } else { Transport::Udp };
+    let (stack, _incoming) = net::start(StackConfig::client(local_ip)).await.map_err(|error| Failure::setup(&error))?;
+    let media = MediaEngine::start(MediaConfig { bind_ip: local_ip, ..MediaConfig::default() })
+        .map_err(|error| Failure::setup(&error))?;
+    let options = SessionOptions { recording: Some(args.record.clone()), ..SessionOptions::default() };
+    let (session, media_events) = media.open(options).map_err(|error| Failure::setup(&error))?;
+    let mut identity = SdpSession::new(rand::random());
+    let capabilities = Capabilities::default();
+    let local = SocketAddr::new(local_ip, session.local_port());
+    let offer = sdp::offer(&capabilities, local, &mut identity);
+    let from = NameAddr::new(Uri::sip(&args.from, &local_ip.to_string()));
+    let dialled = Instant::now();
+    let invite = OutgoingInvite {
+        destination: Some(destination),
+        transport,
+        body: Some(("application/sdp".to_owned(), offer)),
+        ..OutgoingInvite::new(to, from)
+    };
+    let (leg, mut leg_events) = stack.invite(invite).await.map_err(|error| Failure::run(&error))?;
+    let Ringing { ringing_ms, answer } = wait_for_answer(&mut leg_events, dialled).await?;
+    let answered_ms = elapsed_ms(dialled);
+    let params = sdp::accept_answer(&answer, &capabilities, &mut identity)
+        .map_err(|error| Failure::Run(format!("the answer's SDP cannot be used: {error}")))?;
+    session.configure(params);
+
+    let mut print = printer(args.json);
+    let started = Instant::now();
+    let mut caller = Caller::new(speech, session, steps, &mut print);
+    let ending = talk(&mut caller, &leg, leg_events, media_events, Duration::from_secs(args.limit)).await;
+    let duration_ms = elapsed_ms(started);
+    let conversation = std::mem::take(&mut caller.said);
+    caller.close().await;
+    drop(leg);
+    stack.shutdown().await;
+    let report =
+        Report { ringing_ms, answered_ms, ending, duration_ms, conversation: &conversation, recording: &args.record };
+    conclude(&report, args.json)
+}
+
+async fn talk(
+    caller: &mut Caller<'_>,
+    leg: &Leg,
+    leg_events: mpsc::Receiver<LegEvent>,
+    media_events: mpsc::Receiver<crate::media::MediaEvent>,
+    limit: Duration,
+) -> Ending {
+    tokio::select! {
+        ending = caller.converse(leg, leg_events, media_events) => ending,
+        () = tokio::time::sleep(limit) => {
+            leg.bye(None).await;
+            Ending::CallerHungUp
+        }
+        _ = tokio::signal::ctrl_c() => {
+            leg.bye(None).await;
+            Ending::CallerHungUp
+        }
+    }
+}
+
+struct Ringing {
+    ringing_ms: Option<u64>,
+    answer: Vec<u8>,
+}
+
+async fn wait_for_answer(events: &mut mpsc::Receiver<LegEvent>, dialled: Instant) -> Result<Ringing, Failure> {
+    let mut ringing_ms = None;
+    loop {
+        match events.recv().await {
+            Some(LegEvent::Provisional { status, .. }) if status > 100 => {
+                ringing_ms.get_or_insert_with(|| elapsed_ms(dialled));
+            }
+            Some(LegEvent::Answered { sdp }) => return Ok(Ringing { ringing_ms, answer: sdp }),
+            Some(LegEvent::Failed { status, reason, .. }) => {
+                return Err(Failure::Run(format!("the call was not answered: {status} {reason}")));
+            }
+            Some(LegEvent::Ended { .. }) | None => {
+                return Err(Failure::Run("the call ended before it was answered".to_owned()));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where the INVITE goes: the host of the URI, which must be an address, or `localhost`.
+fn destination(to: &Uri) -> Result<SocketAddr, Failure> {
+    let host = to.host().trim_start_matches('[').trim_end_matches(']');
+    let ip: IpAddr = if host.eq_ignore_ascii_case("localhost") { IpAddr::from([127, 0, 0, 1]) } else {
+        host.parse().map_err(|_| Failure::Setup(format!("--to: `{host}` is not an IP address; names are not looked up here")))?
+    };
+    Ok(SocketAddr::new(ip, to.port().unwrap_or(5060)))
+}
+
+/// The address of this machine that reaches `destination`; no packet is sent.
+fn local_ip_towards(destination: SocketAddr) -> Result<IpAddr, Failure> {
+    let any: SocketAddr = if destination.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
+    let probe = UdpSocket::bind(any).and_then(|socket| socket.connect(destination).map(|()| socket));
+    let local = probe.and_then(|socket| socket.local_addr());
+    local.map(|addr| addr.ip()).map_err(|error| Failure::Setup(format!("no way to {destination}: {error}")))
+}
+
+async fn prepare(speech: &Arc<Speech>, steps: Vec<Step>) -> Result<Vec<Prepared>, Failure> {
+    let mut prepared = Vec::new();
+    for step in steps {
+        prepared.push(match &step {
+            Step::Dtmf(keys) => Prepared::Keys(keys.clone()),
+            Step::Silent(length) => Prepared::Silent(*length),
+            Step::Say(text) | Step::Interrupt(text) => {
+                let deadline = Instant::now() + Duration::from_secs(60);
+                let job = speech.synthesize(text, deadline).map_err(|error| Failure::run(&error))?;
+                let audio = job.await.map_err(|error| Failure::run(&error))?;
+                Prepared::speak(&step, text.clone(), &audio.decode())
+            }
+            Step::Wav(path) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                Prepared::speak(&step, format!("[{name}]"), &read_wav(path)?)
+            }
+        });
+    }
+    let _ = Class::Final;
+    Ok(prepared)
+}
+
+/// A WAV file's first channel at 8 kHz.
+fn read_wav(path: &Path) -> Result<Vec<i16>, Failure> {
+    let wrong = |what: String| Failure::Setup(format!("--wav {}: {what}", path.display()));
+    let mut reader = hound::WavReader::open(path).map_err(|error| wrong(error.to_string()))?;
+    let spec = reader.spec();
+    if spec.sample_format != hound::SampleFormat::Int || spec.bits_per_sample != 16 {
+        return Err(wrong("only 16-bit PCM is read; convert it with `sox in.wav -b 16 out.wav`".to_owned()));
+    }
+    let samples: Result<Vec<i16>, _> = reader.samples::<i16>().step_by(usize::from(spec.channels.max(1))).collect();
+    let samples = samples.map_err(|error| wrong(error.to_string()))?;
+    Ok(resample::resample(&samples, spec.sample_rate, 8_000))
+}
+
+fn printer(json: bool) -> impl FnMut(&Said) {
+    let colour = std::io::stdout().is_terminal();
+    move |said: &Said| {
+        if json {
+            return;
+        }
+        let took = said.response_ms.map_or_else(String::new, |ms| format!("  (after {ms} ms)"));
+        let who = match (said.speaker, colour) {
+            ("agent", true) => "\x1b[36magent \x1b[0m",
+            ("agent", false) => "agent ",
+            _ => "caller",
+        };
+        let seconds = said.start_ms as f64 / 1_000.0;
+        // A closed standard output ends nothing: the call is the point.
+        let _ = writeln!(std::io::stdout(), "{seconds:7.2} s  {who}  {}{took}", said.text);
+    }
+}
+
+fn conclude(report: &Report<'_>, json: bool) -> Result<ExitCode, Failure> {
+    let text = if json {
+        serde_json::to_string_pretty(report).map_err(|error| Failure::run(&error))?
+    } else {
+        let ending = match report.ending {
+            Ending::AgentHungUp => "the other side hung up",
+            Ending::CallerHungUp => "we hung up",
+            Ending::Failed => "the call failed",
+        };
+        let seconds = report.duration_ms as f64 / 1_000.0;
+        format!("{ending} after {seconds:.1} s; both sides are in {}", report.recording.display())
+    };
+    writeln!(std::io::stdout(), "{text}").map_err(|error| Failure::run(&error))?;
+    Ok(if report.ending == Ending::Failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
