@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span};
 
-use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState};
+use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId};
 use crate::media::{Capabilities, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions, sdp};
 use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent};
@@ -61,8 +61,8 @@ pub struct Settings {
 }
 
 /// The recording of a call, below the recordings folder.
-pub fn recording_path(recordings: &Path, record: &CallRecord) -> PathBuf {
-    recordings.join(record.tenant.to_string()).join(format!("{}.wav", record.id))
+pub fn recording_path(recordings: &Path, tenant: TenantId, call: CallId) -> PathBuf {
+    recordings.join(tenant.to_string()).join(format!("{call}.wav"))
 }
 
 /// Answers calls until the stack ends or `shutdown` turns true, then lets the calls that go on finish.
@@ -166,10 +166,8 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         Refusal::NodeFull => Refused::later(503, "All Lines Busy"),
     })?;
     let id = CallId::new(Timestamp::now(), rand::random());
-    let recording = route.profile.record_calls.then(|| {
-        let tenant = route.scope.tenant();
-        node.settings.recordings.join(tenant.to_string()).join(format!("{id}.wav"))
-    });
+    let recording =
+        route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
     let options = SessionOptions { recording, ..SessionOptions::default() };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(&error))?;
     let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());

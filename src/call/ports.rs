@@ -35,10 +35,12 @@ pub struct Closing {
 /// One step of a call, kept so that the call can be replayed.
 #[derive(Debug, Clone)]
 pub struct LogEvent {
+    /// From 0, in order, within the call.
+    pub seq: u32,
     /// Milliseconds after the answer.
     pub at_ms: u64,
     pub kind: &'static str,
-    pub json: String,
+    pub data: serde_json::Value,
 }
 
 /// A failure on the other side of a port, already in words.
@@ -68,12 +70,12 @@ pub trait CallBook: Send + Sync + 'static {
         call: CallId,
         slots: &'a CallSlots,
     ) -> BoxFuture<'a, Result<(), PortError>>;
-    /// Appends one event.
-    fn event<'a>(
+    /// Appends events.
+    fn events<'a>(
         &'a self,
         scope: TenantScope,
         call: CallId,
-        event: &'a LogEvent,
+        events: &'a [LogEvent],
     ) -> BoxFuture<'a, Result<(), PortError>>;
     /// Closes the record at hang-up.
     fn close<'a>(

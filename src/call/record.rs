@@ -22,7 +22,7 @@ enum Entry {
     Open(Box<CallRecord>),
     Turn(Box<Turn>),
     Slots(Box<CallSlots>),
-    Event(LogEvent),
+    Events(Vec<LogEvent>),
     Close(Box<Closing>),
 }
 
@@ -32,7 +32,7 @@ impl Entry {
             Self::Open(_) => "record",
             Self::Turn(_) => "turn",
             Self::Slots(_) => "slots",
-            Self::Event(_) => "event",
+            Self::Events(_) => "events",
             Self::Close(_) => "closing",
         }
     }
@@ -68,7 +68,7 @@ impl Journal {
 
     /// Appends an event.
     pub fn event(&self, event: LogEvent) {
-        self.put(Entry::Event(event));
+        self.put(Entry::Events(vec![event]));
     }
 
     /// Closes the record and waits until everything is stored or given up.
@@ -98,7 +98,24 @@ fn refused_reason(refused: &mpsc::error::TrySendError<Entry>) -> String {
 }
 
 async fn write(book: Arc<dyn CallBook>, scope: TenantScope, call: CallId, mut queue: mpsc::Receiver<Entry>) {
-    while let Some(entry) = queue.recv().await {
+    let mut next = None;
+    loop {
+        let Some(mut entry) = (match next.take() {
+            Some(entry) => Some(entry),
+            None => queue.recv().await,
+        }) else {
+            return;
+        };
+        // Events come in bursts: what is there is stored in one transaction.
+        if let Entry::Events(events) = &mut entry {
+            while next.is_none() {
+                match queue.try_recv() {
+                    Ok(Entry::Events(more)) => events.extend(more),
+                    Ok(other) => next = Some(other),
+                    Err(_) => break,
+                }
+            }
+        }
         if let Err(failure) = store_with_patience(&*book, scope, call, &entry).await {
             error!(%call, entry = entry.name(), error = %failure, "given up after retries; this entry is lost");
         }
@@ -131,7 +148,7 @@ async fn store(book: &dyn CallBook, scope: TenantScope, call: CallId, entry: &En
         Entry::Open(record) => book.open(scope, record).await,
         Entry::Turn(turn) => book.turn(scope, call, turn).await,
         Entry::Slots(slots) => book.slots(scope, call, slots).await,
-        Entry::Event(event) => book.event(scope, call, event).await,
+        Entry::Events(events) => book.events(scope, call, events).await,
         Entry::Close(closing) => book.close(scope, call, closing).await,
     }
 }

@@ -10,8 +10,10 @@ pub mod call;
 pub mod check_config;
 pub mod config;
 pub mod demo;
+mod log;
 pub mod models;
 pub mod serve;
+mod server;
 mod wiring;
 
 /// Answers the phone for small businesses.

@@ -72,6 +72,7 @@ pub struct Conversation<'a> {
     time_zone: TimeZone,
     answered: Instant,
     next_turn: u32,
+    next_event: u32,
     /// The line after which the call ends.
     last_line: Option<LineId>,
     /// Lines that answer a caller's turn and have not started yet.
@@ -112,6 +113,7 @@ impl<'a> Conversation<'a> {
             journal,
             answered: Instant::now(),
             next_turn: 0,
+            next_event: 0,
             last_line: None,
             answers: Vec::new(),
             answering: None,
@@ -343,9 +345,10 @@ impl<'a> Conversation<'a> {
         self.journal.turn(Turn { seq, speaker, text, heard, started_ms: started.0, ended_ms: ended.0, waterfall });
     }
 
-    fn log(&self, kind: &'static str, what: &impl serde::Serialize) {
-        let json = serde_json::to_string(what).expect("inputs and actions are plain data");
-        self.journal.event(LogEvent { at_ms: self.now().0, kind, json });
+    fn log(&mut self, kind: &'static str, what: &impl serde::Serialize) {
+        let data = serde_json::to_value(what).expect("invariant: inputs and actions are plain data");
+        self.journal.event(LogEvent { seq: self.next_event, at_ms: self.now().0, kind, data });
+        self.next_event += 1;
     }
 
     fn hang_up_soon(&mut self) {

@@ -1,0 +1,118 @@
+//! `vca demo`: a clinic on this machine that answers at once, with no configuration and no account.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::Failure;
+use super::config::Config;
+use super::server::{self, Server};
+use crate::dialogue::demo_profile;
+use crate::domain::{ApiKeyId, Did, E164, Tenant, TenantId, TenantScope};
+use crate::store::{ApiKey, KeyOwner, Store};
+
+/// The number of the demo clinic.
+pub const DEMO_DID: &str = "+918047180000";
+/// `ten_` and this, in hexadecimal.
+const DEMO_TENANT: uuid::Uuid = uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
+
+/// Answer calls to a demo clinic on this machine; no configuration, no account.
+///
+/// Any SIP phone on this machine may call without registering. Calls, recordings and prompts are kept in the data folder.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where SIP calls arrive, UDP and TCP
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5060")]
+    sip: SocketAddr,
+    /// Where the HTTP interface listens
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    http: SocketAddr,
+    /// Where everything is kept [default: ~/.local/share/vca/demo]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Use this API key instead of making one at the first start
+    #[arg(long, value_name = "KEY", env = "VCA_DEMO_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Configuration file (TOML) for everything else
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs `vca demo`.
+///
+/// # Errors
+/// Set-up failures, with one line that says how to mend them.
+pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
+    let mut config = Config::load(args.config.as_deref()).map_err(|error| Failure::setup(&error))?;
+    config.sip.udp = vec![args.sip];
+    config.sip.tcp = vec![args.sip];
+    config.http.listen = args.http;
+    config.data_dir = args.data.unwrap_or_else(|| super::default_data_dir().join("demo"));
+    super::log::start(&config.log)?;
+    let key = args.api_key.as_deref().map(ApiKey::parse).transpose();
+    let key = key.map_err(|error| Failure::Setup(format!("--api-key: {error}")))?;
+    super::serve::runtime()?.block_on(async {
+        let store = server::open_store(&config).await?;
+        let key = onboard(&store, key).await.map_err(|error| Failure::setup(&error))?;
+        let server = Server::start(&config, store).await?;
+        explain(&server, key.as_ref(), &config.data_dir).map_err(|error| Failure::run(&error))?;
+        server.run_until_signal().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Makes the demo tenant, its receptionist and number; returns the API key when it can be shown.
+async fn onboard(store: &Store, chosen: Option<ApiKey>) -> Result<Option<ApiKey>, crate::store::StoreError> {
+    let tenant = TenantId::from_uuid(DEMO_TENANT);
+    let scope = TenantScope::proven(tenant);
+    let profile = demo_profile();
+    let number = E164::parse(DEMO_DID).expect("invariant: the demo number is well formed");
+    store.put_tenant(scope, &Tenant { id: tenant, name: profile.business_name.clone(), max_calls: 100 }).await?;
+    store.put_profile(scope, &profile).await?;
+    store.put_did(scope, &Did { number, tenant, profile: profile.id }).await?;
+    let now = Timestamp::now();
+    let id = ApiKeyId::new(now, rand::random());
+    match chosen {
+        Some(key) => {
+            if store.authenticate(key.reveal()).await?.is_none() {
+                store.create_api_key(KeyOwner::Tenant(scope), id, "demo, chosen", &key, now).await?;
+            }
+            Ok(Some(key))
+        }
+        None if store.has_api_keys().await? => Ok(None),
+        None => {
+            let key = ApiKey::generate(rand::random());
+            store.create_api_key(KeyOwner::Tenant(scope), id, "demo, first start", &key, now).await?;
+            Ok(Some(key))
+        }
+    }
+}
+
+/// Says exactly what to do next.
+fn explain(server: &Server, key: Option<&ApiKey>, data: &Path) -> std::io::Result<()> {
+    let sip = server.sip_udp.or(server.sip_tcp).map_or_else(String::new, |addr| addr.to_string());
+    let http = server.http;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Sharma Dental Clinic answers {DEMO_DID} at sip:{DEMO_DID}@{sip} (UDP and TCP).\n")?;
+    writeln!(out, "Call it from another terminal:")?;
+    writeln!(out, "  vca call --to sip:{DEMO_DID}@{sip} --say \"I would like an appointment for a toothache\" \\")?;
+    writeln!(out, "           --say \"My name is Rahul Verma\" --dtmf 9876543210# --say \"tomorrow evening\" --say \"yes, that is right\"")?;
+    writeln!(out, "or from any SIP phone on this machine, without registering: {DEMO_DID}@{sip}\n")?;
+    match key {
+        Some(key) => {
+            writeln!(out, "Your API key, shown this once: {}", key.reveal())?;
+            writeln!(out, "See what was written down:")?;
+            writeln!(out, "  curl -H \"Authorization: Bearer {}\" http://{http}/v1/calls", key.reveal())?;
+        }
+        None => {
+            writeln!(out, "See what was written down, with the API key of the first start (or choose one with --api-key):")?;
+            writeln!(out, "  curl -H \"Authorization: Bearer $VCA_API_KEY\" http://{http}/v1/calls")?;
+        }
+    }
+    writeln!(out, "\nEverything is kept in {}. Stop with Ctrl-C.", data.display())?;
+    out.flush()
+}

@@ -1,0 +1,191 @@
+//! A VCA of the test's own: the real binary, on free ports of loopback, in a temporary folder.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub const DID: &str = "+918047180000";
+const KEY: &str = "test-key-0123456789abcdef";
+
+/// Real engines share two cores: one whole call at a time.
+static ONE_CALL: Mutex<()> = Mutex::new(());
+
+/// A running `vca demo`, ended when dropped.
+pub struct Demo {
+    child: Child,
+    pub sip: SocketAddr,
+    pub http: SocketAddr,
+    data: TempDir,
+    /// What it wrote to standard error.
+    log: mpsc::Receiver<String>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Demo {
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts with settings such as `("VCA__CALLS__MAX", "1")`.
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"), settings)
+    }
+
+    /// Starts on a folder that an earlier one left.
+    pub fn start_in(data: TempDir, settings: &[(&str, &str)]) -> Self {
+        let turn = ONE_CALL.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut command = vca();
+        command.args(["demo", "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--api-key", KEY]);
+        command.arg("--data").arg(data.path()).envs(settings.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vca starts");
+        let log = read_lines(child.stderr.take().expect("stderr is piped"));
+        let out = read_lines(child.stdout.take().expect("stdout is piped"));
+        let (mut sip, mut http) = (None, None);
+        // Fixed phrases are synthesised at the first start on a machine: that takes a while.
+        let deadline = Instant::now() + Duration::from_secs(240);
+        while sip.is_none() || http.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = out.recv_timeout(left) else {
+                let _ = child.kill();
+                let said: Vec<String> = log.iter().collect();
+                panic!("vca demo did not start:\n{}", said.join("\n"));
+            };
+            if let Some(at) = line.split(&format!("sip:{DID}@")).nth(1) {
+                sip = sip.or(at.split_whitespace().next().and_then(|addr| addr.parse().ok()));
+            }
+            if let Some(at) = line.split("http://").nth(1) {
+                http = http.or(at.split('/').next().and_then(|addr| addr.parse().ok()));
+            }
+        }
+        let (sip, http) = (sip.expect("checked above"), http.expect("checked above"));
+        Self { child, sip, http, data, log, _turn: turn }
+    }
+
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it without notice, as a crash would, and hands its folder on.
+    pub fn crash(mut self) -> TempDir {
+        self.child.kill().expect("SIGKILL is sent");
+        self.child.wait().expect("it is waited for");
+        std::mem::replace(&mut self.data, tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// `vca call` to the demo number; returns its report.
+    pub fn call(&self, args: &[&str]) -> Value {
+        let output = self.caller(args).output().expect("vca call runs");
+        assert!(output.status.success(), "vca call failed: {}\n{}", text(&output.stderr), self.log_so_far());
+        serde_json::from_slice(&output.stdout).expect("vca call prints JSON")
+    }
+
+    /// A caller, to be started by the test.
+    pub fn caller(&self, args: &[&str]) -> Command {
+        let mut command = vca();
+        command.args(["call", "--json", "--to", &format!("sip:{DID}@{}", self.sip), "--limit", "120", "--record"]);
+        command.arg(self.data.path().join("caller.wav")).args(args);
+        command
+    }
+
+    /// GET below `/v1`, as the demo tenant; the status and the JSON body.
+    pub fn get(&self, path: &str) -> (u16, Value) {
+        let mut response = ureq::get(format!("http://{}{path}", self.http))
+            .config()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(10)))
+            .build()
+            .header("Authorization", format!("Bearer {KEY}"))
+            .call()
+            .expect("HTTP answers");
+        (response.status().as_u16(), response.body_mut().read_json().unwrap_or(Value::Null))
+    }
+
+    /// The newest call, once it is closed, with its turns.
+    pub fn closed_call(&self) -> Value {
+        wait_for("a closed call record", Duration::from_secs(15), || {
+            let (_, calls) = self.get("/v1/calls?limit=1");
+            let call = calls["items"].get(0)?.clone();
+            let id = call["id"].as_str()?;
+            (call["status"] != "active").then(|| self.get(&format!("/v1/calls/{id}")).1)
+        })
+    }
+
+    pub fn log_so_far(&self) -> String {
+        self.log.try_iter().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Gone already after `crash`.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary under test, with prompts that all tests share.
+pub fn vca() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vca"));
+    command.env("VCA__SPEECH__CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("prompts"));
+    command.env("RUST_BACKTRACE", "1");
+    command
+}
+
+/// Runs a SIPp scenario of `tests/data/sipp` against `target`; `extra` goes to its command line.
+pub fn sipp(scenario: &str, target: SocketAddr, number: &str, extra: &[&str]) -> Output {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/sipp").join(format!("{scenario}.xml"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    Command::new("sipp")
+        .current_dir(folder.path())
+        .arg("-sf")
+        .arg(file)
+        .args(["-m", "1", "-s", number, "-i", "127.0.0.1", "-timeout", "30s", "-timeout_error", "-nostdin"])
+        .args(extra)
+        .arg(target.to_string())
+        .output()
+        .expect("sipp is installed: run scripts/setup --test")
+}
+
+/// Fails the test with SIPp's own words unless the scenario went through.
+pub fn assert_sipp(output: &Output) {
+    let shown: String = text(&output.stdout).chars().rev().take(3_000).collect::<Vec<_>>().into_iter().rev().collect();
+    assert!(output.status.success(), "SIPp's scenario failed\n{shown}\n{}", text(&output.stderr));
+}
+
+/// Polls until `look` finds something.
+pub fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {limit:?} for {what}");
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn read_lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}

@@ -1,0 +1,7 @@
+//! All integration tests in one binary, so that they link once.
+
+mod arrows;
+mod conversations;
+mod harness;
+mod signalling;
+mod surroundings;
