@@ -1,1 +1,4 @@
 //! SIP user agent and back-to-back user agent on a sans-IO core (RFC 3261).
+
+pub mod auth;
+pub mod message;
