@@ -1,0 +1,151 @@
+//! The two seams: what a recogniser and a synthesiser must do, whatever engine stands behind.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Sample rate of all audio at the engines' doors, in Hz.
+pub const RATE_HZ: u32 = 8000;
+
+/// A flag that one side raises and the other looks at; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct CancelFlag(Arc<AtomicBool>);
+
+impl CancelFlag {
+    /// A flag that is down.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Raises the flag; it stays up.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the flag is up.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Speech to text, one utterance at a time.
+pub trait SpeechToText: Send + Sync {
+    /// Name of engine and model, for records and cache keys.
+    fn name(&self) -> &str;
+
+    /// Transcribes `audio` (8 kHz mono) on the calling thread.
+    ///
+    /// Silence gives an empty text, not an error. Returns [`SttError::Cancelled`] soon after `cancel` is raised.
+    fn transcribe(&self, audio: &[i16], options: &SttOptions, cancel: &CancelFlag) -> Result<Transcript, SttError>;
+}
+
+/// What the dialogue knows about the coming answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Expect {
+    /// Anything.
+    #[default]
+    General,
+    /// A telephone number, an amount, a PIN code.
+    Digits,
+    /// Agreement or refusal.
+    YesNo,
+    /// A person's name.
+    Name,
+}
+
+/// How to transcribe one utterance.
+#[derive(Debug, Clone)]
+pub struct SttOptions {
+    /// Words that are likely, as text that could have come before: names of the tenant and its services.
+    pub prompt: Option<String>,
+    /// ISO 639-1 language code.
+    pub language: String,
+    /// What kind of answer is expected.
+    pub expect: Expect,
+    /// When the result stops being of use; the engine gives up then with [`SttError::DeadlinePassed`].
+    pub deadline: Option<Instant>,
+}
+
+impl Default for SttOptions {
+    fn default() -> Self {
+        Self { prompt: None, language: "en".to_owned(), expect: Expect::General, deadline: None }
+    }
+}
+
+/// What was heard.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Transcript {
+    /// The words, without markers of silence or noise; empty when there was no speech.
+    pub text: String,
+    /// Mean probability of the words, 0 to 1; 0 when there are none.
+    pub confidence: f32,
+    /// Probability that there was no speech at all, 0 to 1.
+    pub no_speech: f32,
+    /// Whether the repetition guard had to decode again.
+    pub guard_fired: bool,
+    /// Processor time, in milliseconds.
+    pub cpu_ms: u64,
+    /// Length of the audio given, in milliseconds.
+    pub audio_ms: u64,
+}
+
+/// Why an utterance was not transcribed.
+#[derive(Debug, thiserror::Error)]
+pub enum SttError {
+    /// The caller raised the flag.
+    #[error("the transcription was cancelled")]
+    Cancelled,
+    /// The deadline came first.
+    #[error("the transcription missed its deadline")]
+    DeadlinePassed,
+    /// The engine failed.
+    #[error("{engine} failed: {reason}")]
+    Engine { engine: String, reason: String },
+}
+
+/// Text to speech.
+pub trait TextToSpeech: Send + Sync {
+    /// Name of the engine, for records and cache keys.
+    fn name(&self) -> &str;
+
+    /// Name of the voice, for records and cache keys.
+    fn voice(&self) -> &str;
+
+    /// Speaks `text` (numbers already in words) into `sink` as 8 kHz mono chunks, on the calling thread.
+    ///
+    /// The first sentence arrives before the second is made. Ends early without an error when `sink` breaks; returns
+    /// [`TtsError::Cancelled`] soon after `cancel` is raised.
+    fn synthesize(
+        &self,
+        text: &str,
+        sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
+        cancel: &CancelFlag,
+    ) -> Result<(), TtsError>;
+}
+
+/// Why a text was not spoken.
+#[derive(Debug, thiserror::Error)]
+pub enum TtsError {
+    /// The caller raised the flag.
+    #[error("the synthesis was cancelled")]
+    Cancelled,
+    /// espeak-ng, which gives the phonemes, could not be run.
+    #[error("cannot run `espeak-ng`, which gives Piper its phonemes: {0}. Install it with `apt install espeak-ng`")]
+    Phonemes(std::io::Error),
+    /// The engine failed.
+    #[error("{engine} failed: {reason}")]
+    Engine { engine: String, reason: String },
+}
+
+/// Collects all of `text` as one clip; a convenience over [`TextToSpeech::synthesize`].
+pub fn synthesize_all(tts: &dyn TextToSpeech, text: &str, cancel: &CancelFlag) -> Result<Vec<i16>, TtsError> {
+    let mut samples = Vec::new();
+    let mut collect = |chunk: &[i16]| {
+        samples.extend_from_slice(chunk);
+        ControlFlow::Continue(())
+    };
+    tts.synthesize(text, &mut collect, cancel)?;
+    Ok(samples)
+}
