@@ -17,7 +17,7 @@ pub fn demo_profile() -> AgentProfile {
         address: "12, M G Road, Bengaluru".into(),
         landmark: Some("opposite the metro station".into()),
         time_zone: "Asia/Kolkata".into(),
-        voice: "en_US-lessac-medium".into(),
+        voice: "en_US-joe-medium".into(),
         turns: TurnSettings::default(),
     }
 }

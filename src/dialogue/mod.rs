@@ -16,8 +16,13 @@
 #![deny(clippy::disallowed_methods)]
 
 mod demo;
+mod names;
+pub mod numbers;
 mod receptionist;
+mod text;
+mod times;
 mod turn;
+mod yes_no;
 
 pub use demo::demo_profile;
 pub use receptionist::{Receptionist, replay};
