@@ -16,6 +16,8 @@
 #![deny(clippy::disallowed_methods)]
 
 mod demo;
+mod hours;
+mod intents;
 mod names;
 pub mod numbers;
 mod receptionist;
