@@ -84,7 +84,8 @@ pub fn heard(text: &str, asked: bool) -> NumberHeard {
 /// As [`heard`], with the words that the number takes.
 pub(super) fn heard_words(words: &[Word], asked: bool) -> (NumberHeard, Vec<Range<usize>>) {
     let runs = runs(words, asked);
-    let spans = || runs.iter().map(|run| run.words.clone()).collect::<Vec<_>>();
+    // Where no number was asked for, few digits are something else: "at five".
+    let spans = || runs.iter().filter(|run| asked || run.digits.len() >= 5).map(|run| run.words.clone()).collect();
     for run in runs.iter().rev() {
         if let Kind::Complete(number) = classify(&run.digits, run.plus) {
             return (NumberHeard::Complete(number), spans());
