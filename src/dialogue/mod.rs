@@ -1,1 +1,34 @@
-//! The deterministic receptionist.
+//! The deterministic receptionist: greets, finds out what the caller wants, takes it down, reads it back, closes.
+//!
+//! ```text
+//! Answered ─► Open ──hours, address──► Open ("anything else?") ──no──► Ended
+//!              │ message, appointment, person, emergency
+//!              ▼
+//!             Ask(name) ─► Ask(number) ─► Ask(reason) ─► Ask(time) ─► ReadBack ──yes──► Ended
+//!                              │ two re-asks                            │ no   ▲
+//!                              ▼                                        ▼      │
+//!                            Keypad                                    Fix ────┘
+//! ```
+//!
+//! Everything is a function of the inputs: no I/O, no clock, no randomness, so that a recorded call replays step by
+//! step ([`replay`]). Every text that is spoken stands in `phrases`; every step after something the caller did (or
+//! failed to do) speaks or ends, and silence ends every call after three re-asks.
+#![deny(clippy::disallowed_methods)]
+
+mod demo;
+mod hours;
+mod intents;
+mod names;
+pub mod numbers;
+mod phrases;
+mod receptionist;
+mod slots;
+mod summary;
+mod text;
+mod times;
+mod turn;
+mod yes_no;
+
+pub use demo::demo_profile;
+pub use receptionist::{Receptionist, replay};
+pub use turn::{Action, Expectation, Input, Line, Segment, SlotName};

@@ -1,0 +1,323 @@
+//! Every text that is spoken. Another language is another table.
+//!
+//! A fixed phrase depends on the profile only, so that it can be synthesised ahead; the texts around what a caller said
+//! are functions. `{business}`, `{visit}`, `{a_visit}` stand for the profile's words.
+
+use super::hours;
+use super::numbers;
+use super::turn::Segment;
+use crate::domain::{AgentProfile, E164};
+
+macro_rules! phrases {
+    ($($name:ident => $text:literal,)*) => {
+        /// A fixed phrase.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Phrase {
+            $($name,)*
+            /// The hours of a weekday (Monday 0) that is today, tomorrow, or named.
+            HoursToday(u8),
+            HoursTomorrow(u8),
+            HoursOn(u8),
+            HoursWeek,
+            Address,
+        }
+
+        /// All phrases that have their text in the table.
+        const TABLE: &[(Phrase, &str)] = &[$((Phrase::$name, $text),)*];
+    };
+}
+
+phrases! {
+    // Opening. The three together take about six seconds.
+    Greeting => "Hello, {business}.",
+    NoticeRecorded => "I'm an AI assistant, and this call may be recorded.",
+    NoticeAi => "I'm an AI assistant.",
+    HowCanIHelp => "How can I help you?",
+    AnythingElse => "Is there anything else I can help you with?",
+    PleaseTellMe => "Please tell me.",
+    Hello => "Hello.",
+    Menu => "You can ask for {a_visit}, leave a message, or ask for our timings or address.",
+    MenuShort => "You can ask for {a_visit}, or leave a message.",
+
+    // Acknowledgements, so that sound starts at once.
+    ThankYou => "Thank you.",
+    AllRight => "All right.",
+    Sure => "Sure.",
+    Sorry => "Sorry.",
+    NoProblem => "No problem.",
+    NotCaught => "Sorry, I did not catch that.",
+    AreYouThere => "Are you there?",
+    TakeYourTime => "Sure, take your time.",
+    GoOn => "Yes, go on.",
+    SoFar => "So far I have",
+    TheRest => "Please say the rest.",
+
+    // What the call becomes.
+    TakeAppointment => "Sure, I'll note your {visit} request.",
+    TakeMessage => "Sure, I'll take a message.",
+    TakeQuestion => "I don't have that information, but I'll pass on your question, and they will call you back.",
+    TakeChange => "Sure, I'll pass that on, and they will call you back.",
+    NoTransfer => "I cannot connect you to a person right now, but I'll pass on an urgent message.",
+    StillNoTransfer => "I'm sorry, I cannot connect you right now.",
+    TakeUrgent => "All right, I'll mark it as urgent.",
+    EmergencyAdvice => "If this is an emergency, please hang up and call one one two now.",
+    EmergencyMessage => "I can also pass on an urgent message.",
+
+    // Questions.
+    AskName => "May I have your name, please?",
+    AskNameShort => "Your name, please?",
+    AskNameAgain => "Sorry, I did not get your name. Please say just your name.",
+    AskNameSpell => "Sorry, could you please spell your name, letter by letter?",
+    AskNumber => "What is your mobile number?",
+    AskNumberShort => "Your mobile number, please?",
+    AskNumberAgain => "Sorry, I did not get the number. Please say it slowly, digit by digit.",
+    AskNumberLast => "Sorry, I need all ten digits. Please say your mobile number once more.",
+    OrThisNumber => "Or just say, this number.",
+    NotSeen => "Sorry, I cannot see your number.",
+    AskNumberKeypad => "Please type your mobile number on the keypad, then press hash.",
+    KeypadAgain => "That was not a full mobile number. Please type all ten digits, then press hash.",
+    KeypadShort => "Please type your number, then press hash.",
+    KeypadOrOne => "Or press one, to be called back on this number.",
+    AskVisitReason => "What is the {visit} for?",
+    AskMessage => "What is the message?",
+    AskMatter => "What is it about?",
+    AskReasonAgain => "Sorry, I did not catch that. In a few words, what is it about?",
+    AskReasonLast => "Sorry, once more please. What is it about?",
+    AskTime => "When would you like to come?",
+    AskTimeShort => "Which day and time, please?",
+    AskTimeAgain => "Sorry, I did not get the time. Which day would suit you?",
+    AskTimeLast => "Please say a day and a time, for example, tomorrow evening.",
+
+    // Reading back.
+    LetMeReadBack => "Let me read that back.",
+    HaveMessage => "I also have your message.",
+    IsThatCorrect => "Is that correct?",
+    YesOrNo => "Is it correct? Please say yes or no.",
+    OneOrTwo => "If it is correct, press one. If not, press two.",
+    WhatToChange => "What should I change? The name, the number, or something else?",
+    WhatToChangeAgain => "You can say, for example, the number ends in four.",
+    Corrected => "Thank you, I have changed it.",
+
+    // Answers.
+    OpenNow => "Yes, we are open now.",
+    ClosedNow => "We are closed now.",
+    HoursUnknown => "Sorry, I do not have our timings here.",
+    AddressUnknown => "Sorry, I do not have our address here.",
+    WhoIAm => "I am an AI assistant for {business}, not a person.",
+    EnglishOnly => "I'm sorry, I can speak only English for now.",
+
+    // Trouble.
+    CannotHear => "I'm sorry, I cannot hear you properly.",
+    UseCallerNumber => "I'll note the number you are calling from.",
+
+    // Closing.
+    CloseAppointment => "I have passed your request to {business}. They will call you back to confirm. Goodbye.",
+    CloseMessage => "I have passed your message to {business}. They will call you back. Goodbye.",
+    CloseUrgent => "I have passed it on as urgent. They will call you back as soon as they can. Goodbye.",
+    CloseNoNumber => "I'll pass on what you have told me. Goodbye.",
+    CloseKeypad => "We will call you back. Goodbye.",
+    CloseThanks => "Thank you for calling {business}. Goodbye.",
+    CloseWrong => "No problem, goodbye.",
+    CloseUnheard => "I cannot hear you, so I will end the call now.",
+    CloseTaken => "I'll pass on what I have noted. Goodbye.",
+    CloseCallAgain => "Please call again. Goodbye.",
+    CloseLong => "I have to end the call here.",
+
+    // For the agent, when an answer is late.
+    OneMoment => "One moment, please.",
+    JustAMoment => "Just a moment, please.",
+    StillHere => "I am still here. One more moment, please.",
+}
+
+/// What the agent plays when an answer is late, in order of use.
+pub(super) const FILLERS: [Phrase; 3] = [Phrase::OneMoment, Phrase::JustAMoment, Phrase::StillHere];
+
+/// The texts of one profile.
+#[derive(Debug, Clone)]
+pub(super) struct Phrases {
+    profile: AgentProfile,
+}
+
+impl Phrases {
+    pub(super) fn new(profile: AgentProfile) -> Self {
+        Self { profile }
+    }
+
+    pub(super) fn profile(&self) -> &AgentProfile {
+        &self.profile
+    }
+
+    /// The AI notice, which speaks of recording only when calls are recorded.
+    pub(super) fn notice(&self) -> Phrase {
+        if self.profile.record_calls { Phrase::NoticeRecorded } else { Phrase::NoticeAi }
+    }
+
+    /// Every fixed text, each once.
+    pub(super) fn all(&self) -> Vec<String> {
+        let days = (0..7).flat_map(|day| [Phrase::HoursToday(day), Phrase::HoursTomorrow(day), Phrase::HoursOn(day)]);
+        let table = TABLE.iter().map(|(phrase, _)| *phrase);
+        let mut texts: Vec<String> = Vec::new();
+        for phrase in table.chain(days).chain([Phrase::HoursWeek, Phrase::Address]) {
+            let text = self.text(phrase);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts
+    }
+
+    pub(super) fn segment(&self, phrase: Phrase) -> Segment {
+        Segment { text: self.text(phrase), fixed: true }
+    }
+
+    pub(super) fn text(&self, phrase: Phrase) -> String {
+        match phrase {
+            Phrase::Greeting => match &self.profile.greeting {
+                Some(greeting) if !greeting.trim().is_empty() => sentence(speakable(greeting)),
+                _ => self.fill("Hello, {business}."),
+            },
+            Phrase::HoursToday(day) => self.day("Today", day),
+            Phrase::HoursTomorrow(day) => self.day("Tomorrow", day),
+            Phrase::HoursOn(day) => self.day(&format!("On {}", hours::day_name(day)), day),
+            Phrase::HoursWeek => self.week(),
+            Phrase::Address => self.address(),
+            phrase => {
+                let row = TABLE.iter().find(|(row, _)| *row == phrase);
+                self.fill(row.expect("every phrase without an arm above stands in the table").1)
+            }
+        }
+    }
+
+    fn fill(&self, template: &str) -> String {
+        let visit = self.profile.visit_word.as_str();
+        let article = if visit.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+        template
+            .replace("{business}", &self.profile.business_name)
+            .replace("{a_visit}", &format!("{article} {visit}"))
+            .replace("{visit}", visit)
+    }
+
+    fn day(&self, day_words: &str, day: u8) -> String {
+        match hours::spoken_day(&self.profile.hours, day) {
+            Some(text) => sentence(format!("{day_words} we are open {text}")),
+            None => format!("{day_words} we are closed."),
+        }
+    }
+
+    fn week(&self) -> String {
+        let (open, closed) = hours::spoken_week(&self.profile.hours);
+        let mut text = sentence(format!("We are open {}", open.join(", and ")));
+        if !closed.is_empty() {
+            text.push_str(&format!(" {} closed.", join_days(&closed)));
+        }
+        text
+    }
+
+    fn address(&self) -> String {
+        let place = speakable(&self.profile.address);
+        match &self.profile.landmark {
+            Some(landmark) if !landmark.trim().is_empty() => format!("We are at {place}, {}.", speakable(landmark)),
+            _ => format!("We are at {place}."),
+        }
+    }
+
+    pub(super) fn your_name(&self, name: &str) -> String {
+        sentence(format!("Your name is {}", speakable(name)))
+    }
+
+    pub(super) fn your_number(&self, number: &E164) -> String {
+        format!("Your number is {}.", numbers::spoken(number))
+    }
+
+    pub(super) fn digits_so_far(&self, digits: &str) -> String {
+        format!("{}.", numbers::spoken_digits(digits))
+    }
+
+    pub(super) fn your_visit_reason(&self, reason: &str) -> String {
+        sentence(format!("The {} is for {}", self.profile.visit_word, speakable(reason)))
+    }
+
+    pub(super) fn your_message(&self, reason: &str) -> String {
+        sentence(format!("Your message is, {}", speakable(reason)))
+    }
+
+    pub(super) fn your_matter(&self, reason: &str) -> String {
+        sentence(format!("It is about, {}", speakable(reason)))
+    }
+
+    pub(super) fn your_time(&self, time: &str) -> String {
+        sentence(format!("You asked for {}", speakable(time)))
+    }
+}
+
+/// The text with one full stop at its end.
+fn sentence(mut text: String) -> String {
+    if !text.ends_with(['.', '?', '!']) {
+        text.push('.');
+    }
+    text
+}
+
+fn join_days(days: &[&str]) -> String {
+    match days {
+        [] => String::new(),
+        [one] => format!("{one} is"),
+        [most @ .., last] => format!("{} and {last} are", most.join(", ")),
+    }
+}
+
+/// A text of the owner or the caller made fit for the voice: rupees in words, "&" as "and", no closing full stop.
+pub(super) fn speakable(text: &str) -> String {
+    let text = text.trim().trim_end_matches(['.', ',', ' ']);
+    let mut words: Vec<String> = Vec::new();
+    let mut rupees = false;
+    for word in text.split_whitespace() {
+        let amount = word.strip_prefix('₹').or_else(|| word.strip_prefix("Rs.")).or_else(|| word.strip_prefix("Rs"));
+        match amount {
+            Some("") => rupees = true,
+            Some(amount) if amount.starts_with(|c: char| c.is_ascii_digit()) => words.push(format!("{amount} rupees")),
+            _ if rupees => {
+                words.push(format!("{word} rupees"));
+                rupees = false;
+            }
+            _ if word == "&" => words.push("and".into()),
+            _ => words.push(word.into()),
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialogue::demo_profile;
+
+    #[test]
+    fn the_profile_fills_the_texts() {
+        let phrases = Phrases::new(demo_profile());
+        assert_eq!(phrases.text(Phrase::HoursToday(0)), "Today we are open from ten a.m. to seven p.m.");
+        assert_eq!(phrases.text(Phrase::HoursOn(6)), "On Sunday we are closed.");
+        assert_eq!(
+            phrases.text(Phrase::HoursWeek),
+            "We are open Monday to Saturday, from ten a.m. to seven p.m. Sunday is closed."
+        );
+        assert_eq!(phrases.text(Phrase::Address), "We are at 12, M G Road, Bengaluru, opposite the metro station.");
+        assert_eq!(phrases.text(Phrase::MenuShort), "You can ask for an appointment, or leave a message.");
+        assert_eq!(phrases.text(phrases.notice()), "I'm an AI assistant, and this call may be recorded.");
+        assert!(phrases.all().iter().all(|text| !text.contains(['{', '}']) && !text.contains("..")));
+    }
+
+    #[test]
+    fn a_custom_greeting_replaces_the_first_sentence_only() {
+        let profile =
+            AgentProfile { greeting: Some("Namaskara, Sharma Dental.".into()), record_calls: false, ..demo_profile() };
+        let phrases = Phrases::new(profile);
+        assert_eq!(phrases.text(Phrase::Greeting), "Namaskara, Sharma Dental.");
+        assert_eq!(phrases.notice(), Phrase::NoticeAi);
+    }
+
+    #[test]
+    fn money_is_spoken() {
+        assert_eq!(speakable("refund of ₹500 & Rs. 20 please."), "refund of 500 rupees and 20 rupees please");
+    }
+}

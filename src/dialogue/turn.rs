@@ -1,0 +1,96 @@
+//! What goes into the receptionist and what comes out of it, both fit for the event log.
+
+use serde::{Deserialize, Serialize};
+
+/// Something that happened in the call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// The call was answered: greet.
+    Answered,
+    /// The caller's turn, as recognised; `confidence` is 0 to 1 (the mean token probability).
+    Said { text: String, confidence: f32 },
+    /// Keys the caller pressed, as one entry: ended by hash, by a pause, or a single digit on its own.
+    Digits(String),
+    /// The caller said nothing for the no-input time.
+    NoInput,
+    /// The caller spoke, but recognition failed, timed out or gave nothing.
+    NotUnderstood,
+    /// The recogniser is down: go on by keypad.
+    SttUnavailable,
+    /// The caller spoke over the agent, who stopped; `heard` is the part of the line that was played. What the
+    /// caller said follows as an input of its own.
+    Interrupted { heard: String },
+    /// The caller is gone.
+    HungUp,
+}
+
+/// What the agent does next. A step gives at most one `Say`; `Expect` or `End` follows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Play this line.
+    Say(Line),
+    /// After the line, listen for this.
+    Expect(Expectation),
+    /// A slot was taken or changed (`None`: taken back); for the event log.
+    Slot { slot: SlotName, value: Option<String> },
+    /// Hang up, once the line of the same step was played.
+    End,
+}
+
+/// One slot of the call record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotName {
+    Name,
+    Number,
+    Reason,
+    PreferredTime,
+}
+
+/// What the agent says in one turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// In order. The first one is always fixed, so that sound can start from the cache while the rest is made.
+    pub segments: Vec<Segment>,
+    /// Whether the caller may stop it by speaking.
+    pub interruptible: bool,
+}
+
+impl Line {
+    /// The whole text.
+    pub fn text(&self) -> String {
+        let texts: Vec<&str> = self.segments.iter().map(|s| s.text.as_str()).collect();
+        texts.join(" ")
+    }
+}
+
+/// A piece of a line that is synthesised as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    pub text: String,
+    /// Whether the text is one of [`Receptionist::fixed_lines`](super::Receptionist::fixed_lines), synthesised ahead.
+    pub fixed: bool,
+}
+
+/// What kind of answer the agent waits for: how long a pause ends the turn, and what recognition is biased to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expectation {
+    /// Anything.
+    Open,
+    /// A yes or a no; keys 1 and 2 mean the same.
+    YesNo,
+    /// Digits, dictated (so pauses are longer) or typed. `len` is the usual count, not a limit: a typed entry may
+    /// be ended early only when it has that many digits and does not begin with 0.
+    Digits { len: Option<u8> },
+    /// A person's name.
+    Name,
+    /// A name letter by letter.
+    Spelling,
+    /// A day or time.
+    Time,
+    /// Nothing: the call is being closed.
+    None,
+}
