@@ -20,8 +20,9 @@ const RESUME_MS: u64 = 1_000;
 const TRANSCRIPT_MS: u64 = 5_000;
 /// Turns whose words are awaited at once; the oldest fails when one more comes.
 const MAX_AWAITED: usize = 4;
-/// A shorter limit of the utterance would cut words.
+/// Settings below these make no sense: words would be cut, or demands for sound would come without a pause.
 const MIN_UTTERANCE_LIMIT_MS: u32 = 1_000;
+const MIN_SILENCE_LIMIT_MS: u32 = 100;
 
 /// The referee of one call's turns.
 ///
@@ -49,9 +50,14 @@ pub struct TurnController {
 impl TurnController {
     /// The referee of a call that is answered at `Ms(0)`.
     pub fn new(settings: TurnSettings) -> Self {
-        let max_utterance_ms = settings.max_utterance_ms.max(MIN_UTTERANCE_LIMIT_MS);
+        let settings = TurnSettings {
+            max_utterance_ms: settings.max_utterance_ms.max(MIN_UTTERANCE_LIMIT_MS),
+            watchdog_ms: settings.watchdog_ms.max(MIN_SILENCE_LIMIT_MS),
+            no_input_ms: settings.no_input_ms.max(MIN_SILENCE_LIMIT_MS),
+            ..settings
+        };
         Self {
-            settings: TurnSettings { max_utterance_ms, ..settings },
+            settings,
             now: Ms(0),
             expects: Expectation::default(),
             detector: Detector::default(),
@@ -355,23 +361,27 @@ impl TurnController {
 
     fn playout_finished(&mut self, line: LineId) {
         self.agent.take_stopped(line);
-        let Some((line, sounded)) = self.agent.over(line, self.now) else { return };
-        if sounded {
-            self.distrusted &= line.filler;
-            self.floor.agent_silent(line.filler, self.now);
-        }
+        let Some((line, true)) = self.agent.over(line, self.now) else { return };
+        self.distrusted &= line.filler;
+        self.floor.agent_silent(line.filler, self.now);
         if self.agent.has_lines() {
+            // The agent has more to say: the pause is its own.
             self.floor.owe_still(self.now, None, self.now);
         }
     }
 
     fn playout_stopped(&mut self, line: LineId, played_ms: u32, total_ms: u32) {
-        if self.agent.take_stopped(line) {
+        let by_caller = self.agent.take_stopped(line);
+        let sounded = self.agent.over(line, self.now).is_some_and(|(_, sounded)| sounded);
+        if by_caller {
             self.actions.push_back(Action::BargeIn { line, played_ms, total_ms });
-        } else if self.agent.over(line, self.now).is_some_and(|(_, sounded)| sounded) {
-            // The driver cut it: the caller did not hear what they should answer.
+        }
+        if sounded {
             self.floor.agent_silent(false, self.now);
-            self.floor.owe_still(self.now, None, self.now);
+            if !by_caller {
+                // The driver cut it: the caller did not hear what they should answer.
+                self.floor.owe_still(self.now, None, self.now);
+            }
         }
     }
 
