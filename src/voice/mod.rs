@@ -1,1 +1,53 @@
-//! Turn-taking on a virtual clock: end of turn, barge-in, no-input, never silent.
+//! Turn-taking on a virtual clock: end of turn, barge-in, no-input, keypad, never silent.
+//!
+//! [`TurnController`] is one call's referee. The driver feeds it what happens ([`Input`]: a classified 20 ms frame of the
+//! caller, a transcript, the position of the agent's playout, a digit) together with the media clock, carries out
+//! the [`Action`]s it gives back, and wakes it with [`Input::Tick`] at [`TurnController::next_deadline`]. Nothing here does I/O,
+//! reads a clock or draws randomness, so that a recorded call replays exactly and every timer is tested in virtual time.
+//!
+//! The picture of one turn, with the default settings:
+//!
+//! ```text
+//! caller   ──speech──┐                                        ┌── speech_end
+//!                    │◄ 200 ms ►│ Speculate                    (transcription starts, may be thrown away)
+//!                    │◄──────── 500 ms ───────►│ TurnEnded     (or Commit, and TurnEnded when the transcript comes)
+//!                    │◄──────────────── 1500 ms ──────────────►│ FillSilence, unless the agent's line has started
+//! ```
+//!
+//! Who owes the next sound is always known: the agent after a turn, a failure, a no-input or an answered call; the caller
+//! after the agent's line. Either way a deadline runs, so both sides can never be silent for long without an action.
+//!
+//! What is said over the agent:
+//!
+//! * Voice must be surer, louder and longer than otherwise, so that an echo is not taken for the caller.
+//! * Over an interruptible line it ducks the line at once and stops it after `barge_in_ms`; the utterance keeps its
+//!   beginning and is the caller's next turn. Voice that pauses earlier restores the volume; the line has played on.
+//! * Such a short word ("haan") is a turn only if the agent ends within 1.5 s of it: then it was an early answer. Otherwise
+//!   it is forgotten.
+//! * Over a line that may not be interrupted the same holds, but 1 s or more of voice is kept and heard after the line.
+//! * An announced line that has not begun is withdrawn when the caller speaks on: the answer came too early.
+//! * An interruption that held no words makes the next line deaf to voice (not to keys), so that a television
+//!   cannot silence the agent for good.
+//!
+//! The driver keeps the caller's audio for at least `max_utterance_ms` and copies a range when an action names it.
+//! Still to come behind this interface: an end-of-turn model (asked on [`Action::Speculate`], answered by a further
+//! input) and the confirmation of interruptions by words (transcripts already arrive while a line is ducked).
+#![deny(clippy::disallowed_methods)]
+
+mod agent;
+mod controller;
+mod detector;
+mod floor;
+mod keypad;
+mod types;
+mod utterance;
+
+pub use controller::TurnController;
+pub use types::{Action, Expectation, Input, LineId, Ms, UtteranceId};
+
+#[cfg(test)]
+mod never_silent;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,453 @@
+//! The referee itself: puts detector, utterances, agent, keypad and floor together.
+
+use std::collections::VecDeque;
+
+use super::agent::Agent;
+use super::detector::{Detector, FRAME_MS, Heard};
+use super::floor::Floor;
+use super::keypad::Keypad;
+use super::types::{Action, Expectation, Input, LineId, Ms, UtteranceId};
+use super::utterance::{Awaited, Outcome, Pauses, Speculation, Utterance};
+use crate::domain::{Pii, TurnSettings};
+
+/// Voice that pauses for so long no longer insists: the agent goes on at full volume.
+const UNDUCK_MS: u64 = 300;
+/// What was said so shortly before the end of the agent's line is an answer to it.
+const EARLY_ANSWER_MS: u64 = 1_500;
+/// A caller who goes on so soon after the end of the turn, while its words are still awaited, had not ended it.
+const RESUME_MS: u64 = 1_000;
+/// The longest wait for a transcript: this, and a quarter of the length of the audio.
+const TRANSCRIPT_MS: u64 = 5_000;
+/// Turns whose words are awaited at once; the oldest fails when one more comes.
+const MAX_AWAITED: usize = 4;
+/// Settings below these make no sense: words would be cut, or demands for sound would come without a pause.
+const MIN_UTTERANCE_LIMIT_MS: u32 = 1_000;
+const MIN_SILENCE_LIMIT_MS: u32 = 100;
+
+/// The referee of one call's turns.
+///
+/// After every [`Self::handle`] the driver takes all [`Self::poll_action`]s, and sees to it that an
+/// [`Input::Tick`] comes at [`Self::next_deadline`] if nothing else comes first. Time that goes backwards is held.
+#[derive(Debug)]
+pub struct TurnController {
+    settings: TurnSettings,
+    now: Ms,
+    expects: Expectation,
+    detector: Detector,
+    utterance: Option<Utterance>,
+    next_utterance: u32,
+    previous_speech_end: Ms,
+    awaited: VecDeque<Awaited>,
+    agent: Agent,
+    keypad: Keypad,
+    floor: Floor,
+    ducked: bool,
+    /// The last interruption held no words (noise, a television): the next line is not stopped by voice.
+    distrusted: bool,
+    actions: VecDeque<Action>,
+}
+
+impl TurnController {
+    /// The referee of a call that is answered at `Ms(0)`.
+    pub fn new(settings: TurnSettings) -> Self {
+        let settings = TurnSettings {
+            max_utterance_ms: settings.max_utterance_ms.max(MIN_UTTERANCE_LIMIT_MS),
+            watchdog_ms: settings.watchdog_ms.max(MIN_SILENCE_LIMIT_MS),
+            no_input_ms: settings.no_input_ms.max(MIN_SILENCE_LIMIT_MS),
+            ..settings
+        };
+        Self {
+            settings,
+            now: Ms(0),
+            expects: Expectation::default(),
+            detector: Detector::default(),
+            utterance: None,
+            next_utterance: 0,
+            previous_speech_end: Ms(0),
+            awaited: VecDeque::new(),
+            agent: Agent::default(),
+            keypad: Keypad::default(),
+            floor: Floor::new(settings.watchdog_ms, settings.no_input_ms),
+            ducked: false,
+            distrusted: false,
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Takes what happened at `now`. A [`Input::Frame`] that changes nothing allocates nothing.
+    pub fn handle(&mut self, input: Input, now: Ms) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Frame { speech, rms_dbfs } => self.frame(speech, rms_dbfs),
+            Input::Transcript { utterance, to, text, confidence } => {
+                self.transcribed(utterance, to, Outcome::of(text, confidence));
+            }
+            Input::TranscriptFailed { utterance, to } => self.transcribed(utterance, to, Outcome::Failed),
+            Input::AgentWillSpeak { line, interruptible, filler } => {
+                self.agent.announce(line, interruptible, filler, self.now);
+            }
+            Input::PlayoutStarted { line, remaining_ms } => self.playout_started(line, remaining_ms),
+            Input::PlayoutStalled { line } => {
+                if self.agent.stalled(line, self.now) {
+                    self.floor.owe(self.now, None, self.now);
+                }
+            }
+            Input::PlayoutFinished { line } => self.playout_finished(line),
+            Input::PlayoutStopped { line, played_ms, total_ms } => self.playout_stopped(line, played_ms, total_ms),
+            Input::Expect { what, digits } => {
+                self.expects = what;
+                self.keypad.wanted = digits;
+            }
+            Input::Dtmf { digit } => self.key(digit),
+            Input::Tick => {}
+        }
+        self.run_timers();
+    }
+
+    /// The next thing to do, oldest first.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to come back at the latest; always later than the last `now`.
+    pub fn next_deadline(&self) -> Option<Ms> {
+        let awaited = self.awaited.iter().filter(|a| a.outcome.is_none()).map(|a| a.deadline).min();
+        [
+            self.agent.lost_deadline(),
+            self.utterance_deadline(),
+            awaited,
+            self.keypad.deadline(),
+            self.both_silent().then(|| self.floor.deadline(self.caller_is_asked())),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn run_timers(&mut self) {
+        if let Some(line) = self.agent.lost(self.now) {
+            self.playout_finished(line);
+        }
+        self.overlap();
+        self.utterance_timers();
+        self.give_up_transcripts();
+        if self.keypad.deadline().is_some_and(|at| self.now >= at) {
+            let entry = self.keypad.take();
+            self.entered(entry);
+        }
+        let asked = self.caller_is_asked();
+        if self.both_silent() && self.now >= self.floor.deadline(asked) {
+            let action = self.floor.expire(asked, self.now);
+            self.actions.push_back(action);
+        }
+    }
+
+    /// Neither side sounds, nor is the caller in the middle of anything.
+    fn both_silent(&self) -> bool {
+        self.utterance.is_none() && !self.keypad.is_open() && !self.agent.is_sounding()
+    }
+
+    fn caller_is_asked(&self) -> bool {
+        self.expects != Expectation::None
+    }
+
+    // ---- the caller's voice ----
+
+    fn frame(&mut self, speech: f32, rms_dbfs: f32) {
+        let speech = if self.keypad.tone_sounds(self.now) { 0.0 } else { speech };
+        match self.detector.frame(speech, rms_dbfs, self.agent.is_sounding(), self.now) {
+            Heard::Nothing => {}
+            Heard::Onset { at, voiced_ms } => self.voice(at, voiced_ms, true),
+            // Voice that goes on without an utterance is the rest of one that was cut for its length.
+            Heard::Voiced => self.voice(self.now.minus(u64::from(FRAME_MS)), FRAME_MS, false),
+        }
+    }
+
+    fn voice(&mut self, began: Ms, voiced_ms: u32, fresh: bool) {
+        if self.utterance.is_none() {
+            self.utterance = if fresh { self.resume(began) } else { None };
+        }
+        let utterance = self.utterance.get_or_insert_with(|| {
+            let id = UtteranceId(self.next_utterance);
+            self.next_utterance += 1;
+            Utterance::new(id, began, self.previous_speech_end, fresh)
+        });
+        utterance.voiced_ms += voiced_ms;
+        utterance.insistence_ms += voiced_ms;
+        utterance.last_voiced = self.now;
+        if utterance.speculation.take().is_some() {
+            let utterance = utterance.id;
+            self.actions.push_back(Action::DropSpeculation { utterance });
+        }
+    }
+
+    /// The last turn, when it turns out not to be over; it keeps its whole range.
+    fn resume(&mut self, began: Ms) -> Option<Utterance> {
+        let last = self.awaited.pop_back_if(|last| {
+            last.outcome.is_none()
+                && began.since(last.utterance.last_voiced) < RESUME_MS
+                && self.now.since(last.utterance.speech_start) < u64::from(self.settings.max_utterance_ms)
+        })?;
+        let utterance = Utterance { insistence_ms: 0, ..last.utterance };
+        self.actions.push_back(Action::DropSpeculation { utterance: utterance.id });
+        Some(utterance)
+    }
+
+    fn utterance_timers(&mut self) {
+        let Some(utterance) = &mut self.utterance else { return };
+        let pauses = Pauses::new(&self.settings, self.expects);
+        let pause_ms = self.now.since(utterance.last_voiced);
+        if self.now.since(utterance.speech_start) >= u64::from(self.settings.max_utterance_ms) {
+            self.end_of_turn();
+        } else if pause_ms >= pauses.end_ms {
+            // No frames came for the whole pause when the detector is still on: what comes next is new.
+            self.detector.end_voice();
+            self.pause_is_the_end(pause_ms, pauses);
+        } else if pause_ms >= pauses.speculate_ms && utterance.wants_speculation() {
+            let to = self.now;
+            utterance.speculation = Some(Speculation { to, outcome: None });
+            self.actions.push_back(Action::Speculate { utterance: utterance.id, from: utterance.from, to });
+        }
+    }
+
+    /// Decides what the speech before a long pause was: noise, words over the agent, or a turn.
+    fn pause_is_the_end(&mut self, pause_ms: u64, pauses: Pauses) {
+        let Some(utterance) = &self.utterance else { return };
+        if utterance.is_noise() {
+            self.discard();
+        } else if utterance.interrupted || !self.agent.has_floor(self.now) {
+            self.end_of_turn();
+        } else if pause_ms >= early_answer_ms(pauses) && !utterance.is_kept() {
+            self.discard();
+        }
+    }
+
+    fn utterance_deadline(&self) -> Option<Ms> {
+        let utterance = self.utterance.as_ref()?;
+        let pauses = Pauses::new(&self.settings, self.expects);
+        let end = utterance.last_voiced + pauses.end_ms;
+        let speculate = utterance.last_voiced + pauses.speculate_ms;
+        let limit = utterance.speech_start + u64::from(self.settings.max_utterance_ms);
+        let unduck = self.ducked.then_some(utterance.last_voiced + UNDUCK_MS);
+        let next = if self.now < end {
+            Some(if utterance.wants_speculation() && self.now < speculate { speculate.min(end) } else { end })
+        } else {
+            // It waits for the agent's line to end.
+            let early = (!utterance.is_kept()).then(|| utterance.last_voiced + early_answer_ms(pauses));
+            [early, self.agent.floor_deadline()].into_iter().flatten().min()
+        };
+        [Some(limit), unduck, next].into_iter().flatten().min()
+    }
+
+    /// Forgets the utterance: it was no turn.
+    fn discard(&mut self) {
+        self.unduck();
+        if let Some(utterance) = self.utterance.take()
+            && utterance.speculation.is_some()
+        {
+            self.actions.push_back(Action::DropSpeculation { utterance: utterance.id });
+        }
+    }
+
+    fn end_of_turn(&mut self) {
+        self.unduck();
+        let Some(mut utterance) = self.utterance.take() else { return };
+        let now = self.now;
+        self.previous_speech_end = utterance.last_voiced;
+        self.floor.owe(utterance.last_voiced.max(self.agent.silent_since(now)), Some(utterance.id), now);
+        let (to, outcome) = utterance.close(now);
+        if outcome.is_none() {
+            self.actions.push_back(Action::Commit {
+                utterance: utterance.id,
+                from: utterance.from,
+                to,
+                speech_end: utterance.last_voiced,
+            });
+        }
+        let deadline = now + TRANSCRIPT_MS + to.since(utterance.from) / 4;
+        self.awaited.push_back(Awaited { utterance, to, endpoint_at: now, deadline, outcome });
+        if self.awaited.len() > MAX_AWAITED {
+            self.give_up(0);
+        }
+        self.deliver();
+    }
+
+    // ---- transcripts ----
+
+    fn transcribed(&mut self, id: UtteranceId, to: Ms, outcome: Outcome) {
+        if let Some(utterance) = self.utterance.as_mut().filter(|u| u.id == id)
+            && let Some(speculation) = utterance.speculation.as_mut().filter(|s| s.to == to)
+        {
+            speculation.outcome.get_or_insert(outcome);
+            return;
+        }
+        if let Some(awaited) = self.awaited.iter_mut().find(|a| a.utterance.id == id && a.to == to) {
+            awaited.outcome.get_or_insert(outcome);
+            self.deliver();
+        }
+    }
+
+    fn give_up_transcripts(&mut self) {
+        for index in 0..self.awaited.len() {
+            if self.awaited.get(index).is_some_and(|a| a.outcome.is_none() && self.now >= a.deadline) {
+                self.give_up(index);
+            }
+        }
+        self.deliver();
+    }
+
+    fn give_up(&mut self, index: usize) {
+        if let Some(awaited) = self.awaited.get_mut(index) {
+            awaited.outcome = Some(Outcome::Failed);
+            self.actions.push_back(Action::DropSpeculation { utterance: awaited.utterance.id });
+        }
+    }
+
+    /// Hands over the turns whose words are known, in the order in which they were spoken.
+    fn deliver(&mut self) {
+        while let Some(mut awaited) = self.awaited.pop_front_if(|a| a.outcome.is_some()) {
+            match awaited.outcome.take() {
+                Some(Outcome::Words { text, confidence }) => self.turn_ended(&awaited, text, confidence),
+                Some(Outcome::Nothing) => self.turn_failed(&awaited, true),
+                Some(Outcome::Failed) | None => self.turn_failed(&awaited, false),
+            }
+        }
+    }
+
+    fn turn_ended(&mut self, turn: &Awaited, text: Pii<String>, confidence: f32) {
+        self.distrusted = false;
+        self.answer_is_owed(turn);
+        self.actions.push_back(Action::TurnEnded {
+            utterance: turn.utterance.id,
+            text,
+            confidence,
+            speech_start: turn.utterance.speech_start,
+            speech_end: turn.utterance.last_voiced,
+            endpoint_at: turn.endpoint_at,
+        });
+    }
+
+    fn turn_failed(&mut self, turn: &Awaited, no_words: bool) {
+        let utterance = &turn.utterance;
+        // A cough needs no answer, unless the agent fell silent for it or has asked for patience.
+        if no_words && utterance.is_short() && !utterance.interrupted && self.floor.withdraw(utterance.id) {
+            return;
+        }
+        self.distrusted |= utterance.interrupted;
+        self.answer_is_owed(turn);
+        self.actions.push_back(Action::TurnFailed {
+            utterance: utterance.id,
+            speech_start: utterance.speech_start,
+            speech_end: utterance.last_voiced,
+            endpoint_at: turn.endpoint_at,
+        });
+    }
+
+    fn answer_is_owed(&mut self, turn: &Awaited) {
+        let since = turn.utterance.last_voiced.max(self.agent.silent_since(self.now));
+        self.floor.caller_heard(self.now);
+        self.floor.owe_still(since, Some(turn.utterance.id), self.now);
+    }
+
+    // ---- the agent's voice ----
+
+    fn playout_started(&mut self, line: LineId, remaining_ms: Option<u32>) {
+        let line = self.agent.started(line, remaining_ms, self.now);
+        if !line.filler {
+            let awaited = &self.awaited;
+            self.floor.paid(|id| awaited.iter().any(|a| a.utterance.id == id));
+        }
+    }
+
+    fn playout_finished(&mut self, line: LineId) {
+        self.agent.take_stopped(line);
+        let Some((line, true)) = self.agent.over(line, self.now) else { return };
+        self.distrusted &= line.filler;
+        self.floor.agent_silent(line.filler, self.now);
+        if self.agent.has_lines() {
+            // The agent has more to say: the pause is its own.
+            self.floor.owe_still(self.now, None, self.now);
+        }
+    }
+
+    fn playout_stopped(&mut self, line: LineId, played_ms: u32, total_ms: u32) {
+        let by_caller = self.agent.take_stopped(line);
+        let sounded = self.agent.over(line, self.now).is_some_and(|(_, sounded)| sounded);
+        if by_caller {
+            self.actions.push_back(Action::BargeIn { line, played_ms, total_ms });
+        }
+        if sounded {
+            self.floor.agent_silent(false, self.now);
+            if !by_caller {
+                // The driver cut it: the caller did not hear what they should answer.
+                self.floor.owe_still(self.now, None, self.now);
+            }
+        }
+    }
+
+    /// Ducks, stops or lets the agent go on, by what the caller does at the same time.
+    fn overlap(&mut self) {
+        let Some(utterance) = &mut self.utterance else { return };
+        let pauses = self.now.since(utterance.last_voiced) >= UNDUCK_MS;
+        if pauses {
+            utterance.insistence_ms = 0;
+            utterance.may_interrupt = true;
+        }
+        let may_stop = utterance.may_interrupt && !self.distrusted && self.agent.interruptible();
+        if !pauses && self.agent.has_lines() && utterance.insistence_ms >= self.settings.barge_in_ms {
+            utterance.interrupted |= may_stop;
+            utterance.blocked |= !may_stop;
+            if may_stop {
+                self.stop_playout();
+            }
+        }
+        let duck = !pauses && may_stop && self.agent.is_sounding();
+        if duck && !self.ducked {
+            self.ducked = true;
+            self.actions.push_back(Action::Duck);
+        } else if !duck {
+            self.unduck();
+        }
+    }
+
+    fn unduck(&mut self) {
+        if std::mem::take(&mut self.ducked) {
+            self.actions.push_back(Action::Unduck);
+        }
+    }
+
+    fn stop_playout(&mut self) {
+        self.ducked = false;
+        self.agent.stop_all(self.now);
+        self.actions.push_back(Action::StopPlayout { at: self.now });
+    }
+
+    // ---- the keypad ----
+
+    fn key(&mut self, key: char) {
+        if self.agent.has_lines() && self.agent.interruptible() {
+            self.stop_playout();
+        }
+        // What voice there was is the tone itself, heard in the audio.
+        if self.utterance.as_ref().is_some_and(|u| u.is_short() && !u.interrupted) {
+            self.discard();
+        }
+        self.distrusted = false;
+        self.floor.caller_heard(self.now);
+        let entry = self.keypad.key(key, self.now);
+        self.entered(entry);
+    }
+
+    fn entered(&mut self, entry: Option<String>) {
+        if let Some(digits) = entry {
+            self.floor.caller_heard(self.now);
+            self.floor.owe(self.now, None, self.now);
+            self.actions.push_back(Action::Digits(Pii(digits)));
+        }
+    }
+}
+
+/// How long before the end of the agent's line an answer to it may have been spoken.
+fn early_answer_ms(pauses: Pauses) -> u64 {
+    EARLY_ANSWER_MS.max(pauses.end_ms)
+}

@@ -1,0 +1,54 @@
+//! Keypad entries: digits until `#`, the wanted length, or a pause.
+
+use super::types::Ms;
+
+/// The pause that completes an entry.
+pub(super) const INTER_DIGIT_MS: u64 = 4_000;
+/// The tone of a key may be heard in the audio for so long after its event, and is not voice.
+const TONE_MS: u64 = 200;
+/// Nothing that is asked for is longer; an entry of this length is complete.
+const MAX_DIGITS: usize = 32;
+
+/// The entry under way.
+#[derive(Debug, Default)]
+pub(super) struct Keypad {
+    digits: String,
+    last_key: Option<Ms>,
+    /// How many digits complete an entry.
+    pub wanted: Option<u8>,
+}
+
+impl Keypad {
+    /// Takes a key; gives the entry when it is complete. `*` begins anew, `A`–`D` mean nothing.
+    pub fn key(&mut self, key: char, now: Ms) -> Option<String> {
+        self.last_key = Some(now);
+        match key {
+            '0'..='9' => self.digits.push(key),
+            '*' => self.digits.clear(),
+            '#' => return self.take(),
+            _ => {}
+        }
+        let wanted = self.wanted.filter(|n| *n > 0).map_or(MAX_DIGITS, |n| usize::from(n).min(MAX_DIGITS));
+        if self.digits.len() >= wanted { self.take() } else { None }
+    }
+
+    /// When the entry under way will be complete by a pause.
+    pub fn deadline(&self) -> Option<Ms> {
+        self.last_key.filter(|_| self.is_open()).map(|at| at + INTER_DIGIT_MS)
+    }
+
+    /// Ends the entry under way.
+    pub fn take(&mut self) -> Option<String> {
+        (!self.digits.is_empty()).then(|| std::mem::take(&mut self.digits))
+    }
+
+    /// Whether a key's tone may be in the audio.
+    pub fn tone_sounds(&self, now: Ms) -> bool {
+        self.last_key.is_some_and(|at| now.since(at) < TONE_MS)
+    }
+
+    /// Whether an entry is under way.
+    pub fn is_open(&self) -> bool {
+        !self.digits.is_empty()
+    }
+}

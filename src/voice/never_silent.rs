@@ -1,0 +1,275 @@
+//! The promise under random inputs: both sides are never silent for long without an action that leads to sound.
+
+use proptest::prelude::*;
+
+use super::{Action, Expectation, Input, LineId, Ms, TurnController, UtteranceId};
+use crate::domain::{Pii, TurnSettings};
+
+/// What a random driver and caller do next.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Frames of one kind, each 20 ms.
+    Frames {
+        count: u16,
+        speech: f32,
+        rms_dbfs: f32,
+    },
+    /// No frames: woken by deadlines only.
+    Outage(u16),
+    /// Answers the n-th last transcription that was asked for.
+    Transcript {
+        back: usize,
+        words: bool,
+        fails: bool,
+    },
+    Announce {
+        line: u32,
+        interruptible: bool,
+        filler: bool,
+    },
+    Start {
+        line: u32,
+        remaining_ms: Option<u32>,
+    },
+    Stall(u32),
+    Finish(u32),
+    Stop(u32),
+    Expect(Expectation, Option<u8>),
+    Key(char),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let line = 0..6_u32;
+    let speech = prop_oneof![Just(0.0_f32), Just(0.9), Just(0.42), 0.0..1.0_f32, Just(f32::NAN)];
+    prop_oneof![
+        6 => (1..120_u16, speech, -70.0..0.0_f32)
+            .prop_map(|(count, speech, rms_dbfs)| Step::Frames { count, speech, rms_dbfs }),
+        2 => (1..9_000_u16).prop_map(Step::Outage),
+        3 => (0..3_usize, any::<bool>(), any::<bool>())
+            .prop_map(|(back, words, fails)| Step::Transcript { back, words, fails }),
+        2 => (line.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(line, interruptible, filler)| Step::Announce { line, interruptible, filler }),
+        2 => (line.clone(), proptest::option::weighted(0.8, 0..4_000_u32))
+            .prop_map(|(line, remaining_ms)| Step::Start { line, remaining_ms }),
+        1 => line.clone().prop_map(Step::Stall),
+        2 => line.clone().prop_map(Step::Finish),
+        1 => line.prop_map(Step::Stop),
+        1 => (
+            prop_oneof![
+                Just(Expectation::None),
+                Just(Expectation::Open),
+                Just(Expectation::YesNo),
+                Just(Expectation::Dictation)
+            ],
+            proptest::option::of(0..12_u8)
+        )
+            .prop_map(|(what, digits)| Step::Expect(what, digits)),
+        1 => proptest::char::ranges(vec!['0'..='9', '#'..='#', '*'..='*', 'A'..='B'].into()).prop_map(Step::Key),
+    ]
+}
+
+/// A call that knows, independently of the controller, since when both sides have been silent.
+struct Observed {
+    turns: TurnController,
+    now: Ms,
+    /// The line that sounds, and until when that can be believed.
+    sounding: Option<(LineId, Ms)>,
+    /// The last sound of either side, key, or action that demands sound.
+    last_life: Ms,
+    longest_silence_ms: u64,
+    asked: Vec<(UtteranceId, Ms)>,
+    ducked: bool,
+    live: std::collections::HashSet<UtteranceId>,
+    ended: Vec<UtteranceId>,
+}
+
+impl Observed {
+    fn new(settings: TurnSettings) -> Self {
+        Self {
+            turns: TurnController::new(settings),
+            now: Ms(0),
+            sounding: None,
+            last_life: Ms(0),
+            longest_silence_ms: 0,
+            asked: Vec::new(),
+            ducked: false,
+            live: std::collections::HashSet::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    fn alive(&mut self) {
+        self.longest_silence_ms = self.longest_silence_ms.max(self.now.since(self.last_life));
+        self.last_life = self.now;
+    }
+
+    fn put(&mut self, input: Input) {
+        self.turns.handle(input, self.now);
+        while let Some(action) = self.turns.poll_action() {
+            self.check(action);
+        }
+        assert!(self.turns.next_deadline().is_some_and(|at| at > self.now), "a deadline always runs, and moves on");
+        if let Some((line, until)) = self.sounding {
+            if self.now >= until {
+                self.sounding = None;
+                self.put(Input::PlayoutFinished { line });
+            }
+            self.alive();
+        }
+    }
+
+    fn check(&mut self, action: Action) {
+        match action {
+            Action::Speculate { utterance, from, to } => {
+                assert!(from < to && to <= self.now);
+                assert!(self.live.insert(utterance), "one speculation at a time");
+                self.asked.push((utterance, to));
+            }
+            Action::Commit { utterance, from, to, speech_end } => {
+                assert!(from <= speech_end && from < to && to <= self.now);
+                assert!(!self.ended.contains(&utterance));
+                if self.live.insert(utterance) {
+                    self.asked.push((utterance, to));
+                } else {
+                    assert!(self.asked.contains(&(utterance, to)), "the range of the speculation");
+                }
+            }
+            Action::DropSpeculation { utterance } => {
+                self.live.remove(&utterance);
+            }
+            Action::TurnEnded { utterance, speech_start, speech_end, endpoint_at, .. }
+            | Action::TurnFailed { utterance, speech_start, speech_end, endpoint_at } => {
+                assert!(speech_start < speech_end && speech_end <= endpoint_at && endpoint_at <= self.now);
+                assert!(self.ended.last().is_none_or(|last| *last < utterance), "in order, and once each");
+                self.ended.push(utterance);
+                self.alive();
+            }
+            Action::Duck => assert!(!std::mem::replace(&mut self.ducked, true)),
+            Action::Unduck => assert!(std::mem::take(&mut self.ducked)),
+            Action::StopPlayout { at } => {
+                assert_eq!(at, self.now);
+                self.ducked = false;
+                self.sounding = None;
+            }
+            Action::BargeIn { .. } => {}
+            Action::Digits(digits) => {
+                assert!(!digits.0.is_empty() && digits.0.chars().all(|c| c.is_ascii_digit()));
+                self.alive();
+            }
+            Action::NoInput { count } | Action::FillSilence { count, .. } => {
+                assert!(count > 0);
+                assert!(self.sounding.is_none(), "no demand for sound while there is sound");
+                self.alive();
+            }
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Frames { count, speech, rms_dbfs } => {
+                for _ in 0..count {
+                    self.now = self.now + 20;
+                    if speech >= 0.35 {
+                        self.alive();
+                    }
+                    self.put(Input::Frame { speech, rms_dbfs });
+                }
+            }
+            Step::Outage(ms) => self.outage(ms),
+            Step::Transcript { back, words, fails } => {
+                let Some(index) = self.asked.len().checked_sub(back + 1) else { return };
+                let (utterance, to) = self.asked[index];
+                let text = Pii(if words { "words".into() } else { String::new() });
+                if fails {
+                    self.live.remove(&utterance);
+                }
+                self.put(if fails {
+                    Input::TranscriptFailed { utterance, to }
+                } else {
+                    Input::Transcript { utterance, to, text, confidence: 0.5 }
+                });
+            }
+            Step::Announce { line, interruptible, filler } => {
+                self.put(Input::AgentWillSpeak { line: LineId(line), interruptible, filler });
+            }
+            Step::Start { line, remaining_ms } => {
+                let until = self.now + u64::from(remaining_ms.unwrap_or(2_000));
+                self.sounding = Some((LineId(line), until.max(self.now + 1)));
+                self.put(Input::PlayoutStarted { line: LineId(line), remaining_ms });
+            }
+            Step::Stall(line) => self.end_of(line, Input::PlayoutStalled { line: LineId(line) }),
+            Step::Finish(line) => self.end_of(line, Input::PlayoutFinished { line: LineId(line) }),
+            Step::Stop(line) => {
+                self.end_of(line, Input::PlayoutStopped { line: LineId(line), played_ms: 1, total_ms: 2 });
+            }
+            Step::Expect(what, digits) => self.put(Input::Expect { what, digits }),
+            Step::Key(digit) => {
+                self.alive();
+                self.put(Input::Dtmf { digit });
+            }
+        }
+    }
+
+    fn end_of(&mut self, line: u32, input: Input) {
+        self.sounding = self.sounding.filter(|s| s.0 != LineId(line));
+        self.put(input);
+    }
+
+    fn outage(&mut self, ms: u16) {
+        let end = self.now + u64::from(ms);
+        while self.now < end {
+            let deadline = self.turns.next_deadline().expect("a deadline always runs");
+            let finish = self.sounding.map_or(deadline, |s| s.1.max(self.now));
+            let next = deadline.min(finish).min(end);
+            self.now = next;
+            self.put(Input::Tick);
+        }
+    }
+}
+
+/// The longest that both sides may be silent: the slowest of the deadlines, after the slowest end of a turn.
+fn bound_ms(settings: &TurnSettings) -> u64 {
+    let slowest = settings.no_input_ms.max(settings.watchdog_ms).max(4_000);
+    let end = settings.end_of_turn_ms.max(settings.dictation_end_ms);
+    u64::from(slowest) + u64::from(end) + 40
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_sides_are_never_silent_for_long(
+        steps in proptest::collection::vec(step(), 1..80),
+        end_of_turn_ms in 0..1_500_u32,
+        max_utterance_ms in 500..8_000_u32,
+        watchdog_ms in prop_oneof![Just(0_u32), 0..3_000_u32],
+        barge_in_ms in 0..600_u32,
+        no_input_ms in prop_oneof![Just(0_u32), 3_000..10_000_u32],
+    ) {
+        let settings = TurnSettings {
+            end_of_turn_ms,
+            max_utterance_ms,
+            watchdog_ms,
+            barge_in_ms,
+            no_input_ms,
+            ..TurnSettings::default()
+        };
+        let bound = bound_ms(&settings);
+        let mut call = Observed::new(settings);
+        for step in steps {
+            call.step(step);
+            prop_assert!(call.longest_silence_ms <= bound, "{} ms of silence", call.longest_silence_ms);
+        }
+        call.outage(30_000);
+        call.alive();
+        prop_assert!(call.longest_silence_ms <= bound, "{} ms of silence at the end", call.longest_silence_ms);
+    }
+}
+
+#[test]
+fn the_observer_sees_a_silence() {
+    let mut call = Observed::new(TurnSettings { no_input_ms: 50_000, ..TurnSettings::default() });
+    call.step(Step::Start { line: 1, remaining_ms: Some(100) });
+    call.outage(60_000);
+    assert!(call.longest_silence_ms > 40_000, "the test must be able to fail: {}", call.longest_silence_ms);
+}

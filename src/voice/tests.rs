@@ -1,0 +1,422 @@
+//! The rules of turn-taking, each as a script with the default settings: speculate 200, end 500, dictation 1200,
+//! barge-in 300, no input 6000, watchdog 1500.
+
+use super::script::Call;
+use super::{Expectation, Input, LineId, Ms, UtteranceId};
+use crate::domain::{Pii, TurnSettings};
+
+// ---- end of turn ----
+
+#[test]
+fn a_turn_is_speculated_on_at_200_ms_and_ends_at_500() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(200).recognised("hello there").silence(300);
+    assert_eq!(call.log(), ["2000 speculate 0 700-2000", "2300 turn 0 \"hello there\" 1000-1800 closed 2300"]);
+}
+
+#[test]
+fn a_late_transcript_is_waited_for_over_the_speculated_range() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(500);
+    assert_eq!(call.log(), ["2000 speculate 0 700-2000", "2300 commit 0 700-2000 ended 1800"]);
+    call.silence(400).recognised("hello");
+    assert_eq!(call.log(), ["2700 turn 0 \"hello\" 1000-1800 closed 2300"]);
+}
+
+#[test]
+fn a_caller_who_resumes_keeps_the_whole_utterance() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(300).speech(600).silence(200).recognised("all of it").silence(300);
+    assert_eq!(
+        call.log(),
+        [
+            "2000 speculate 0 700-2000",
+            "2180 drop 0",
+            "2900 speculate 0 700-2900",
+            "3200 turn 0 \"all of it\" 1000-2700 closed 3200",
+        ]
+    );
+}
+
+#[test]
+fn a_caller_who_resumes_before_the_words_are_known_had_not_ended_the_turn() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(560).speech(400).silence(200).recognised("both halves").silence(300);
+    assert_eq!(
+        call.log(),
+        [
+            "2000 speculate 0 700-2000",
+            "2300 commit 0 700-2000 ended 1800",
+            "2440 drop 0",
+            "2960 speculate 0 700-2960",
+            "3260 turn 0 \"both halves\" 1000-2760 closed 3260",
+        ]
+    );
+}
+
+#[test]
+fn later_speech_is_a_turn_of_its_own_and_the_turns_stay_in_order() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(1_200);
+    let first = (UtteranceId(0), Ms(2_000));
+    call.speech(800).silence(200).recognised("second").silence(300);
+    assert_eq!(
+        call.log(),
+        ["2000 speculate 0 700-2000", "2300 commit 0 700-2000 ended 1800", "4000 speculate 1 2700-4000",],
+        "the second turn waits for the first"
+    );
+    call.put(Input::Transcript { utterance: first.0, to: first.1, text: Pii("first".into()), confidence: 0.5 });
+    assert_eq!(
+        call.log(),
+        ["4300 turn 0 \"first\" 1000-1800 closed 2300", "4300 turn 1 \"second\" 3000-3800 closed 4300"]
+    );
+}
+
+#[test]
+fn dictation_waits_longer_and_speculates_later() {
+    let mut call = Call::greeted();
+    call.expect(Expectation::Dictation, None);
+    call.speech(1_000).silence(600).speech(1_000).silence(700).recognised("98765 43210").silence(500);
+    assert_eq!(call.log(), ["4300 speculate 0 700-4300", "4800 turn 0 \"98765 43210\" 1000-3600 closed 4800"]);
+}
+
+#[test]
+fn yes_or_no_ends_sooner() {
+    let mut call = Call::greeted();
+    call.expect(Expectation::YesNo, None).speech(300).silence(200).recognised("yes").silence(200);
+    assert_eq!(call.log(), ["1500 speculate 0 700-1500", "1700 turn 0 \"yes\" 1000-1300 closed 1700"]);
+}
+
+#[test]
+fn a_dropped_speculation_that_answers_late_is_not_believed() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(300).speech(600);
+    call.put(Input::Transcript { utterance: UtteranceId(0), to: Ms(2_000), text: Pii("half".into()), confidence: 0.9 });
+    call.silence(500);
+    assert_eq!(call.log().last().unwrap(), "3200 commit 0 700-2900 ended 2700", "the half was not taken");
+}
+
+#[test]
+fn a_failed_speculation_is_asked_for_again() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(200).recognition_fails().silence(300);
+    assert_eq!(call.log(), ["2000 speculate 0 700-2000", "2300 commit 0 700-2100 ended 1800"]);
+    call.recognition_fails();
+    assert_eq!(call.log(), ["2300 failed 0"]);
+}
+
+#[test]
+fn who_talks_without_end_is_answered_at_the_limit_and_heard_on() {
+    let settings = TurnSettings { max_utterance_ms: 3_000, ..TurnSettings::default() };
+    let mut call = Call::answered(settings);
+    call.agent_says(1_000).silence(1_000).speech(3_000);
+    assert_eq!(call.log(), ["4000 commit 0 700-4000 ended 4000"]);
+    call.recognised("a long story").agent_says(1_000).speech(500);
+    assert_eq!(
+        call.log(),
+        ["4000 turn 0 \"a long story\" 1000-4000 closed 4000"],
+        "the rest of the story does not stop the answer"
+    );
+    call.silence(600);
+    assert_eq!(call.log(), ["4700 speculate 1 4000-4700", "5000 commit 1 4000-4700 ended 4500"]);
+}
+
+#[test]
+fn a_dead_line_ends_the_turn_by_the_clock() {
+    let mut call = Call::greeted();
+    call.speech(800).outage(600);
+    assert_eq!(call.log(), ["2000 speculate 0 700-2000", "2300 commit 0 700-2000 ended 1800"]);
+}
+
+// ---- what is no turn ----
+
+#[test]
+fn noise_bursts_are_no_turn() {
+    let mut call = Call::greeted();
+    for _ in 0..4 {
+        call.speech(100).silence(700);
+    }
+    assert_eq!(call.log(), Vec::<String>::new());
+}
+
+#[test]
+fn a_short_sound_without_words_is_no_speech() {
+    let mut call = Call::greeted();
+    call.speech(300).silence(500).recognised(" . ").silence(3_000);
+    assert_eq!(call.log(), ["1500 speculate 0 700-1500", "1800 commit 0 700-1500 ended 1300"]);
+    call.silence(2_300);
+    assert_eq!(call.log(), ["7000 no-input 1"], "the cough did not put the question off");
+}
+
+#[test]
+fn a_long_sound_without_words_was_not_understood() {
+    let mut call = Call::greeted();
+    call.speech(900).silence(500).recognised("");
+    assert_eq!(call.log().last().unwrap(), "2400 failed 0");
+}
+
+#[test]
+fn a_short_sound_is_answered_once_patience_was_asked_for() {
+    let mut call = Call::greeted();
+    call.speech(300).silence(1_600);
+    assert_eq!(call.log().last().unwrap(), "2800 fill 1 since 1300");
+    call.agent_fills(500).silence(600).recognised("");
+    assert_eq!(call.log(), ["3500 failed 0"]);
+}
+
+#[test]
+fn a_transcript_that_never_comes_fails_the_turn() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(500).log();
+    call.agent_says(60_000).silence(5_400);
+    assert_eq!(call.log(), ["7640 drop 0", "7640 failed 0"]);
+    call.recognised("too late");
+    assert_eq!(call.log(), Vec::<String>::new());
+}
+
+// ---- barge-in ----
+
+#[test]
+fn an_interruption_ducks_at_once_stops_at_300_ms_and_begins_the_next_turn() {
+    let mut call = Call::greeted();
+    call.agent_says(4_000).silence(1_000).speech(900).silence(200).recognised("wait").silence(300);
+    assert_eq!(
+        call.log(),
+        [
+            "2100 duck",
+            "2300 stop",
+            "2300 barge-in 1 1300/4000",
+            "3100 speculate 0 1700-3100",
+            "3400 turn 0 \"wait\" 2000-2900 closed 3400",
+        ]
+    );
+}
+
+#[test]
+fn a_false_alarm_goes_on_at_full_volume_and_is_no_turn() {
+    let mut call = Call::greeted();
+    call.agent_says(6_000).silence(1_000).speech(240).silence(3_000);
+    assert_eq!(
+        call.log(),
+        ["2100 duck", "2440 speculate 0 1700-2440", "2540 unduck", "3740 drop 0"],
+        "a backchannel is forgotten"
+    );
+}
+
+#[test]
+fn backchannels_do_not_add_up_to_an_interruption() {
+    let mut call = Call::greeted();
+    call.agent_says(20_000);
+    for _ in 0..10 {
+        call.speech(240).silence(360);
+    }
+    assert!(!call.log().iter().any(|l| l.ends_with("stop")));
+}
+
+#[test]
+fn a_short_answer_just_before_the_end_of_the_line_counts() {
+    let mut call = Call::greeted();
+    call.agent_says(2_000).silence(1_000).speech(240).silence(200).recognised("yes").silence(560);
+    let log = call.log();
+    assert_eq!(log.last().unwrap(), "3000 turn 0 \"yes\" 2000-2240 closed 3000", "when the line is over: {log:?}");
+}
+
+#[test]
+fn a_notice_is_not_interrupted_and_long_speech_over_it_is_heard_after_it() {
+    let mut call = Call::greeted();
+    call.agent_notifies(5_000).silence(500).speech(1_500).silence(3_000);
+    let log = call.log();
+    assert_eq!(log, ["3200 speculate 0 1200-3200", "6000 commit 0 1200-3200 ended 3000"]);
+}
+
+#[test]
+fn a_hello_over_the_notice_is_ignored() {
+    let mut call = Call::greeted();
+    call.agent_notifies(5_000).silence(500).speech(500).silence(4_500);
+    assert_eq!(call.log(), ["2200 speculate 0 1200-2200", "3500 drop 0"]);
+}
+
+#[test]
+fn speech_that_lasts_past_the_notice_is_an_ordinary_turn() {
+    let mut call = Call::greeted();
+    call.agent_notifies(1_000).silence(700).speech(800).silence(500);
+    assert_eq!(call.log(), ["2700 speculate 0 1400-2700", "3000 commit 0 1400-2700 ended 2500"]);
+}
+
+#[test]
+fn speech_from_the_notice_into_a_free_line_stops_that() {
+    let mut call = Call::greeted();
+    call.agent_notifies(1_000).silence(500).speech(500).agent_says(3_000).speech(100);
+    assert_eq!(call.log(), ["2000 stop", "2000 barge-in 2 0/0"]);
+}
+
+#[test]
+fn the_echo_of_the_agent_is_not_an_interruption() {
+    let mut call = Call::greeted();
+    call.agent_says(4_000).frames(3_900, 0.9, -55.0);
+    assert_eq!(call.log(), Vec::<String>::new());
+    let mut call = Call::greeted();
+    call.agent_says(4_000).frames(3_900, 0.65, -30.0);
+    assert_eq!(call.log(), Vec::<String>::new());
+}
+
+#[test]
+fn an_answer_that_is_only_announced_is_withdrawn_when_the_caller_goes_on() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(200).recognised("I want").silence(300).log();
+    call.announce(true, false);
+    call.silence(100).speech(400);
+    assert_eq!(call.log(), ["2700 stop", "2700 barge-in 1 0/0"]);
+}
+
+#[test]
+fn noise_that_stopped_one_line_does_not_stop_the_next() {
+    let mut call = Call::greeted();
+    call.agent_says(4_000).speech(600).silence(500).recognised("");
+    assert_eq!(call.log().last().unwrap(), "2100 failed 0", "the line was cut, so something must be said");
+    call.agent_says(2_000).silence(500).speech(600).silence(700);
+    assert!(!call.log().iter().any(|l| l.ends_with("stop") || l.ends_with("duck")));
+    call.silence(1_000).recognised("sorry").log();
+    call.agent_says(2_000).speech(600);
+    assert!(call.log().iter().any(|l| l.ends_with("stop")), "words earn trust again");
+}
+
+#[test]
+fn a_line_ends_while_ducked() {
+    let mut call = Call::greeted();
+    call.agent_says(1_000).silence(800).speech(400);
+    assert_eq!(call.log(), ["1900 duck", "2000 unduck"]);
+}
+
+// ---- never silent ----
+
+#[test]
+fn a_call_that_is_answered_with_silence_is_filled() {
+    let mut call = Call::answered(TurnSettings::default());
+    call.silence(6_000);
+    assert_eq!(call.log(), ["1500 fill 1 since 0", "5500 fill 2 since 0"]);
+}
+
+#[test]
+fn sound_is_demanded_1500_ms_after_speech_and_every_4_s() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(200).recognised("what are your hours").silence(6_000);
+    assert_eq!(call.log()[2..], ["3300 fill 1 since 1800", "7300 fill 2 since 1800"]);
+}
+
+#[test]
+fn a_filler_does_not_pay_for_the_answer() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(200).recognised("hours").silence(1_300).log();
+    call.agent_fills(800).silence(5_000);
+    assert_eq!(call.log(), ["8100 fill 2 since 1800"], "4 s after the end of the filler");
+    call.agent_says(1_000).silence(6_900);
+    assert_eq!(call.log(), Vec::<String>::new(), "paid: it is the caller's turn");
+    call.silence(100);
+    assert_eq!(call.log(), ["15300 no-input 1"]);
+}
+
+#[test]
+fn an_announced_line_that_never_starts_does_not_count_as_sound() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(500).recognised("hello").log();
+    call.announce(true, false);
+    call.silence(1_000);
+    assert_eq!(call.log(), ["3300 fill 1 since 1800"]);
+}
+
+#[test]
+fn a_line_that_stalls_or_is_lost_is_noticed() {
+    let mut call = Call::greeted();
+    call.agent_says(3_000).silence(1_000).put(Input::PlayoutStalled { line: LineId(1) });
+    call.silence(1_500);
+    assert_eq!(call.log(), ["3500 fill 1 since 2000"]);
+    let mut call = Call::greeted();
+    call.agent_says(3_000).playout_is_lost().silence(10_000);
+    assert_eq!(call.log(), ["11000 no-input 1"], "6 s after the line was given up at 5000");
+}
+
+#[test]
+fn a_gap_in_the_agents_lines_is_the_agents_to_fill() {
+    let mut call = Call::greeted();
+    let first = call.announce(true, false);
+    call.announce(true, false);
+    call.start(first, 1_000).silence(2_600);
+    assert_eq!(call.log(), ["3500 fill 1 since 2000"]);
+}
+
+#[test]
+fn no_input_counts_up_until_the_caller_is_heard() {
+    let mut call = Call::greeted();
+    call.silence(6_000).agent_says(1_000).silence(7_000);
+    assert_eq!(call.log(), ["7000 no-input 1", "14000 no-input 2"]);
+    call.agent_says(1_000).silence(1_000).speech(500).silence(500).recognised("yes").log();
+    call.agent_says(1_000).silence(7_000);
+    assert_eq!(call.log(), ["23000 no-input 1"]);
+}
+
+#[test]
+fn no_input_that_nobody_answers_is_filled() {
+    let mut call = Call::greeted();
+    call.outage(12_000);
+    assert_eq!(call.log(), ["7000 no-input 1", "8500 fill 1 since 7000", "12500 fill 2 since 7000"]);
+}
+
+#[test]
+fn nothing_is_expected_so_silence_is_filled() {
+    let mut call = Call::greeted();
+    call.expect(Expectation::None, None).silence(4_100);
+    assert_eq!(call.log(), ["5000 fill 1 since 1000"]);
+}
+
+#[test]
+fn a_caller_who_speaks_is_not_filled_over() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(500).recognised("book").log();
+    call.silence(300).speech(3_000);
+    assert_eq!(call.log(), Vec::<String>::new());
+    call.silence(1_500);
+    assert_eq!(call.log().last().unwrap(), "7100 fill 1 since 5600");
+}
+
+// ---- keypad ----
+
+#[test]
+fn digits_end_by_hash_by_length_or_by_a_pause() {
+    let mut call = Call::greeted();
+    call.keys("98#");
+    assert_eq!(call.log(), ["1400 digits 98"]);
+    call.agent_says(200).expect(Expectation::YesNo, Some(1)).keys("1");
+    assert_eq!(call.log(), ["1600 stop", "1600 digits 1", "1600 barge-in 1 0/200"]);
+    call.agent_says(200).silence(300).expect(Expectation::Dictation, None).keys("9876").silence(3_800);
+    assert_eq!(call.log(), ["6700 digits 9876"]);
+}
+
+#[test]
+fn star_begins_anew_and_an_empty_entry_is_none() {
+    let mut call = Call::greeted();
+    call.keys("12*34#");
+    assert_eq!(call.log(), ["2000 digits 34"]);
+    let mut call = Call::greeted();
+    call.keys("1*#A");
+    call.silence(6_000);
+    assert_eq!(call.log(), ["7600 no-input 1"], "6 s after the last key");
+}
+
+#[test]
+fn a_key_stops_the_line_but_not_the_notice() {
+    let mut call = Call::greeted();
+    call.agent_says(3_000).silence(500).keys("1");
+    assert_eq!(call.log(), ["1500 stop", "1500 barge-in 1 500/3000"]);
+    let mut call = Call::greeted();
+    call.agent_notifies(3_000).silence(500).keys("1");
+    assert_eq!(call.log(), Vec::<String>::new());
+}
+
+#[test]
+fn the_tone_of_a_key_is_not_speech() {
+    let mut call = Call::greeted();
+    call.speech(100).put(Input::Dtmf { digit: '5' });
+    call.speech(180).silence(600);
+    assert_eq!(call.log(), Vec::<String>::new());
+}

@@ -1,0 +1,141 @@
+//! One stretch of the caller's speech, from its first voice to its transcript.
+
+use super::types::{Expectation, Ms, UtteranceId};
+use crate::domain::{Pii, TurnSettings};
+
+/// Audio before the first sure frame that belongs to the utterance: soft consonants and the detector's own delay.
+const PRE_ROLL_MS: u64 = 300;
+/// Audio after the last voiced frame that is transcribed when no speculation fixed the range.
+const TAIL_MS: u64 = 300;
+/// Less voice than this is a click or a knock, not speech.
+const NOISE_MS: u32 = 120;
+/// Less voice than this without words in it was a cough: nobody is asked to repeat it.
+const SHORT_MS: u32 = 400;
+/// So much voice over a line that cannot be interrupted is heard as a turn after it, whenever it was said.
+const KEPT_MS: u32 = 1_000;
+/// A yes or no is short, and so is the pause after it.
+const YES_NO_END_MS: u64 = 400;
+/// In a dictation most pauses are not the end; the speculation starts so long before it.
+const DICTATION_SPECULATE_BEFORE_END_MS: u64 = 500;
+
+/// The pauses that mean something, in milliseconds after the last voiced frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pauses {
+    pub speculate_ms: u64,
+    pub end_ms: u64,
+}
+
+impl Pauses {
+    pub fn new(settings: &TurnSettings, expects: Expectation) -> Self {
+        let speculate_ms = u64::from(settings.speculate_ms);
+        let end_ms = u64::from(settings.end_of_turn_ms);
+        match expects {
+            Expectation::None | Expectation::Open => Self { speculate_ms, end_ms },
+            Expectation::YesNo => Self { speculate_ms, end_ms: end_ms.min(YES_NO_END_MS) },
+            Expectation::Dictation => {
+                let end_ms = u64::from(settings.dictation_end_ms).max(end_ms);
+                let late = end_ms.saturating_sub(DICTATION_SPECULATE_BEFORE_END_MS);
+                Self { speculate_ms: speculate_ms.max(late), end_ms }
+            }
+        }
+    }
+}
+
+/// What became of a transcription.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Outcome {
+    Words {
+        text: Pii<String>,
+        confidence: f32,
+    },
+    /// The engine heard no words.
+    Nothing,
+    Failed,
+}
+
+impl Outcome {
+    pub fn of(text: Pii<String>, confidence: f32) -> Self {
+        if text.0.chars().any(char::is_alphanumeric) { Self::Words { text, confidence } } else { Self::Nothing }
+    }
+}
+
+/// A transcription that was started before the turn was over.
+#[derive(Debug)]
+pub(super) struct Speculation {
+    pub to: Ms,
+    pub outcome: Option<Outcome>,
+}
+
+/// Speech that goes on, or a pause in it.
+#[derive(Debug)]
+pub(super) struct Utterance {
+    pub id: UtteranceId,
+    /// The beginning of the audio to transcribe.
+    pub from: Ms,
+    pub speech_start: Ms,
+    pub last_voiced: Ms,
+    pub voiced_ms: u32,
+    /// Voice since the last pause: what counts towards an interruption.
+    pub insistence_ms: u32,
+    /// Not so for the rest of a speech that was cut for its length, or else the answer to it could never be heard.
+    pub may_interrupt: bool,
+    /// It stopped the agent.
+    pub interrupted: bool,
+    /// It would have stopped the agent, had that been allowed.
+    pub blocked: bool,
+    pub speculation: Option<Speculation>,
+}
+
+impl Utterance {
+    pub fn new(id: UtteranceId, began: Ms, previous_end: Ms, may_interrupt: bool) -> Self {
+        Self {
+            id,
+            from: began.minus(PRE_ROLL_MS).max(previous_end),
+            speech_start: began,
+            last_voiced: began,
+            voiced_ms: 0,
+            insistence_ms: 0,
+            may_interrupt,
+            interrupted: false,
+            blocked: false,
+            speculation: None,
+        }
+    }
+
+    pub fn is_noise(&self) -> bool {
+        self.voiced_ms < NOISE_MS
+    }
+
+    pub fn is_short(&self) -> bool {
+        self.voiced_ms < SHORT_MS
+    }
+
+    /// Whether it waits for the end of the agent's line however long that takes.
+    pub fn is_kept(&self) -> bool {
+        self.blocked && self.voiced_ms >= KEPT_MS
+    }
+
+    pub fn wants_speculation(&self) -> bool {
+        self.speculation.is_none() && !self.is_noise()
+    }
+
+    /// The end of the audio to transcribe when the turn ends at `now`, and what is already known of its words.
+    pub fn close(&mut self, now: Ms) -> (Ms, Option<Outcome>) {
+        match self.speculation.take() {
+            Some(Speculation { outcome: Some(Outcome::Failed), .. }) | None => {
+                ((self.last_voiced + TAIL_MS).min(now), None)
+            }
+            Some(Speculation { to, outcome }) => (to, outcome),
+        }
+    }
+}
+
+/// A turn that is over and whose words are awaited.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    pub utterance: Utterance,
+    pub to: Ms,
+    pub endpoint_at: Ms,
+    pub deadline: Ms,
+    pub outcome: Option<Outcome>,
+}
