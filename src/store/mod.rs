@@ -1,1 +1,78 @@
 //! SQL, one file per aggregate.
+//!
+//! Every row belongs to a tenant, and every verb that touches one takes a [`TenantScope`]: a row of another tenant is
+//! neither seen nor changed, and looks exactly like a row that does not exist. What a verb has returned `Ok` for is on
+//! disk. Times keep microseconds.
+//!
+//! The queries use only what SQLite and PostgreSQL share; everything that names a database is in `driver`.
+
+use std::path::Path;
+use std::time::Duration;
+
+mod calls;
+mod driver;
+mod error;
+mod keys;
+mod repair;
+mod tenants;
+#[cfg(test)]
+mod tests;
+mod turns;
+
+pub use calls::{CloseCall, Cursor, CursorError, Page};
+pub use error::StoreError;
+pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
+pub use tenants::Route;
+pub use turns::{CallEvent, EVENT_NOTICE};
+
+use crate::domain::TenantScope;
+
+/// What store verbs return.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// How long a write waits for another process that holds the database, before [`StoreError::Locked`].
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The database. Clones share one set of connections.
+#[derive(Clone)]
+pub struct Store {
+    driver: driver::Driver,
+}
+
+impl Store {
+    /// Opens the SQLite database at `path`, makes it (and its folder) when missing, and brings its schema up to date.
+    ///
+    /// One process at a time: a second one would take the first one's live calls for abandoned ones.
+    ///
+    /// # Errors
+    /// One line each that says what, where and how to mend it: [`StoreError::Unwritable`], [`StoreError::InUse`],
+    /// [`StoreError::Locked`], [`StoreError::NotADatabase`], [`StoreError::WrongSchema`], [`StoreError::Full`].
+    pub async fn open(path: &Path) -> Result<Self> {
+        Self::open_waiting(path, BUSY_TIMEOUT).await
+    }
+
+    async fn open_waiting(path: &Path, busy: Duration) -> Result<Self> {
+        Ok(Self { driver: driver::Driver::open(path, busy).await? })
+    }
+
+    /// Answers when the database does; for the readiness probe.
+    ///
+    /// # Errors
+    /// Whatever keeps the database from answering.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM tenants WHERE id = ''")
+            .fetch_one(self.driver.reader())
+            .await?;
+        Ok(())
+    }
+
+    /// Finishes what is being written, folds the write-ahead log into the database, and lets other processes open it.
+    pub async fn close(self) {
+        self.driver.close().await;
+    }
+}
+
+/// Refuses a document that names another tenant than the one the bearer may act for.
+fn own(scope: TenantScope, tenant: crate::domain::TenantId) -> Result<()> {
+    if scope.tenant() == tenant { Ok(()) } else { Err(StoreError::NotFound) }
+}

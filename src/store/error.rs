@@ -1,0 +1,46 @@
+//! What can go wrong with the database.
+
+use std::path::PathBuf;
+
+/// A failed store call. `Display` is one line that says what happened, where, and how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The row does not exist, or belongs to another tenant; the two are not told apart.
+    #[error("no such row in the database")]
+    NotFound,
+    /// The row exists already, or the number or key belongs to somebody.
+    #[error("the row exists already in the database")]
+    Conflict,
+    /// The database, its folder or its lock file cannot be made or written.
+    #[error("cannot write {}: {source}; make the folder writable for this user, or set `data_dir` to another", .path.display())]
+    Unwritable { path: PathBuf, source: std::io::Error },
+    /// The database file cannot be opened or written, as SQLite sees it.
+    #[error("cannot open the database {}: {source}; make the file writable for this user, or set `data_dir` to another folder", .path.display())]
+    CannotOpen { path: PathBuf, source: sqlx::Error },
+    /// Another VCA process works with this database.
+    #[error("the database {} is in use by another vca process; stop that one, or set `data_dir` to another folder", .path.display())]
+    InUse { path: PathBuf },
+    /// Another program holds a lock on the database.
+    #[error(
+        "the database is locked by another program; close what has it open (an `sqlite3` shell, a backup) and try again"
+    )]
+    Locked,
+    /// The file is something else, or damaged.
+    #[error("{} is not a database that SQLite can read; restore it from a backup, or move it away to start empty", .path.display())]
+    NotADatabase { path: PathBuf },
+    /// The schema is newer than this program, was changed by hand, or belongs to another program.
+    #[error("the database {} has another schema ({source}); use the vca version that wrote it or a newer one, or move the file away to start empty", .path.display())]
+    WrongSchema { path: PathBuf, source: sqlx::migrate::MigrateError },
+    /// No space is left for the database.
+    #[error("the disk that holds the database is full; free some space, nothing that was stored is lost")]
+    Full,
+    /// The database did not answer in time.
+    #[error("the database did not answer in time; the disk is too slow or too many requests wait")]
+    Timeout,
+    /// A stored value cannot be read back.
+    #[error("the database holds a value that this version cannot read: {0}")]
+    Corrupt(#[source] sqlx::Error),
+    /// Anything else that the database reports.
+    #[error("the database failed: {0}")]
+    Database(#[source] sqlx::Error),
+}
