@@ -85,7 +85,6 @@ pub struct Conversation<'a> {
     recording: RecordingState,
     over: Option<EndCause>,
     hang_up_at: Option<tokio::time::Instant>,
-    actions: Vec<voice::Action>,
 }
 
 #[derive(Clone, Copy)]
@@ -122,7 +121,6 @@ impl<'a> Conversation<'a> {
             recording: if record_calls { RecordingState::Complete } else { RecordingState::Off },
             over: None,
             hang_up_at: None,
-            actions: Vec::new(),
         };
         let cause = conversation.lead(leg_events, media_events, longest_call, shutdown).await;
         conversation.finish(cause).await
@@ -198,15 +196,13 @@ impl<'a> Conversation<'a> {
     }
 
     fn tell_at(&mut self, input: voice::Input, now: Ms) {
-        self.actions.extend(self.turns.handle(input, now));
+        self.turns.handle(input, now);
     }
 
     /// Does what the turn controller asked for, until it asks for nothing more.
     fn carry_out(&mut self) {
-        while !self.actions.is_empty() {
-            for action in std::mem::take(&mut self.actions) {
-                self.act(action);
-            }
+        while let Some(action) = self.turns.poll_action() {
+            self.act(action);
         }
     }
 
