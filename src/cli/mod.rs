@@ -1,1 +1,4 @@
 //! The command line.
+
+pub mod check_config;
+pub mod config;
