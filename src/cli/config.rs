@@ -1,0 +1,156 @@
+//! Configuration: embedded commented defaults, over them one TOML file, over that the environment.
+//!
+//! Unknown keys are refused with the nearest known one; every error is one line that says what is wrong, where, and how
+//! to mend it. [`check`] looks at what single values cannot show: ports that collide, folders that cannot be written.
+
+mod check;
+mod load;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use check::{Finding, LocateModel, Severity, check};
+pub use load::{ConfigError, Loaded, Origin, environment};
+pub use value::Network;
+
+use crate::domain::TurnSettings;
+
+/// The embedded defaults, with a comment on every key.
+pub const DEFAULTS: &str = include_str!("../../config/vca.default.toml");
+
+/// All settings, merged and typed. The comments in [`DEFAULTS`] say what each one does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    /// `None` leaves the place to the model store.
+    #[serde(with = "value::auto")]
+    pub models_dir: Option<PathBuf>,
+    pub sip: Sip,
+    pub media: Media,
+    pub http: Http,
+    pub speech: Speech,
+    pub turns: TurnSettings,
+    pub log: Log,
+}
+
+/// Signalling: where it listens, whom it answers, and its limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sip {
+    pub udp: SocketAddr,
+    /// `None` when TCP is off.
+    #[serde(with = "value::off")]
+    pub tcp: Option<SocketAddr>,
+    pub peers: Vec<Network>,
+    /// `None` for the machine's own address.
+    #[serde(with = "value::auto")]
+    pub public_ip: Option<IpAddr>,
+    /// Calls at once on this node.
+    pub max_calls: u32,
+    pub retry_after_s: u32,
+    pub max_call_s: u32,
+    pub drain_s: u32,
+}
+
+/// RTP: the ports and the longest silence on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// Even; RTCP takes the odd port above each RTP port.
+    pub port_min: u16,
+    /// Inclusive.
+    pub port_max: u16,
+    pub dead_media_s: u32,
+}
+
+/// The HTTP interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub listen: SocketAddr,
+}
+
+/// Engines and models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Speech {
+    /// 0 is one for each core.
+    pub threads: usize,
+    pub vad: String,
+    pub stt: Stt,
+    pub tts: Tts,
+}
+
+/// Speech to text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stt {
+    pub model: String,
+    /// ISO 639-1.
+    pub language: String,
+}
+
+/// Text to speech.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tts {
+    pub voice: String,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Directives of `tracing_subscriber::EnvFilter`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Config {
+    /// Merges the defaults, the file at `path` if any, and `VCA__…` variables of `env`; see [`Loaded`] for where each
+    /// value came from.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a file that cannot be read, a key that is not known, or a value of the wrong type.
+    pub fn load(path: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        Loaded::load(path, env).map(|loaded| loaded.config)
+    }
+
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("vca.sqlite")
+    }
+
+    /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.
+    pub fn recordings(&self) -> PathBuf {
+        self.data_dir.join("recordings")
+    }
+
+    /// The folder of pre-synthesised phrases.
+    pub fn prompts(&self) -> PathBuf {
+        self.data_dir.join("prompts")
+    }
+
+    /// The names of the models that are needed, with the keys that name them.
+    pub fn models(&self) -> [(&'static str, &str); 3] {
+        [
+            ("speech.stt.model", &self.speech.stt.model),
+            ("speech.tts.voice", &self.speech.tts.voice),
+            ("speech.vad", &self.speech.vad),
+        ]
+    }
+}

@@ -1,0 +1,180 @@
+//! What only several values together, or the machine, can show to be wrong.
+
+use std::fmt;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::Config;
+
+/// Whether VCA can start all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// VCA would not work; `vca serve` refuses to start.
+    Error,
+    /// VCA works, perhaps not as wanted.
+    Warning,
+}
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub severity: Severity,
+    /// The dotted key.
+    pub key: &'static str,
+    /// What is wrong and how to mend it, in one line.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{severity}: `{}`: {}", self.key, self.message)
+    }
+}
+
+/// Says why a model of this name cannot be opened; the model store answers it.
+pub type LocateModel<'a> = &'a dyn Fn(&Config, &str) -> Result<(), String>;
+
+/// Looks at the configuration as a whole and at the machine.
+///
+/// Ports are not bound to see whether they are free: VCA itself may be running on them.
+pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
+    let mut findings = Findings(Vec::new());
+    ports(config, &mut findings);
+    limits(config, &mut findings);
+    exposure(config, &mut findings);
+    turns(config, &mut findings);
+    if let Err(error) = writable(&config.data_dir) {
+        let folder = config.data_dir.display();
+        findings.error("data_dir", format!("{folder} cannot be written ({error}): make it writable or choose another"));
+    }
+    for (key, name) in config.models() {
+        if let Err(error) = locate(config, name) {
+            findings.error(key, error);
+        }
+    }
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.level) {
+        findings.error("log.level", format!("{error}: write a level such as \"info\" or \"info,vca::sip=debug\""));
+    }
+    findings.0
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn error(&mut self, key: &'static str, message: impl Into<String>) {
+        self.0.push(Finding { severity: Severity::Error, key, message: message.into() });
+    }
+
+    fn warning(&mut self, key: &'static str, message: impl Into<String>) {
+        self.0.push(Finding { severity: Severity::Warning, key, message: message.into() });
+    }
+}
+
+fn ports(config: &Config, findings: &mut Findings) {
+    let media = &config.media;
+    let (first, last) = (media.port_min, media.port_max);
+    if first < 1024 || first % 2 != 0 {
+        findings
+            .error("media.port_min", format!("{first} must be even and at least 1024, because RTP takes even ports"));
+    }
+    if last <= first {
+        findings.error("media.port_max", format!("{last} must be above `media.port_min` ({first})"));
+        return;
+    }
+    let pairs = (u32::from(last) - u32::from(first)).div_ceil(2);
+    if pairs < config.sip.max_calls {
+        let wanted = u32::from(first) + 2 * config.sip.max_calls - 1;
+        let message = format!(
+            "ports {first} to {last} carry {pairs} calls, `sip.max_calls` is {}: widen the range to {wanted} or lower it",
+            config.sip.max_calls
+        );
+        findings.warning("media.port_max", message);
+    }
+    if (first..=last).contains(&config.sip.udp.port()) {
+        let message = format!("port {} lies between the media ports {first} and {last}", config.sip.udp.port());
+        findings.error("sip.udp", message);
+    }
+    if config.sip.tcp.is_some_and(|tcp| collide(tcp, config.http.listen)) {
+        findings.error(
+            "http.listen",
+            format!("{} is also where SIP over TCP listens: choose another port", config.http.listen),
+        );
+    }
+    for (key, port) in [("sip.udp", config.sip.udp.port()), ("http.listen", config.http.listen.port())] {
+        if port == 0 {
+            findings.warning(key, "port 0 takes any free port, another one at each start");
+        }
+    }
+}
+
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let overlap = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && overlap
+}
+
+fn limits(config: &Config, findings: &mut Findings) {
+    let at_least_one = [
+        ("sip.max_calls", config.sip.max_calls),
+        ("sip.max_call_s", config.sip.max_call_s),
+        ("media.dead_media_s", config.media.dead_media_s),
+    ];
+    for (key, value) in at_least_one {
+        if value == 0 {
+            findings.error(key, "must be at least 1: with 0 no call would be taken");
+        }
+    }
+}
+
+fn exposure(config: &Config, findings: &mut Findings) {
+    if config.sip.peers.is_empty() {
+        findings.warning("sip.peers", "is empty: every call will be refused; list the addresses of your trunks");
+    }
+    if let Some(all) = config.sip.peers.iter().find(|network| network.prefix == 0) {
+        findings.warning(
+            "sip.peers",
+            format!("{all} lets anybody in the world call in: list the addresses of your trunks"),
+        );
+    }
+    if config.sip.public_ip.is_some_and(|ip| ip.is_unspecified() || ip.is_multicast()) {
+        findings.error("sip.public_ip", "is no address that a trunk could send to: write the public one, or \"auto\"");
+    }
+    if !config.http.listen.ip().is_loopback() {
+        let message = "is open to the network without TLS: listen on 127.0.0.1 behind a proxy that has TLS";
+        findings.warning("http.listen", message);
+    }
+}
+
+fn turns(config: &Config, findings: &mut Findings) {
+    let turns = &config.turns;
+    let ascending = [
+        ("turns.end_of_turn_ms", "turns.speculate_ms", turns.speculate_ms, turns.end_of_turn_ms),
+        ("turns.dictation_end_ms", "turns.end_of_turn_ms", turns.end_of_turn_ms, turns.dictation_end_ms),
+        ("turns.no_input_ms", "turns.dictation_end_ms", turns.dictation_end_ms, turns.no_input_ms),
+        ("turns.max_utterance_ms", "turns.no_input_ms", turns.no_input_ms, turns.max_utterance_ms),
+    ];
+    for (key, lower_key, lower, upper) in ascending {
+        if upper < lower {
+            findings.error(key, format!("{upper} must not be below `{lower_key}` ({lower})"));
+        }
+    }
+    if turns.speculate_ms < 60 {
+        findings.error("turns.speculate_ms", "must be at least 60: shorter silences occur inside words");
+    }
+    if !(200..=10_000).contains(&turns.watchdog_ms) {
+        findings.error("turns.watchdog_ms", "must be between 200 and 10000, so that callers never hear a long silence");
+    }
+}
+
+/// Tries to make a file in `folder`, or in the nearest folder above it that exists.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    let here = Path::new(".");
+    let existing = folder.ancestors().find(|path| !path.as_os_str().is_empty() && path.exists()).unwrap_or(here);
+    let probe = existing.join(format!(".vca-check-{}", std::process::id()));
+    fs::write(&probe, b"")?;
+    fs::remove_file(&probe)
+}
