@@ -35,8 +35,6 @@ use record::Journal;
 const RING_AFTER: Duration = Duration::from_millis(80);
 /// How long the look-up of a number may take at all.
 const ROUTE_LIMIT: Duration = Duration::from_secs(3);
-/// When a refused caller may try again.
-const RETRY_AFTER_S: &str = "30";
 
 /// What the node answers calls with.
 pub struct Node {
@@ -56,6 +54,8 @@ pub struct Settings {
     pub answer_after: Duration,
     /// The longest call.
     pub longest_call: Duration,
+    /// When a refused caller may try again.
+    pub retry_after_s: u32,
     /// How long calls may go on after a drain began.
     pub drain: Duration,
 }
@@ -107,8 +107,9 @@ impl Refused {
         Self(status, reason, Vec::new())
     }
 
-    fn later(status: u16, reason: &'static str) -> Self {
-        Self(status, reason, vec![(HeaderName::RetryAfter, HeaderValue::from(RETRY_AFTER_S))])
+    fn later(status: u16, reason: &'static str, settings: &Settings) -> Self {
+        let after = HeaderValue::from(settings.retry_after_s.to_string());
+        Self(status, reason, vec![(HeaderName::RetryAfter, after)])
     }
 }
 
@@ -162,14 +163,14 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let did = router::dialled(invite).ok_or(Refused::plain(404, "No Such Number"))?;
     let route = find_route(node, leg, &did).await?;
     let slot = node.admission.admit(&route.tenant).map_err(|refusal| match refusal {
-        Refusal::TenantBusy => Refused::later(486, "Busy Here"),
-        Refusal::NodeFull => Refused::later(503, "All Lines Busy"),
+        Refusal::TenantBusy => Refused::later(486, "Busy Here", &node.settings),
+        Refusal::NodeFull => Refused::later(503, "All Lines Busy", &node.settings),
     })?;
     let id = CallId::new(Timestamp::now(), rand::random());
     let recording =
         route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
     let options = SessionOptions { recording, ..SessionOptions::default() };
-    let (media, media_events) = node.media.open(options).map_err(|error| no_media(&error))?;
+    let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
     let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());
     let mut session = SdpSession::new(rand::random());
     let capabilities = Capabilities::default();
@@ -192,9 +193,9 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     Ok(Prepared { route, did, _slot: slot, id, media, media_events, answer, sdp: session })
 }
 
-fn no_media(failure: &MediaError) -> Refused {
+fn no_media(node: &Node, failure: &MediaError) -> Refused {
     error!(error = %failure, "no media session for a call");
-    Refused::later(503, "No Media Port Free")
+    Refused::later(503, "No Media Port Free", &node.settings)
 }
 
 /// Looks the number up; a slow look-up lets the caller hear ringing meanwhile.
@@ -207,7 +208,7 @@ async fn find_route(node: &Node, leg: &Leg, did: &E164) -> Result<Route, Refused
             leg.ring().await;
             tokio::time::timeout(ROUTE_LIMIT, lookup).await.map_err(|_| {
                 error!(limit_s = ROUTE_LIMIT.as_secs(), "the number could not be looked up in time");
-                Refused::later(503, "Directory Too Slow")
+                Refused::later(503, "Directory Too Slow", &node.settings)
             })?
         }
     };
@@ -216,7 +217,7 @@ async fn find_route(node: &Node, leg: &Leg, did: &E164) -> Result<Route, Refused
         Ok(None) => Err(Refused::plain(404, "No Such Number")),
         Err(failure) => {
             error!(error = %failure, "the number could not be looked up");
-            Err(Refused::later(503, "Directory Not Available"))
+            Err(Refused::later(503, "Directory Not Available", &node.settings))
         }
     }
 }

@@ -28,6 +28,9 @@ pub const DEFAULTS: &str = include_str!("../../config/vca.default.toml");
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub data_dir: PathBuf,
+    /// `None` for a folder in `data_dir`; see [`Config::prompts`].
+    #[serde(with = "value::auto")]
+    pub prompts_dir: Option<PathBuf>,
     /// `None` leaves the place to the model store.
     #[serde(with = "value::auto")]
     pub models_dir: Option<PathBuf>,
@@ -54,6 +57,7 @@ pub struct Sip {
     /// Calls at once on this node.
     pub max_calls: u32,
     pub retry_after_s: u32,
+    pub ring_ms: u32,
     pub max_call_s: u32,
     pub drain_s: u32,
 }
@@ -142,7 +146,7 @@ impl Config {
 
     /// The folder of pre-synthesised phrases.
     pub fn prompts(&self) -> PathBuf {
-        self.data_dir.join("prompts")
+        self.prompts_dir.clone().unwrap_or_else(|| self.data_dir.join("prompts"))
     }
 
     /// The names of the models that are needed, with the keys that name them.

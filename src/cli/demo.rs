@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::Failure;
-use super::config::Config;
+use super::config::{Config, environment};
 use super::server::{self, Server};
 use crate::dialogue::demo_profile;
 use crate::domain::{ApiKeyId, Did, E164, Tenant, TenantId, TenantScope};
@@ -37,6 +37,9 @@ pub struct DemoArgs {
     /// Use this API key instead of making one at the first start
     #[arg(long, value_name = "KEY", env = "VCA_DEMO_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
+    /// Calls that the clinic may have at once
+    #[arg(long, value_name = "CALLS", default_value_t = 100)]
+    max_calls: u32,
     /// Configuration file (TOML) for everything else
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -47,9 +50,9 @@ pub struct DemoArgs {
 /// # Errors
 /// Set-up failures, with one line that says how to mend them.
 pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
-    let mut config = Config::load(args.config.as_deref()).map_err(|error| Failure::setup(&error))?;
-    config.sip.udp = vec![args.sip];
-    config.sip.tcp = vec![args.sip];
+    let mut config = Config::load(args.config.as_deref(), environment()).map_err(|error| Failure::setup(&error))?;
+    config.sip.udp = args.sip;
+    config.sip.tcp = Some(args.sip);
     config.http.listen = args.http;
     config.data_dir = args.data.unwrap_or_else(|| super::default_data_dir().join("demo"));
     super::log::start(&config.log)?;
@@ -57,7 +60,7 @@ pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     let key = key.map_err(|error| Failure::Setup(format!("--api-key: {error}")))?;
     super::serve::runtime()?.block_on(async {
         let store = server::open_store(&config).await?;
-        let key = onboard(&store, key).await.map_err(|error| Failure::setup(&error))?;
+        let key = onboard(&store, args.max_calls, key).await.map_err(|error| Failure::setup(&error))?;
         let server = Server::start(&config, store).await?;
         explain(&server, key.as_ref(), &config.data_dir).map_err(|error| Failure::run(&error))?;
         server.run_until_signal().await?;
@@ -66,12 +69,12 @@ pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Makes the demo tenant, its receptionist and number; returns the API key when it can be shown.
-async fn onboard(store: &Store, chosen: Option<ApiKey>) -> Result<Option<ApiKey>, crate::store::StoreError> {
+async fn onboard(store: &Store, max_calls: u32, chosen: Option<ApiKey>) -> Result<Option<ApiKey>, crate::store::StoreError> {
     let tenant = TenantId::from_uuid(DEMO_TENANT);
     let scope = TenantScope::proven(tenant);
     let profile = demo_profile();
     let number = E164::parse(DEMO_DID).expect("invariant: the demo number is well formed");
-    store.put_tenant(scope, &Tenant { id: tenant, name: profile.business_name.clone(), max_calls: 100 }).await?;
+    store.put_tenant(scope, &Tenant { id: tenant, name: profile.business_name.clone(), max_calls }).await?;
     store.put_profile(scope, &profile).await?;
     store.put_did(scope, &Did { number, tenant, profile: profile.id }).await?;
     let now = Timestamp::now();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::Failure;
-use super::config::Config;
+use super::config::{Config, environment};
 use super::server::{self, Server};
 
 /// Answer calls, as the configuration says.
@@ -24,7 +24,7 @@ pub struct ServeArgs {
 /// # Errors
 /// Set-up failures, with one line that says how to mend them.
 pub fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
-    let config = Config::load(args.config.as_deref()).map_err(|error| Failure::setup(&error))?;
+    let config = Config::load(args.config.as_deref(), environment()).map_err(|error| Failure::setup(&error))?;
     super::log::start(&config.log)?;
     runtime()?.block_on(async {
         let store = server::open_store(&config).await?;

@@ -1,7 +1,6 @@
 //! A whole VCA node in this process: store, models, media, SIP, HTTP, in the order in which failures are cheap.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +22,9 @@ use crate::sip::net::{self, Stack};
 use crate::speech::Speech;
 use crate::store::Store;
 
+/// Threads of the calls' own runtime: one per core of the smallest machine that VCA is made for.
+const CALL_THREADS: usize = 2;
+
 /// A running node.
 pub struct Server {
     pub sip_udp: Option<SocketAddr>,
@@ -42,14 +44,14 @@ pub struct Server {
 /// # Errors
 /// One line that says what, where and how to mend it.
 pub async fn open_store(config: &Config) -> Result<Store, Failure> {
-    let recordings = recordings_dir(config);
+    let recordings = config.recordings();
     std::fs::create_dir_all(&recordings).map_err(|error| {
         Failure::Setup(format!(
             "cannot make the folder {}: {error}; set data_dir (or --data) to a folder that can be written",
             recordings.display()
         ))
     })?;
-    let store = Store::open(&config.data_dir.join("vca.db")).await.map_err(|error| Failure::setup(&error))?;
+    let store = Store::open(&config.database()).await.map_err(|error| Failure::setup(&error))?;
     let abandoned = store.repair_abandoned(Timestamp::now()).await.map_err(|error| Failure::setup(&error))?;
     for (call, tenant) in abandoned {
         warn!(%call, %tenant, "the call was cut off when VCA stopped; its record is closed as abandoned");
@@ -61,11 +63,6 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
         }
     }
     Ok(store)
-}
-
-/// Where recordings are kept.
-pub fn recordings_dir(config: &Config) -> PathBuf {
-    config.data_dir.join("recordings")
 }
 
 impl Server {
@@ -84,7 +81,7 @@ impl Server {
         let media = MediaEngine::start(config.media()).map_err(|error| Failure::setup(&error))?;
 
         let readiness = Readiness::new(store.clone());
-        let state = ApiState::new(store.clone(), recordings_dir(config), readiness.clone());
+        let state = ApiState::new(store.clone(), config.recordings(), readiness.clone());
         let (shutdown, stop) = watch::channel(false);
         let http_stop = stop.clone();
         let http_task = tokio::spawn(async move {
@@ -95,7 +92,7 @@ impl Server {
 
         let speech = load_speech(config, &store).await?;
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(config.calls.threads)
+            .worker_threads(CALL_THREADS)
             .thread_name("call")
             .enable_all()
             .build()
@@ -104,12 +101,13 @@ impl Server {
             book: Arc::new(StoreBook(store.clone())),
             media,
             speech,
-            admission: Admission::new(config.calls.max),
+            admission: Admission::new(config.sip.max_calls as usize),
             settings: Settings {
-                recordings: recordings_dir(config),
-                answer_after: Duration::from_millis(config.calls.answer_after_ms),
-                longest_call: Duration::from_secs(config.calls.longest_s),
-                drain: Duration::from_secs(config.calls.drain_s),
+                recordings: config.recordings(),
+                answer_after: Duration::from_millis(config.sip.ring_ms.into()),
+                longest_call: Duration::from_secs(config.sip.max_call_s.into()),
+                retry_after_s: config.sip.retry_after_s,
+                drain: Duration::from_secs(config.sip.drain_s.into()),
             },
         };
         let calls = call_runtime.spawn(call::serve(Arc::new(node), incoming, stop));

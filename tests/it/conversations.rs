@@ -106,7 +106,7 @@ fn keys_and_this_same_number_are_taken() {
 
 #[test]
 fn with_the_recogniser_down_the_number_is_taken_by_keypad() {
-    let demo = Demo::start_with(&[("VCA__SPEECH__STT", "none")]);
+    let demo = Demo::start_with(&[("VCA__SPEECH__STT__MODEL", "none")]);
     let report = demo.call(&["--say", "I would like an appointment please.", "--dtmf", "9876543210#", "--dtmf", "1"]);
     let call = demo.closed_call();
     assert_eq!(call["slots"]["number"], "+919876543210", "{call:#}\n{report:#}");
@@ -129,7 +129,7 @@ fn a_crash_in_mid_call_leaves_a_repaired_record_and_a_playable_recording() {
     caller.kill().expect("the caller is ended");
     caller.wait().expect("the caller is waited for");
 
-    let demo = Demo::start_in(folder, &[]);
+    let demo = Demo::start_in(folder, &[], &[]);
     let (status, call) = demo.get(&format!("/v1/calls/{id}"));
     assert_eq!(status, 200);
     assert_eq!(call["status"], "abandoned", "{call:#}");

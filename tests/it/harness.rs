@@ -32,17 +32,17 @@ impl Demo {
         Self::start_with(&[])
     }
 
-    /// Starts with settings such as `("VCA__CALLS__MAX", "1")`.
+    /// Starts with settings such as `("VCA__SIP__MAX_CALLS", "1")`.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
-        Self::start_in(tempfile::tempdir().expect("a temporary folder"), settings)
+        Self::start_in(new_folder(), settings, &[])
     }
 
     /// Starts on a folder that an earlier one left.
-    pub fn start_in(data: TempDir, settings: &[(&str, &str)]) -> Self {
+    pub fn start_in(data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
         let turn = ONE_CALL.lock().unwrap_or_else(PoisonError::into_inner);
         let mut command = vca();
         command.args(["demo", "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--api-key", KEY]);
-        command.arg("--data").arg(data.path()).envs(settings.iter().copied());
+        command.arg("--data").arg(data.path()).args(args).envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vca starts");
         let log = read_lines(child.stderr.take().expect("stderr is piped"));
         let out = read_lines(child.stdout.take().expect("stdout is piped"));
@@ -79,7 +79,7 @@ impl Demo {
     pub fn crash(mut self) -> TempDir {
         self.child.kill().expect("SIGKILL is sent");
         self.child.wait().expect("it is waited for");
-        std::mem::replace(&mut self.data, tempfile::tempdir().expect("a temporary folder"))
+        std::mem::replace(&mut self.data, new_folder())
     }
 
     /// `vca call` to the demo number; returns its report.
@@ -133,10 +133,14 @@ impl Drop for Demo {
     }
 }
 
+pub fn new_folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
 /// The binary under test, with prompts that all tests share.
 pub fn vca() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vca"));
-    command.env("VCA__SPEECH__CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("prompts"));
+    command.env("VCA__PROMPTS_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("prompts"));
     command.env("RUST_BACKTRACE", "1");
     command
 }

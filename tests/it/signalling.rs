@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::{DID, Demo, assert_sipp, sipp, wait_for};
+use crate::harness::{DID, Demo, assert_sipp, new_folder, sipp, wait_for};
 
 #[test]
 fn a_call_is_answered_and_its_record_closed_at_bye() {
@@ -34,7 +34,7 @@ fn the_number_may_be_written_as_carriers_do() {
 
 #[test]
 fn a_caller_who_gives_up_gets_487_and_leaves_no_record() {
-    let demo = Demo::start_with(&[("VCA__CALLS__ANSWER_AFTER_MS", "10000")]);
+    let demo = Demo::start_with(&[("VCA__SIP__RING_MS", "10000")]);
     assert_sipp(&sipp("cancel", demo.sip, DID, &[]));
     assert_eq!(demo.get("/v1/calls").1["items"].as_array().map(Vec::len), Some(0));
 }
@@ -66,8 +66,9 @@ fn options_is_answered() {
 
 #[test]
 fn caps_refuse_the_call_too_many_and_free_their_places() {
-    for (setting, refusal) in [("VCA__CALLS__MAX", "node_full"), ("VCA__DEMO__MAX_CALLS", "tenant_busy")] {
-        let demo = Demo::start_with(&[(setting, "1")]);
+    for (refusal, node, tenant) in [("node_full", "1", "100"), ("tenant_busy", "100", "1")] {
+        let settings = [("VCA__SIP__MAX_CALLS", node)];
+        let demo = Demo::start_in(new_folder(), &settings, &["--max-calls", tenant]);
         let target = demo.sip;
         let first = std::thread::spawn(move || sipp("long_call", target, DID, &[]));
         wait_for("the first call", Duration::from_secs(10), || {

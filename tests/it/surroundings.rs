@@ -37,7 +37,7 @@ fn a_file_that_is_no_model() {
     let wrong = folder.path().join("wrong.bin");
     std::fs::write(&wrong, b"this is not a model").expect("a file is written");
     let path = wrong.to_str().expect("UTF-8");
-    let output = demo(&[], &[("VCA__SPEECH__WHISPER_MODEL", path)], folder.path());
+    let output = demo(&[], &[("VCA__SPEECH__STT__MODEL", path)], folder.path());
     assert_complains(&output, &[path]);
 }
 
