@@ -1,4 +1,7 @@
 //! SIP user agent and back-to-back user agent on a sans-IO core (RFC 3261).
 
 pub mod auth;
+pub mod dialog;
 pub mod message;
+pub mod transaction;
+pub mod ua;

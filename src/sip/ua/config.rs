@@ -1,0 +1,124 @@
+//! Settings of an endpoint.
+
+use super::{Peers, Transport};
+use crate::sip::transaction::Timing;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// What an endpoint is told once.
+#[derive(Debug, Clone)]
+pub struct EndpointConfig {
+    /// Where the driver listens; requests are sent from the first of the right transport and family.
+    pub listeners: Vec<Listener>,
+    /// Who may send requests; responses and requests within a dialog are recognised by what they carry.
+    pub peers: Peers,
+    /// What everybody else gets.
+    pub strangers: Strangers,
+    /// Value of User-Agent and Server.
+    pub user_agent: String,
+    /// Address to write in Contact and Via towards peers that are not on this machine (behind a 1:1 NAT).
+    pub public_addr: Option<IpAddr>,
+    pub timing: Timing,
+    pub limits: Limits,
+}
+
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        Self {
+            listeners: Vec::new(),
+            peers: Peers::loopback(),
+            strangers: Strangers::Forbidden,
+            user_agent: concat!("vca/", env!("CARGO_PKG_VERSION")).to_owned(),
+            public_addr: None,
+            timing: Timing::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// An address the driver listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener {
+    pub transport: Transport,
+    pub addr: SocketAddr,
+}
+
+/// What a request from outside [`EndpointConfig::peers`] gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangers {
+    /// Nothing, so that a scan finds no SIP here.
+    Silence,
+    /// 403, at most [`Limits::forbidden_per_second`]; known scanners get nothing.
+    Forbidden,
+}
+
+/// Bounds of the endpoint's tables and of what a call may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Incoming calls at once; one more gets 503 with Retry-After.
+    pub incoming: usize,
+    /// Legs at once, in both directions.
+    pub legs: usize,
+    /// Server transactions. When full, the oldest that is only waiting for retransmissions makes room; when none is,
+    /// the newcomer gets 503.
+    pub server_transactions: usize,
+    /// Client transactions, by the same rule; when none can go, the request is not sent.
+    pub client_transactions: usize,
+    /// Stream connections; when full the one that was silent longest is closed.
+    pub connections: usize,
+    /// How long a call may ring: 408 to our caller, CANCEL to whom we call.
+    pub ringing: Duration,
+    /// 403 responses a second to requests from outside the peers.
+    pub forbidden_per_second: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            incoming: 2_000,
+            legs: 4_000,
+            server_transactions: 65_536,
+            client_transactions: 65_536,
+            connections: 1_024,
+            ringing: Duration::from_secs(170),
+            forbidden_per_second: 50,
+        }
+    }
+}
+
+/// Counters since the start, and the sizes of the tables now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StatsSnapshot {
+    /// Messages that were whole enough to be read.
+    pub messages_received: u64,
+    pub messages_sent: u64,
+    /// Input that was no SIP message or broke a rule that 400 or 505 stands for.
+    pub malformed: u64,
+    /// Requests from outside the configured peers.
+    pub rejected_source: u64,
+    /// Messages that our timers repeated, requests and responses.
+    pub retransmissions_sent: u64,
+    /// Requests received again.
+    pub retransmissions_received: u64,
+    /// Responses that belong to no transaction.
+    pub stray_responses: u64,
+    /// Requests refused because a table was full.
+    pub refused_full: u64,
+    /// Finished transactions that made room before their time.
+    pub evicted_transactions: u64,
+    /// Calls whose 200 was never acknowledged.
+    pub unacknowledged: u64,
+    /// Requests of ours that got no answer.
+    pub timeouts: u64,
+    /// Messages that could not be sent.
+    pub send_failures: u64,
+    /// Legs ended because their event queue was full.
+    pub event_overflows: u64,
+    pub calls_in: u64,
+    pub calls_out: u64,
+    pub legs: usize,
+    pub dialogs: usize,
+    pub server_transactions: usize,
+    pub client_transactions: usize,
+    pub connections: usize,
+}

@@ -1,0 +1,298 @@
+//! The endpoint's public face, its output queue and its timers.
+
+use super::leg::{Leg, dialog_key};
+use super::random::Tokens;
+use super::rows::{ClientRow, Purpose, ServerRow};
+use super::schedule::{Owner, Schedule};
+use super::table::Table;
+use super::{ConnId, EndpointConfig, Event, Flow, LegEvent, LegId, Output, StatsSnapshot, Transmit, Transport};
+use crate::sip::message::{Message, StreamDecoder, StreamItem};
+use crate::sip::transaction::{ClientFired, ServerFired};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A SIP user agent without sockets, clock or threads.
+///
+/// Give it what arrives and what time it is; then drain [`Endpoint::poll_output`], and call
+/// [`Endpoint::handle_timeout`] when [`Endpoint::poll_timeout`] says so. All randomness comes from the seed.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub(super) config: EndpointConfig,
+    pub(super) tokens: Tokens,
+    /// Makes the To tag of answers outside any transaction: the same for the same request (RFC 3261 §8.2.7).
+    pub(super) stateless_key: u64,
+    pub(super) servers: Table<ServerRow>,
+    pub(super) clients: Table<ClientRow>,
+    pub(super) merges: HashMap<String, u64>,
+    pub(super) legs: BTreeMap<LegId, Leg>,
+    pub(super) dialogs: HashMap<String, LegId>,
+    pub(super) incoming: usize,
+    pub(super) schedule: Schedule,
+    pub(super) stats: StatsSnapshot,
+    /// When the current second of answers to strangers began, and how many it had.
+    pub(super) stranger_second: Option<(Instant, u32)>,
+    conns: HashMap<ConnId, Conn>,
+    /// Connections by when they were last heard, for the oldest-first rule.
+    conns_by_use: BTreeSet<(Instant, ConnId)>,
+    next_leg: u64,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+struct Conn {
+    local: SocketAddr,
+    remote: SocketAddr,
+    decoder: StreamDecoder,
+    heard: Instant,
+}
+
+impl Endpoint {
+    /// An endpoint that draws tags, branches and Call-IDs from `seed`.
+    pub fn new(config: EndpointConfig, seed: [u8; 32]) -> Self {
+        let mut tokens = Tokens::new(seed);
+        Self {
+            stateless_key: tokens.key(),
+            tokens,
+            servers: Table::new(config.limits.server_transactions),
+            clients: Table::new(config.limits.client_transactions),
+            config,
+            merges: HashMap::new(),
+            legs: BTreeMap::new(),
+            dialogs: HashMap::new(),
+            incoming: 0,
+            schedule: Schedule::default(),
+            stats: StatsSnapshot::default(),
+            stranger_second: None,
+            conns: HashMap::new(),
+            conns_by_use: BTreeSet::new(),
+            next_leg: 1,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// A datagram arrived at `local` from `remote`; `local` is never 0.0.0.0.
+    pub fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Instant) {
+        // CRLF or NUL keep-alives.
+        if data.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            return;
+        }
+        let flow = Flow { transport: Transport::Udp, local, remote, conn: None };
+        self.handle_message(Message::parse(data), flow, now);
+    }
+
+    /// A stream connection was opened, by either side.
+    pub fn handle_connected(&mut self, conn: ConnId, local: SocketAddr, remote: SocketAddr, now: Instant) {
+        if self.conns.len() >= self.config.limits.connections {
+            if let Some((_, oldest)) = self.conns_by_use.first().copied() {
+                self.handle_disconnected(oldest);
+                self.outputs.push_back(Output::Event(Event::CloseConnection(oldest)));
+            }
+        }
+        self.conns_by_use.insert((now, conn));
+        self.conns.insert(conn, Conn { local, remote, decoder: StreamDecoder::new(), heard: now });
+    }
+
+    /// Bytes arrived on a connection.
+    pub fn handle_stream(&mut self, conn: ConnId, data: &[u8], now: Instant) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        self.conns_by_use.remove(&(state.heard, conn));
+        state.heard = now;
+        self.conns_by_use.insert((now, conn));
+        let flow = Flow { transport: Transport::Tcp, local: state.local, remote: state.remote, conn: Some(conn) };
+        let mut broken = state.decoder.push(data).is_err();
+        // Looked up anew for each message: what a message does may close the connection.
+        while let Some(state) = self.conns.get_mut(&conn).filter(|_| !broken) {
+            match state.decoder.next_item() {
+                Ok(Some(StreamItem::Message(message))) => self.handle_message(Ok(message), flow, now),
+                Ok(Some(StreamItem::Malformed(error))) => self.handle_message(Err(error), flow, now),
+                Ok(Some(StreamItem::Ping)) => {
+                    self.outputs.push_back(Output::Transmit(Transmit { flow, data: Arc::from(*b"\r\n") }));
+                }
+                Ok(None) => return,
+                Err(_) => {
+                    self.stats.malformed += 1;
+                    broken = true;
+                }
+            }
+        }
+        self.handle_disconnected(conn);
+        self.outputs.push_back(Output::Event(Event::CloseConnection(conn)));
+    }
+
+    /// A connection is gone. Transactions on it go on: what they still send opens a new one.
+    pub fn handle_disconnected(&mut self, conn: ConnId) {
+        if let Some(state) = self.conns.remove(&conn) {
+            self.conns_by_use.remove(&(state.heard, conn));
+        }
+    }
+
+    /// Nothing can be sent to `remote` over a stream: requests that wait for an answer from there fail with 503.
+    pub fn handle_unreachable(&mut self, remote: SocketAddr, now: Instant) {
+        self.stats.send_failures += 1;
+        for id in self.clients.ids() {
+            let hit = |row: &ClientRow| !row.done && row.flow.transport.is_reliable() && row.flow.remote == remote;
+            if self.clients.get(id).is_some_and(hit) {
+                self.request_failed(id, 503, "Transport Failed", now);
+            }
+        }
+    }
+
+    /// Fires everything that is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(owner) = self.schedule.due(now) {
+            match owner {
+                Owner::Server(id) => self.server_timeout(id, now),
+                Owner::Client(id) => self.client_timeout(id, now),
+                Owner::Leg(id) => self.leg_timeout(id, now),
+            }
+        }
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.schedule.next()
+    }
+
+    /// The next thing to send or to tell; call until `None` after every input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Counters, and the sizes of the tables now.
+    pub fn stats(&self) -> StatsSnapshot {
+        StatsSnapshot {
+            legs: self.legs.len(),
+            dialogs: self.dialogs.len(),
+            server_transactions: self.servers.len(),
+            client_transactions: self.clients.len(),
+            connections: self.conns.len(),
+            ..self.stats
+        }
+    }
+
+    /// The legs there are, oldest first.
+    pub fn legs(&self) -> Vec<LegId> {
+        self.legs.keys().copied().collect()
+    }
+
+    /// Counts a leg that the driver ends because nobody takes its events.
+    pub fn count_event_overflow(&mut self) {
+        self.stats.event_overflows += 1;
+    }
+
+    /// Counts a message that the driver could not send.
+    pub fn count_send_failure(&mut self) {
+        self.stats.send_failures += 1;
+    }
+
+    pub(super) fn new_leg_id(&mut self) -> LegId {
+        self.next_leg += 1;
+        LegId(self.next_leg - 1)
+    }
+
+    pub(super) fn transmit(&mut self, flow: Flow, data: Arc<[u8]>) {
+        self.stats.messages_sent += 1;
+        self.outputs.push_back(Output::Transmit(Transmit { flow, data }));
+    }
+
+    pub(super) fn emit(&mut self, leg: LegId, event: LegEvent) {
+        self.outputs.push_back(Output::Event(Event::Leg { leg, event }));
+    }
+
+    pub(super) fn emit_event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(super) fn reschedule_server(&mut self, id: u64) {
+        if let Some(row) = self.servers.get_mut(id) {
+            let at = row.machine.poll_timeout();
+            self.schedule.set(Owner::Server(id), &mut row.entry, at);
+        }
+    }
+
+    pub(super) fn reschedule_client(&mut self, id: u64) {
+        if let Some(row) = self.clients.get_mut(id) {
+            let at = row.machine.poll_timeout();
+            self.schedule.set(Owner::Client(id), &mut row.entry, at);
+        }
+    }
+
+    pub(super) fn reschedule_leg(&mut self, id: LegId) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            let at = leg.poll_timeout();
+            self.schedule.set(Owner::Leg(id), &mut leg.entry, at);
+        }
+    }
+
+    /// Forgets a server transaction with everything that points to it.
+    pub(super) fn remove_server(&mut self, id: u64) {
+        if let Some(row) = self.servers.remove(id) {
+            self.release_server(id, row);
+        }
+    }
+
+    pub(super) fn release_server(&mut self, id: u64, mut row: ServerRow) {
+        self.schedule.set(Owner::Server(id), &mut row.entry, None);
+        if let Some(key) = row.merge_key.filter(|key| self.merges.get(key) == Some(&id)) {
+            self.merges.remove(&key);
+        }
+    }
+
+    pub(super) fn remove_client(&mut self, id: u64) {
+        if let Some(mut row) = self.clients.remove(id) {
+            self.schedule.set(Owner::Client(id), &mut row.entry, None);
+        }
+    }
+
+    /// Forgets a leg. Its finished transactions live on until their timers end them.
+    pub(super) fn free_leg(&mut self, id: LegId) {
+        let Some(mut leg) = self.legs.remove(&id) else { return };
+        self.schedule.set(Owner::Leg(id), &mut leg.entry, None);
+        if leg.incoming {
+            self.incoming -= 1;
+        }
+        if let Some(dialog) = &leg.dialog {
+            self.dialogs.remove(&dialog_key(dialog.call_id(), dialog.local_tag()));
+        }
+    }
+
+    fn server_timeout(&mut self, id: u64, now: Instant) {
+        while let Some(row) = self.servers.get_mut(id) {
+            match row.machine.handle_timeout(now) {
+                Some(ServerFired::Retransmit) => {
+                    let again = row.last.clone().map(|data| (row.flow, data));
+                    if let Some((flow, data)) = again {
+                        self.stats.retransmissions_sent += 1;
+                        self.transmit(flow, data);
+                    }
+                }
+                Some(ServerFired::TimedOut | ServerFired::Terminated) => return self.remove_server(id),
+                None => break,
+            }
+        }
+        self.reschedule_server(id);
+    }
+
+    fn client_timeout(&mut self, id: u64, now: Instant) {
+        while let Some(row) = self.clients.get_mut(id) {
+            match row.machine.handle_timeout(now) {
+                Some(ClientFired::Retransmit) => {
+                    let (flow, data) = (row.flow, row.data.clone());
+                    self.stats.retransmissions_sent += 1;
+                    self.transmit(flow, data);
+                }
+                Some(ClientFired::TimedOut) => {
+                    if row.purpose != Purpose::Aside {
+                        self.stats.timeouts += 1;
+                    }
+                    return self.request_failed(id, 408, "Request Timeout", now);
+                }
+                Some(ClientFired::Terminated) => return self.remove_client(id),
+                None => break,
+            }
+        }
+        self.reschedule_client(id);
+    }
+}

@@ -1,0 +1,102 @@
+//! State of one leg.
+
+use super::{Flow, LegId};
+use crate::sip::auth::ClientAuth;
+use crate::sip::dialog::Dialog;
+use crate::sip::message::HeaderValue;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Where a leg is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// An INVITE came and has no final response.
+    Incoming,
+    /// Our INVITE has no final response.
+    Outgoing,
+    /// A 2xx was sent or received.
+    Established,
+    /// The application knows that it is over; our BYE waits for the ACK, or for its response.
+    Closing,
+}
+
+/// How far a cancellation of ours has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cancel {
+    No,
+    /// Asked for before any provisional response, which it must wait for (RFC 3261 §9.1).
+    Wanted,
+    Sent,
+}
+
+/// A 2xx of ours that waits for its ACK; the core repeats it (RFC 3261 §13.3.1.4).
+#[derive(Debug)]
+pub(super) struct Unacked {
+    pub invite_seq: u32,
+    pub data: Arc<[u8]>,
+    pub flow: Flow,
+    /// The 2xx carried the offer, so the ACK carries the answer.
+    pub offered: bool,
+    pub interval: Duration,
+    pub next: Instant,
+    pub give_up: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub id: LegId,
+    pub phase: Phase,
+    /// Counts against the bound of incoming calls.
+    pub incoming: bool,
+    /// How the peer was reached last.
+    pub flow: Flow,
+    /// Our Contact towards this peer.
+    pub contact: HeaderValue,
+    /// Absent only while our INVITE is unanswered.
+    pub dialog: Option<Dialog>,
+    /// The INVITE or re-INVITE of the peer that the application must answer, and whether it carried an offer.
+    pub to_answer: Option<(u64, bool)>,
+    /// Our INVITE or re-INVITE without a final response.
+    pub asked: Option<u64>,
+    pub unacked: Option<Unacked>,
+    pub cancel: Cancel,
+    /// A BYE that waits for the ACK of our 2xx (RFC 3261 §15), with its Reason.
+    pub bye_after_ack: Option<Option<String>>,
+    /// When ringing, an unanswered re-INVITE, or a cancellation has taken too long.
+    pub deadline: Option<Instant>,
+    /// Absent when there are no credentials.
+    pub auth: Option<ClientAuth>,
+    /// Entry in the schedule.
+    pub entry: Option<Instant>,
+}
+
+impl Leg {
+    pub fn new(id: LegId, phase: Phase, flow: Flow, contact: HeaderValue) -> Self {
+        Self {
+            id,
+            phase,
+            incoming: phase == Phase::Incoming,
+            flow,
+            contact,
+            dialog: None,
+            to_answer: None,
+            asked: None,
+            unacked: None,
+            cancel: Cancel::No,
+            bye_after_ack: None,
+            deadline: None,
+            auth: None,
+            entry: None,
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let repeat = self.unacked.as_ref().map(|unacked| unacked.next.min(unacked.give_up));
+        [self.deadline, repeat].into_iter().flatten().min()
+    }
+}
+
+/// The key a dialog is found by. The local tag is ours and random; the remote tag is compared after the look-up.
+pub(super) fn dialog_key(call_id: &str, local_tag: &str) -> String {
+    format!("{local_tag}\n{call_id}")
+}

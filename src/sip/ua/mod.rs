@@ -1,0 +1,36 @@
+//! The user agent: calls in both directions over the transactions and dialogs, without sockets, clock or threads.
+//!
+//! ```text
+//!  datagram, stream bytes ─► receive ─► server transactions ─► uas ─┐
+//!                               └─────► client transactions ─► uac ─┼─► legs, dialogs
+//!  Command, invite ─────────────────────────────────────────────────┘
+//!                                        Transmit | Event ◄─ poll_output
+//! ```
+//!
+//! Seams, not built: registration, TLS (a stream with another name), RFC 3263 look-ups (an [`OutgoingInvite`] carries an
+//! address), session timers, 100rel, REFER. A request that needs one of them is refused by the book (405, 420).
+#![deny(clippy::disallowed_methods)]
+
+mod address;
+mod config;
+mod endpoint;
+mod event;
+mod leg;
+mod peers;
+mod random;
+mod receive;
+mod rows;
+mod schedule;
+mod table;
+#[cfg(test)]
+mod tests;
+mod uac;
+mod uas;
+
+pub use config::{EndpointConfig, Limits, Listener, StatsSnapshot, Strangers};
+pub use endpoint::Endpoint;
+pub use event::{
+    Command, ConnId, Credentials, Event, Flow, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError, Transmit,
+    Transport,
+};
+pub use peers::{Peers, PeersError};

@@ -1,0 +1,549 @@
+//! The asking side: INVITE and its answers, CANCEL, requests within a dialog.
+
+use super::leg::{Cancel, Leg, Phase, dialog_key};
+use super::receive::ALLOW;
+use super::rows::{ClientMachine, ClientRow, Purpose, client_key};
+use super::table::Inserted;
+use super::{Command, Endpoint, Flow, LegEvent, LegId, OutgoingInvite, SipError};
+use crate::sip::auth::ClientAuth;
+use crate::sip::dialog::Dialog;
+use crate::sip::message::{CSeq, HeaderName, Method, NameAddr, Request, Response, reason_phrase};
+use crate::sip::transaction::{ClientAction, InviteClient, NonInviteClient};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Forked answers to one INVITE that are acknowledged; more than these would be a peer that plays with us.
+const MAX_FORKS: usize = 16;
+
+impl Endpoint {
+    /// Places a call. `local_ip` is our address towards its destination, for listeners that are bound to all addresses.
+    ///
+    /// # Errors
+    /// [`SipError`] when there is no address to send to, no listener to send from, or no room.
+    pub fn invite(
+        &mut self,
+        invite: OutgoingInvite,
+        local_ip: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<(LegId, IpAddr), SipError> {
+        let flow = self.outgoing_flow(invite.transport, Self::destination(&invite)?, local_ip)?;
+        if self.legs.len() >= self.config.limits.legs {
+            return Err(SipError::Full);
+        }
+        let contact = self.contact(&flow, invite.from.uri.user_unescaped().as_deref());
+        let id = self.new_leg_id();
+        let mut leg = Leg::new(id, Phase::Outgoing, flow, contact.clone());
+        leg.auth = invite.credentials.map(|c| ClientAuth::new(&c.username, c.password));
+        leg.deadline = Some(now + self.config.limits.ringing);
+
+        let mut request = Request::new(Method::Invite, invite.to.clone().without_headers());
+        let headers = &mut request.headers;
+        headers.push(HeaderName::MaxForwards, 70);
+        let (routes, others): (Vec<_>, Vec<_>) =
+            invite.headers.into_iter().partition(|(name, _)| *name == HeaderName::Route);
+        routes.into_iter().for_each(|(name, value)| headers.push(name, value));
+        headers.push(HeaderName::From, invite.from.with_tag(&self.tokens.tag()));
+        headers.push(HeaderName::To, NameAddr::new(invite.to));
+        headers.push(HeaderName::CallId, self.tokens.call_id());
+        headers.push(HeaderName::CSeq, CSeq::new(self.tokens.cseq() + 1, Method::Invite));
+        headers.push(HeaderName::Contact, contact);
+        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Supported, "");
+        headers.push(HeaderName::UserAgent, self.config.user_agent.as_str());
+        others.into_iter().for_each(|(name, value)| headers.push(name, value));
+        if let Some((content_type, body)) = invite.body {
+            headers.push(HeaderName::ContentType, content_type);
+            request.body = body;
+        }
+        self.legs.insert(id, leg);
+        let local_ip = self.advertised_ip(&flow);
+        match self.send_request(request, flow, Purpose::Invite, Some(id), now) {
+            Some(tx) => {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.asked = Some(tx);
+                }
+                self.stats.calls_out += 1;
+                self.reschedule_leg(id);
+                Ok((id, local_ip))
+            }
+            None => {
+                self.free_leg(id);
+                Err(SipError::Full)
+            }
+        }
+    }
+
+    /// Does what the application wants of a leg.
+    pub fn command(&mut self, id: LegId, command: Command, now: Instant) {
+        use super::receive::Extra;
+        match command {
+            Command::Progress { status, sdp } => self.progress(id, status, sdp, now),
+            Command::Answer { sdp } => self.answer(id, sdp, now),
+            Command::Reject { status, reason, headers } => {
+                if self.legs.get(&id).is_some_and(|leg| leg.phase == Phase::Incoming) {
+                    let reason = Some(reason).filter(|reason| !reason.is_empty());
+                    self.reject(id, status, Extra { reason, headers, ..Extra::default() }, now);
+                }
+            }
+            Command::AnswerReinvite(result) => {
+                if self.legs.get(&id).is_some_and(|leg| leg.phase == Phase::Established) {
+                    match result {
+                        Ok(sdp) => self.answer(id, sdp, now),
+                        Err((status, reason)) => self.reject(id, status, Extra::reason(&reason), now),
+                    }
+                }
+            }
+            Command::Reinvite { sdp } => self.reinvite(id, sdp, now),
+            Command::Info { content_type, body } => {
+                self.ask(id, Method::Info, Some((content_type, body)), Purpose::Info, now);
+            }
+            Command::Cancel => self.cancel(id, now),
+            Command::Bye { reason } => self.bye(id, reason, now),
+            Command::Drop => match self.legs.get(&id).map(|leg| leg.phase) {
+                Some(Phase::Incoming) => self.reject(id, 500, Extra::default(), now),
+                Some(Phase::Outgoing) => self.cancel(id, now),
+                Some(Phase::Established) => self.bye(id, None, now),
+                Some(Phase::Closing) | None => {}
+            },
+        }
+    }
+
+    /// Adds Via and credentials, and starts a client transaction.
+    pub(super) fn send_request(
+        &mut self,
+        mut request: Request,
+        flow: Flow,
+        purpose: Purpose,
+        leg: Option<LegId>,
+        now: Instant,
+    ) -> Option<u64> {
+        let branch = self.tokens.branch();
+        request.headers.push_front(HeaderName::Via, self.via(&flow, &branch));
+        let cnonce = self.tokens.cnonce();
+        if let Some(auth) = leg.and_then(|leg| self.legs.get_mut(&leg)).and_then(|leg| leg.auth.as_mut()) {
+            auth.authorize(&mut request, &cnonce);
+        }
+        self.open_client(&branch, request, flow, purpose, leg, now)
+    }
+
+    fn open_client(
+        &mut self,
+        branch: &str,
+        request: Request,
+        flow: Flow,
+        purpose: Purpose,
+        leg: Option<LegId>,
+        now: Instant,
+    ) -> Option<u64> {
+        let (timing, reliable) = (self.config.timing, flow.transport.is_reliable());
+        let machine = match request.method {
+            Method::Invite => ClientMachine::Invite(InviteClient::new(timing, reliable, now)),
+            _ => ClientMachine::Other(NonInviteClient::new(timing, reliable, now)),
+        };
+        let data: Arc<[u8]> = request.to_bytes().into();
+        let key = client_key(branch, request.method.as_str());
+        let row = ClientRow {
+            machine,
+            flow,
+            request: Box::new(request),
+            data: data.clone(),
+            purpose,
+            leg,
+            ack: None,
+            acks: Vec::new(),
+            done: false,
+            entry: None,
+        };
+        let Inserted::At(tx, evicted) = self.clients.insert(key, row) else {
+            self.stats.refused_full += 1;
+            return None;
+        };
+        if let Some((old, mut row)) = evicted {
+            self.stats.evicted_transactions += 1;
+            self.schedule.set(super::schedule::Owner::Client(old), &mut row.entry, None);
+        }
+        self.transmit(flow, data);
+        self.reschedule_client(tx);
+        Some(tx)
+    }
+
+    pub(super) fn handle_response(&mut self, response: &Response, now: Instant) {
+        let (Ok(via), Ok(cseq)) = (response.headers.top_via(), response.headers.cseq()) else { return };
+        let key = client_key(via.branch().unwrap_or_default(), cseq.method.as_str());
+        let Some(tx) = self.clients.find(&key) else {
+            self.stats.stray_responses += 1;
+            return;
+        };
+        let Some(row) = self.clients.get_mut(tx) else { return };
+        let action = row.machine.handle_response(response.status, now);
+        let first_final = response.status >= 200 && !row.done;
+        row.done |= response.status >= 200;
+        match action {
+            ClientAction::Absorb => return,
+            ClientAction::Ack => {
+                let again = row.ack.clone().map(|data| (row.flow, data));
+                if let Some((flow, data)) = again {
+                    self.transmit(flow, data);
+                }
+                return;
+            }
+            ClientAction::AckAndDeliver => {
+                let ack: Arc<[u8]> = ack_of_failure(&row.request, response).to_bytes().into();
+                row.ack = Some(ack.clone());
+                let flow = row.flow;
+                self.transmit(flow, ack);
+            }
+            ClientAction::Deliver => {}
+        }
+        if first_final {
+            self.clients.set_finished(tx);
+        }
+        self.reschedule_client(tx);
+        self.deliver(tx, response, now);
+    }
+
+    fn deliver(&mut self, tx: u64, response: &Response, now: Instant) {
+        let Some(row) = self.clients.get(tx) else { return };
+        let (purpose, leg) = (row.purpose, row.leg);
+        let invite = matches!(purpose, Purpose::Invite | Purpose::Reinvite);
+        match response.status {
+            100..=199 if purpose == Purpose::Invite => self.provisional(tx, response, now),
+            100..=199 => {}
+            200..=299 if invite => self.accepted(tx, response, now),
+            401 | 407 if leg.is_some() && self.authenticate(tx, response, now) => {}
+            status => {
+                let retry_after = response.headers.retry_after().ok().flatten();
+                let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
+                self.finished(tx, status, &response.reason, retry_after, now);
+            }
+        }
+    }
+
+    /// No answer came, or the request could not be sent: treated as this response (RFC 3261 §8.1.3.1).
+    pub(super) fn request_failed(&mut self, tx: u64, status: u16, reason: &str, now: Instant) {
+        self.finished(tx, status, reason, None, now);
+        self.remove_client(tx);
+    }
+
+    fn provisional(&mut self, tx: u64, response: &Response, now: Instant) {
+        let Some(id) = self.clients.get(tx).and_then(|row| row.leg) else { return };
+        match self.legs.get(&id).map(|leg| leg.cancel) {
+            Some(Cancel::Wanted) => self.send_cancel(id, tx, now),
+            Some(Cancel::No) if response.status > 100 => {
+                let body = (!response.body.is_empty()).then(|| response.body.clone());
+                self.emit(id, LegEvent::Provisional { status: response.status, body });
+            }
+            _ => {}
+        }
+    }
+
+    /// A 2xx to INVITE or re-INVITE: always acknowledged; the first makes the session, others are ended.
+    fn accepted(&mut self, tx: u64, response: &Response, now: Instant) {
+        let Some(row) = self.clients.get(tx) else { return };
+        let tag = response.headers.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        if let Some((_, flow, ack)) = row.acks.iter().find(|(of, ..)| *of == tag) {
+            let (flow, ack) = (*flow, ack.clone());
+            return self.transmit(flow, ack);
+        }
+        if row.acks.len() >= MAX_FORKS {
+            return;
+        }
+        let (flow, leg, purpose) = (row.flow, row.leg, row.purpose);
+        let Some(mut dialog) = answered_dialog(&row.request, response) else { return };
+        let invite_seq = dialog.local_seq();
+        let leg = leg.and_then(|id| self.legs.get_mut(&id)).filter(|leg| leg.asked == Some(tx));
+        if let (Purpose::Reinvite, Some(leg)) = (purpose, &leg) {
+            // The dialog's own route set and numbering, with the new target.
+            let target = dialog.target().clone();
+            dialog = leg.dialog.clone().unwrap_or(dialog);
+            dialog.refresh_target(&NameAddr::new(target));
+        }
+        let way = Self::dialog_flow(&dialog, flow);
+        let leg = leg.map(|leg| leg.id);
+        self.send_ack(tx, tag, &dialog, invite_seq, way);
+        match leg {
+            Some(id) if purpose == Purpose::Reinvite => {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.asked = None;
+                    leg.dialog = Some(dialog);
+                    leg.auth.iter_mut().for_each(ClientAuth::accepted);
+                }
+                self.emit(id, LegEvent::ReinviteAnswered { result: Ok(response.body.clone()) });
+            }
+            Some(id) => self.establish(id, dialog, response, now),
+            None if purpose == Purpose::Invite => {
+                // A fork that answered later, or a call that was given up (RFC 3261 §13.2.2.4).
+                let bye = dialog.request(Method::Bye);
+                self.send_request(bye, way, Purpose::Aside, None, now);
+            }
+            None => {}
+        }
+    }
+
+    fn send_ack(&mut self, tx: u64, tag: String, dialog: &Dialog, invite_seq: u32, way: Flow) {
+        let mut ack = dialog.ack(invite_seq);
+        let branch = self.tokens.branch();
+        ack.headers.push_front(HeaderName::Via, self.via(&way, &branch));
+        if let Some(row) = self.clients.get(tx) {
+            // §13.2.2.4: the same credentials as the INVITE.
+            ack.headers.copy_all(HeaderName::Authorization, &row.request.headers);
+            ack.headers.copy_all(HeaderName::ProxyAuthorization, &row.request.headers);
+        }
+        let data: Arc<[u8]> = ack.to_bytes().into();
+        if let Some(row) = self.clients.get_mut(tx) {
+            row.acks.push((tag, way, data.clone()));
+        }
+        self.transmit(way, data);
+    }
+
+    fn establish(&mut self, id: LegId, dialog: Dialog, response: &Response, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.asked = None;
+        leg.deadline = None;
+        leg.auth.iter_mut().for_each(ClientAuth::accepted);
+        self.dialogs.insert(dialog_key(dialog.call_id(), dialog.local_tag()), id);
+        leg.dialog = Some(dialog);
+        if leg.cancel == Cancel::No {
+            leg.phase = Phase::Established;
+            self.emit(id, LegEvent::Answered { sdp: response.body.clone() });
+        } else {
+            // The 200 crossed our CANCEL, or came before it could be sent: acknowledged above, now ended.
+            leg.phase = Phase::Closing;
+            self.emit(id, LegEvent::Cancelled);
+            self.send_bye(id, None, now);
+        }
+        self.reschedule_leg(id);
+    }
+
+    /// Repeats a challenged request with credentials; false when there are none, or none that help.
+    fn authenticate(&mut self, tx: u64, response: &Response, now: Instant) -> bool {
+        let Some(row) = self.clients.get(tx) else { return false };
+        let (flow, purpose, mut request) = (row.flow, row.purpose, (*row.request).clone());
+        let Some(leg) = row.leg.and_then(|leg| self.legs.get_mut(&leg)) else { return false };
+        let id = leg.id;
+        if leg.cancel != Cancel::No {
+            return false;
+        }
+        let Some(auth) = leg.auth.as_mut() else { return false };
+        if auth.challenged(&request, response).is_err() {
+            return false;
+        }
+        // §8.1.3.5, §22.2: the same Call-ID, From and To, the next CSeq, a branch of its own.
+        match leg.dialog.as_mut() {
+            Some(dialog) => dialog.renumber(&mut request),
+            None => {
+                let number = request.headers.cseq().map_or(1, |cseq| cseq.number) + 1;
+                request.headers.set(HeaderName::CSeq, CSeq::new(number, request.method.clone()));
+            }
+        }
+        request.headers.remove_first(HeaderName::Via);
+        let again = self.send_request(request, flow, purpose, Some(id), now);
+        if let (Some(leg), Purpose::Invite | Purpose::Reinvite) = (self.legs.get_mut(&id), purpose) {
+            leg.asked = again.or(leg.asked);
+        }
+        again.is_some()
+    }
+
+    /// A request of ours has its final outcome (for INVITE: other than 2xx).
+    fn finished(&mut self, tx: u64, status: u16, reason: &str, retry_after: Option<Duration>, now: Instant) {
+        let Some(row) = self.clients.get_mut(tx) else { return };
+        row.done = true;
+        let purpose = row.purpose;
+        let Some(leg) = row.leg.and_then(|leg| self.legs.get_mut(&leg)) else { return };
+        let id = leg.id;
+        let reason = if reason.is_empty() { reason_phrase(status) } else { reason }.to_owned();
+        if status < 300 {
+            leg.auth.iter_mut().for_each(ClientAuth::accepted);
+        }
+        match purpose {
+            Purpose::Invite if leg.asked == Some(tx) => {
+                let event = match leg.cancel {
+                    Cancel::No => LegEvent::Failed { status, reason, retry_after },
+                    Cancel::Wanted | Cancel::Sent => LegEvent::Cancelled,
+                };
+                self.emit(id, event);
+                self.free_leg(id);
+            }
+            Purpose::Reinvite if leg.asked == Some(tx) => {
+                leg.asked = None;
+                if leg.phase == Phase::Established {
+                    self.emit(id, LegEvent::ReinviteAnswered { result: Err((status, reason.clone())) });
+                    self.lost_dialog(id, status, &reason, now);
+                }
+            }
+            Purpose::Info => self.lost_dialog(id, status, &reason, now),
+            Purpose::Bye => self.free_leg(id),
+            Purpose::Invite | Purpose::Reinvite | Purpose::Aside => {}
+        }
+    }
+
+    /// RFC 3261 §12.2.1.2: a request within the dialog that got 481 or no answer ends it.
+    fn lost_dialog(&mut self, id: LegId, status: u16, reason: &str, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Established) else { return };
+        if matches!(status, 408 | 481) {
+            leg.phase = Phase::Closing;
+            leg.unacked = None;
+            let reason = Some(format!("{status} {reason}"));
+            self.emit(id, LegEvent::Ended { by_remote: true, reason });
+            self.send_bye(id, None, now);
+            self.reschedule_leg(id);
+        }
+    }
+
+    fn reinvite(&mut self, id: LegId, sdp: Vec<u8>, now: Instant) {
+        // §14.1: not while another INVITE of either side is under way.
+        let Some(leg) = self.legs.get(&id).filter(|leg| leg.phase == Phase::Established) else { return };
+        if leg.asked.is_some() || leg.to_answer.is_some() || leg.unacked.is_some() {
+            let result = Err((491, reason_phrase(491).to_owned()));
+            return self.emit(id, LegEvent::ReinviteAnswered { result });
+        }
+        let body = Some(("application/sdp".to_owned(), sdp));
+        let tx = self.ask(id, Method::Invite, body, Purpose::Reinvite, now);
+        match (tx, self.legs.get_mut(&id)) {
+            (Some(_), Some(leg)) => leg.asked = tx,
+            _ => self.emit(id, LegEvent::ReinviteAnswered { result: Err((503, "Too Many Transactions".to_owned())) }),
+        }
+    }
+
+    /// A request within an established dialog.
+    fn ask(
+        &mut self,
+        id: LegId,
+        method: Method,
+        body: Option<(String, Vec<u8>)>,
+        purpose: Purpose,
+        now: Instant,
+    ) -> Option<u64> {
+        let leg = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Established)?;
+        let dialog = leg.dialog.as_mut()?;
+        let mut request = dialog.request(method.clone());
+        let flow = Self::dialog_flow(dialog, leg.flow);
+        if method == Method::Invite {
+            request.headers.push(HeaderName::Contact, leg.contact.clone());
+            request.headers.push(HeaderName::Allow, ALLOW);
+            request.headers.push(HeaderName::Supported, "");
+        }
+        request.headers.push(HeaderName::UserAgent, self.config.user_agent.as_str());
+        if let Some((content_type, body)) = body {
+            request.headers.push(HeaderName::ContentType, content_type);
+            request.body = body;
+        }
+        self.send_request(request, flow, purpose, Some(id), now)
+    }
+
+    fn cancel(&mut self, id: LegId, now: Instant) {
+        let wait = self.config.timing.transaction_timeout();
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.phase != Phase::Outgoing || leg.cancel != Cancel::No {
+            return;
+        }
+        leg.cancel = Cancel::Wanted;
+        // §9.1: a cancelled INVITE that gets no final response in 64 × T1 is over.
+        leg.deadline = Some(now + wait);
+        let tx = leg.asked;
+        self.reschedule_leg(id);
+        if let Some(tx) = tx.filter(|tx| self.clients.get(*tx).is_some_and(|row| row.machine.is_proceeding())) {
+            self.send_cancel(id, tx, now);
+        }
+    }
+
+    fn send_cancel(&mut self, id: LegId, tx: u64, now: Instant) {
+        let wait = self.config.timing.transaction_timeout();
+        let Some(row) = self.clients.get(tx) else { return };
+        let (Some(leg), Ok(via)) = (self.legs.get_mut(&id), row.request.headers.top_via()) else { return };
+        leg.cancel = Cancel::Sent;
+        leg.deadline = Some(now + wait);
+        let (request, flow) = (repeat(&row.request, Method::Cancel), row.flow);
+        let branch = via.branch().unwrap_or_default().to_owned();
+        self.open_client(&branch, request, flow, Purpose::Aside, None, now);
+        self.reschedule_leg(id);
+    }
+
+    /// An outgoing call rang too long, or its CANCEL had no effect.
+    pub(super) fn ringing_too_long(&mut self, id: LegId, now: Instant) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.cancel == Cancel::No {
+            return self.cancel(id, now);
+        }
+        let tx = leg.asked;
+        self.emit(id, LegEvent::Cancelled);
+        self.free_leg(id);
+        if let Some(tx) = tx {
+            self.remove_client(tx);
+        }
+    }
+
+    /// Ends an established session; anything earlier is ended as [`Command::Drop`] would.
+    fn bye(&mut self, id: LegId, reason: Option<String>, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.phase != Phase::Established {
+            return self.command(id, Command::Drop, now);
+        }
+        leg.phase = Phase::Closing;
+        leg.deadline = None;
+        let pending = leg.to_answer.take();
+        let unacked = leg.unacked.is_some();
+        if unacked {
+            leg.bye_after_ack = Some(reason.clone());
+        }
+        if let Some((tx, _)) = pending {
+            self.reply(tx, 487, super::receive::Extra::default(), now);
+        }
+        self.emit(id, LegEvent::Ended { by_remote: false, reason: reason.clone() });
+        if !unacked {
+            self.send_bye(id, reason, now);
+        }
+        self.reschedule_leg(id);
+    }
+
+    /// Sends the BYE of a leg in Closing; the leg goes when it is answered.
+    pub(super) fn send_bye(&mut self, id: LegId, reason: Option<String>, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(dialog) = leg.dialog.as_mut() else { return self.free_leg(id) };
+        let mut bye = dialog.request(Method::Bye);
+        let flow = Self::dialog_flow(dialog, leg.flow);
+        bye.headers.push(HeaderName::UserAgent, self.config.user_agent.as_str());
+        if let Some(reason) = reason {
+            bye.headers.push(HeaderName::Reason, reason);
+        }
+        if self.send_request(bye, flow, Purpose::Bye, Some(id), now).is_none() {
+            self.free_leg(id);
+        }
+    }
+}
+
+/// The dialog of a 2xx; a 2xx without Contact, which is wrong, leaves the Request-URI as target so that it can be ended.
+fn answered_dialog(invite: &Request, response: &Response) -> Option<Dialog> {
+    Dialog::calling(invite, response).ok().or_else(|| {
+        let mut patched = response.clone();
+        patched.headers.set(HeaderName::Contact, NameAddr::new(invite.uri.clone()));
+        Dialog::calling(invite, &patched).ok()
+    })
+}
+
+/// A request of another method with the Request-URI, top Via, Route, From, To, Call-ID and CSeq number of this one: how
+/// CANCEL (RFC 3261 §9.1) and the ACK of a failure (§17.1.1.3) are made.
+fn repeat(of: &Request, method: Method) -> Request {
+    let mut request = Request::new(method.clone(), of.uri.clone());
+    let headers = &mut request.headers;
+    if let Some(via) = of.headers.get(HeaderName::Via) {
+        headers.push(HeaderName::Via, via.clone());
+    }
+    headers.push(HeaderName::MaxForwards, 70);
+    for name in [HeaderName::Route, HeaderName::From, HeaderName::To, HeaderName::CallId] {
+        headers.copy_all(name, &of.headers);
+    }
+    let number = of.headers.cseq().map_or(0, |cseq| cseq.number);
+    headers.push(HeaderName::CSeq, CSeq::new(number, method));
+    request
+}
+
+fn ack_of_failure(invite: &Request, response: &Response) -> Request {
+    let mut ack = repeat(invite, Method::Ack);
+    // §17.1.1.3: To is the response's, with its tag.
+    if let Some(to) = response.headers.get(HeaderName::To) {
+        ack.headers.set(HeaderName::To, to.clone());
+    }
+    ack
+}
