@@ -1,13 +1,20 @@
 //! Speech engines behind traits, the worker pool and the prompt cache.
 //!
-//! * [`SpeechToText`], [`TextToSpeech`] — the seams; `stt` and `tts` hold the engines
+//! * [`SpeechToText`], [`TextToSpeech`] — the seams; [`stt`] and [`tts`] hold the engines
+//! * [`vad`] — voice activity
 //! * [`pool`] — the threads that engines run on, most urgent job first
 //! * [`models`] — where model files live and how they get there
 
+mod audio;
 mod engine;
 pub mod fake;
 pub mod models;
+#[cfg(feature = "piper")]
+mod onnx;
 pub mod pool;
+pub mod stt;
+pub mod tts;
+pub mod vad;
 
 pub use engine::{
     CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, synthesize_all,

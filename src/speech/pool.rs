@@ -324,8 +324,9 @@ mod tests {
     fn a_panic_reaches_the_handle_and_spares_the_worker() {
         let pool = WorkerPool::new(ONE, 4).unwrap();
         let soon = at(Class::Final, 0, Instant::now());
-        let broken = pool.submit(soon, |_| panic!("expected in this test")).unwrap();
-        assert_eq!(broken.wait() as Result<(), _>, Err(JobError::Panicked));
+        let broken = pool.submit(soon, |_: &CancelFlag| -> () { panic!("expected in this test") }).unwrap();
+        let outcome: Result<(), JobError> = broken.wait();
+        assert_eq!(outcome, Err(JobError::Panicked));
         assert_eq!(pool.submit(soon, |_| 7).unwrap().wait(), Ok(7));
     }
 

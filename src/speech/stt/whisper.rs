@@ -1,0 +1,294 @@
+//! Whisper through whisper.cpp.
+//!
+//! Whisper was trained on windows of 30 s. Encoding only as much as was said makes a short utterance several times
+//! cheaper, but lets the decoder fall into loops, so three things belong together: timestamps stay on, tokens are
+//! capped, and a text that loops or reaches the cap is decoded again with the whole window.
+
+use std::collections::HashMap;
+use std::ffi::{c_int, c_void};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
+
+use super::guard::{cut_loop, is_looping, is_subtitle_phrase, is_too_fast, spoken_text};
+use crate::speech::audio::{resample, sound_bounds, to_float};
+use crate::speech::engine::{CancelFlag, RATE_HZ, SpeechToText, SttError, SttOptions, Transcript};
+
+/// Whisper's own sample rate.
+const WHISPER_HZ: u32 = 16_000;
+/// Encoder positions for the whole 30 s window, 50 a second.
+const FULL_WINDOW: u32 = 1500;
+/// The decoder takes at most half its context as a prompt; a long one costs time with every decode.
+const PROMPT_TOKENS: usize = 64;
+/// Quieter than this is silence around an utterance.
+const SILENT_DBFS: f32 = -55.0;
+/// Kept around the sound, in samples at 8 kHz: 200 ms, so that soft consonants at the edges stay.
+const MARGIN: usize = RATE_HZ as usize / 5;
+/// whisper.cpp leaves out what is shorter than 100 ms, and short clips transcribe better with silence after them.
+const SHORTEST: usize = WHISPER_HZ as usize;
+
+/// Settings that were chosen by measuring (`benches/speech.rs`); the default is what calls use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tuning {
+    /// Encoder positions added to those that the audio needs (50 a second); `None` encodes the whole window.
+    pub slack: Option<u32>,
+    /// Fused attention kernels.
+    pub flash_attention: bool,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { slack: Some(128), flash_attention: true }
+    }
+}
+
+/// The model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum WhisperError {
+    /// The file is missing or is not a ggml Whisper model.
+    #[error("cannot load the speech recognition model {}: {reason}. Run `vca models pull` (or `make run`)", path.display())]
+    Load { path: PathBuf, reason: String },
+}
+
+/// A loaded model; transcribes on as many threads at once as call it, each with a state of its own.
+pub struct Whisper {
+    context: WhisperContext,
+    /// States at rest; a state holds the buffers of one decode and is expensive to make.
+    states: Mutex<Vec<WhisperState>>,
+    /// Parameters by language: whisper-rs leaks the language's name each time that it is set.
+    parameters: Mutex<HashMap<String, FullParams<'static, 'static>>>,
+    tuning: Tuning,
+    name: String,
+}
+
+impl std::fmt::Debug for Whisper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Whisper").field("name", &self.name).field("tuning", &self.tuning).finish_non_exhaustive()
+    }
+}
+
+/// What one run of the decoder gave.
+struct Decoded {
+    text: String,
+    confidence: f32,
+    no_speech: f32,
+    hit_cap: bool,
+}
+
+impl Whisper {
+    /// Loads a ggml model and decodes a second of silence, so that the first caller does not wait for memory.
+    pub fn load(path: &Path) -> Result<Self, WhisperError> {
+        Self::load_with(path, Tuning::default())
+    }
+
+    /// Loads a ggml model with other settings.
+    pub fn load_with(path: &Path, tuning: Tuning) -> Result<Self, WhisperError> {
+        // Sends whisper.cpp's chatter nowhere instead of to standard error.
+        whisper_rs::install_logging_hooks();
+        let load = |reason: String| WhisperError::Load { path: path.to_owned(), reason };
+        if !path.is_file() {
+            return Err(load("no such file".to_owned()));
+        }
+        let mut parameters = WhisperContextParameters::new();
+        parameters.flash_attn(tuning.flash_attention).use_gpu(false);
+        let context = WhisperContext::new_with_params(path, parameters).map_err(|error| load(error.to_string()))?;
+        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let whisper = Self { context, states: Mutex::default(), parameters: Mutex::default(), tuning, name };
+        let silence = vec![0.0; SHORTEST];
+        let run = whisper.decode(&silence, &SttOptions::default(), &CancelFlag::new(), tuning.slack);
+        run.map_err(|error| load(error.to_string()))?;
+        Ok(whisper)
+    }
+
+    fn error(&self, reason: impl ToString) -> SttError {
+        SttError::Engine { engine: self.name.clone(), reason: reason.to_string() }
+    }
+
+    fn parameters(&self, language: &str) -> Result<FullParams<'static, 'static>, SttError> {
+        let mut known = lock(&self.parameters);
+        if let Some(parameters) = known.get(language) {
+            return Ok(parameters.clone());
+        }
+        if language.contains('\0') || whisper_rs::get_lang_id(language).is_none() {
+            return Err(self.error(format!("no language is called `{language}`")));
+        }
+        let mut parameters = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
+        // Leaked once for each language that exists, as whisper-rs does itself.
+        parameters.set_language(Some(Box::leak(language.to_owned().into_boxed_str())));
+        parameters.set_n_threads(1);
+        parameters.set_no_context(true);
+        parameters.set_single_segment(true);
+        parameters.set_suppress_nst(true);
+        // One try: falling back to higher temperatures costs more than asking the caller again.
+        parameters.set_temperature_inc(0.0);
+        parameters.set_print_special(false);
+        parameters.set_print_progress(false);
+        parameters.set_print_realtime(false);
+        parameters.set_print_timestamps(false);
+        known.insert(language.to_owned(), parameters.clone());
+        Ok(parameters)
+    }
+
+    /// One run over `audio` (16 kHz) with `slack` positions to spare, or the whole window.
+    fn decode(
+        &self,
+        audio: &[f32],
+        options: &SttOptions,
+        cancel: &CancelFlag,
+        slack: Option<u32>,
+    ) -> Result<Decoded, SttError> {
+        let seconds = audio.len() as f32 / WHISPER_HZ as f32;
+        let cap = token_cap(seconds);
+        let mut parameters = self.parameters(&options.language)?;
+        parameters.set_audio_ctx(audio_context(seconds, slack));
+        parameters.set_max_tokens(cap);
+        let prompt = match &options.prompt {
+            Some(prompt) => self.prompt_tokens(prompt)?,
+            None => Vec::new(),
+        };
+        if !prompt.is_empty() {
+            parameters.set_tokens(&prompt);
+        }
+        let abort = Abort { cancel, deadline: options.deadline };
+        // SAFETY: the callback gets this pointer only during `full`, which `abort` outlives.
+        unsafe {
+            parameters.set_abort_callback(Some(should_abort));
+            parameters.set_abort_callback_user_data((&raw const abort).cast_mut().cast());
+        }
+        let mut state = match lock(&self.states).pop() {
+            Some(state) => state,
+            None => self.context.create_state().map_err(|error| self.error(error))?,
+        };
+        let outcome = state.full(parameters, audio);
+        let decoded = outcome.map(|()| self.read(&state, cap));
+        lock(&self.states).push(state);
+        abort.verdict()?;
+        decoded.map_err(|error| self.error(error))
+    }
+
+    fn prompt_tokens(&self, prompt: &str) -> Result<Vec<c_int>, SttError> {
+        // whisper.cpp fails when the text needs more tokens than it may give.
+        let clean = prompt.replace('\0', " ");
+        let mut tokens = self.context.tokenize(clean.trim(), clean.len() + 8).map_err(|error| self.error(error))?;
+        let surplus = tokens.len().saturating_sub(PROMPT_TOKENS);
+        tokens.drain(..surplus);
+        Ok(tokens)
+    }
+
+    fn read(&self, state: &WhisperState, cap: c_int) -> Decoded {
+        let end_of_text = self.context.token_eot();
+        let mut text = String::new();
+        let (mut log_probability, mut words, mut tokens) = (0.0_f32, 0_u32, 0);
+        let mut no_speech = 1.0_f32;
+        for segment in state.as_iter() {
+            no_speech = no_speech.min(segment.no_speech_probability());
+            text.push_str(&segment.to_str_lossy().unwrap_or_default());
+            tokens += segment.n_tokens();
+            for token in (0..segment.n_tokens()).filter_map(|index| segment.get_token(index)) {
+                if token.token_id() < end_of_text {
+                    log_probability += token.token_probability().max(1e-6).ln();
+                    words += 1;
+                }
+            }
+        }
+        let confidence = if words == 0 { 0.0 } else { (log_probability / words as f32).exp() };
+        Decoded { text, confidence, no_speech, hit_cap: tokens >= cap }
+    }
+}
+
+impl SpeechToText for Whisper {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn transcribe(&self, audio: &[i16], options: &SttOptions, cancel: &CancelFlag) -> Result<Transcript, SttError> {
+        let began = thread_cpu_ms();
+        let audio_ms = audio.len() as u64 * 1000 / u64::from(RATE_HZ);
+        let nothing = |cpu_ms| Transcript { no_speech: 1.0, cpu_ms, audio_ms, ..Transcript::default() };
+        let Some(bounds) = sound_bounds(audio, SILENT_DBFS, MARGIN) else { return Ok(nothing(0)) };
+        Abort { cancel, deadline: options.deadline }.verdict()?;
+        let mut samples = resample(&to_float(&audio[bounds]), RATE_HZ, WHISPER_HZ);
+        let seconds = samples.len() as f32 / WHISPER_HZ as f32;
+        samples.resize(samples.len().max(SHORTEST), 0.0);
+
+        let mut decoded = self.decode(&samples, options, cancel, self.tuning.slack)?;
+        let suspect = |decoded: &Decoded| {
+            decoded.hit_cap || is_looping(&decoded.text) || is_too_fast(&spoken_text(&decoded.text), seconds)
+        };
+        let guard_fired = suspect(&decoded);
+        if guard_fired {
+            decoded = self.decode(&samples, options, cancel, None)?;
+            if suspect(&decoded) {
+                decoded.confidence *= 0.3;
+            }
+        }
+        let text = spoken_text(&cut_loop(&decoded.text));
+        let cpu_ms = thread_cpu_ms() - began;
+        if text.is_empty() || is_imagined(&text, &decoded) {
+            return Ok(Transcript { guard_fired, no_speech: decoded.no_speech.max(0.5), ..nothing(cpu_ms) });
+        }
+        let Decoded { confidence, no_speech, .. } = decoded;
+        Ok(Transcript { text, confidence, no_speech, guard_fired, cpu_ms, audio_ms })
+    }
+}
+
+/// Whisper would rather write something than nothing: under noise it writes sentences that it does not believe.
+fn is_imagined(text: &str, decoded: &Decoded) -> bool {
+    const BELIEVED: f32 = 0.25;
+    is_subtitle_phrase(text) || decoded.confidence < BELIEVED || decoded.no_speech > 0.6 && decoded.confidence < 0.5
+}
+
+fn audio_context(seconds: f32, slack: Option<u32>) -> c_int {
+    let positions = slack.map_or(FULL_WINDOW, |slack| {
+        let needed = (50.0 * seconds).ceil() as u32 + slack;
+        needed.next_multiple_of(64).min(FULL_WINDOW)
+    });
+    c_int::try_from(positions).expect("invariant: at most 1500")
+}
+
+/// Tokens that speech of this length can need: nobody says more than six a second for long.
+fn token_cap(seconds: f32) -> c_int {
+    (6.0 * seconds.min(30.0)).ceil() as c_int + 10
+}
+
+/// When a run must end: whisper.cpp asks after encoding and after every token.
+struct Abort<'a> {
+    cancel: &'a CancelFlag,
+    deadline: Option<Instant>,
+}
+
+impl Abort<'_> {
+    fn verdict(&self) -> Result<(), SttError> {
+        if self.cancel.is_cancelled() {
+            return Err(SttError::Cancelled);
+        }
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(SttError::DeadlinePassed),
+            _ => Ok(()),
+        }
+    }
+}
+
+unsafe extern "C" fn should_abort(user_data: *mut c_void) -> bool {
+    // SAFETY: `decode` passes a pointer to an `Abort` that lives on its stack while whisper.cpp runs.
+    let abort = unsafe { &*user_data.cast_const().cast::<Abort<'_>>() };
+    abort.verdict().is_err()
+}
+
+/// States and parameters are replaced whole, so a poisoned lock still guards good ones.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Processor time of the calling thread; a decode runs on it alone.
+fn thread_cpu_ms() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: one valid timespec to write to; this clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec.unsigned_abs() * 1000 + time.tv_nsec.unsigned_abs() / 1_000_000
+}
+
+#[cfg(test)]
+mod tests;

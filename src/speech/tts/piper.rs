@@ -1,0 +1,203 @@
+//! Piper voices (VITS) through rten.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use rten::{Model, NodeId, Value};
+use rten_tensor::NdTensor;
+use rten_tensor::prelude::*;
+use serde::Deserialize;
+
+use super::espeak::Espeak;
+use super::text::{Clause, sentences};
+use crate::speech::audio::{normalise_level, resample, sound_bounds, to_pcm};
+use crate::speech::engine::{CancelFlag, RATE_HZ, TextToSpeech, TtsError};
+use crate::speech::onnx::one_thread;
+
+/// Level of all synthesised speech, root mean square in dB below full scale: as loud as a person on the telephone.
+const LEVEL_DBFS: f32 = -16.0;
+/// Silence kept before the first sound, in samples: at most 20 ms, so that answers begin at once.
+const LEAD: usize = RATE_HZ as usize * 15 / 1000;
+/// Quieter than this is silence around a sentence.
+const SILENT_DBFS: f32 = -50.0;
+/// Pause after a sentence, in samples.
+const SENTENCE_PAUSE: usize = RATE_HZ as usize * 200 / 1000;
+/// Pause after a clause that was spoken on its own, in samples.
+const CLAUSE_PAUSE: usize = RATE_HZ as usize * 80 / 1000;
+
+/// A voice, ready to speak on many threads at once.
+pub struct Piper {
+    model: Model,
+    inputs: [NodeId; 3],
+    output: NodeId,
+    ids: HashMap<char, i32>,
+    scales: [f32; 3],
+    rate_hz: u32,
+    voice: String,
+    espeak: Espeak,
+}
+
+impl std::fmt::Debug for Piper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Piper").field("voice", &self.voice).field("rate_hz", &self.rate_hz).finish_non_exhaustive()
+    }
+}
+
+/// A voice could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum VoiceError {
+    /// The network or its settings are missing or broken.
+    #[error("cannot load the voice {}: {reason}. Run `vca models pull` (or `make run`), or name another voice", path.display())]
+    Load { path: PathBuf, reason: String },
+    /// espeak-ng could not be started.
+    #[error(transparent)]
+    Phonemes(#[from] TtsError),
+}
+
+#[derive(Deserialize)]
+struct VoiceFile {
+    audio: AudioSettings,
+    espeak: EspeakSettings,
+    inference: InferenceSettings,
+    num_speakers: u32,
+    phoneme_id_map: HashMap<String, Vec<i32>>,
+}
+
+#[derive(Deserialize)]
+struct AudioSettings {
+    sample_rate: u32,
+}
+
+#[derive(Deserialize)]
+struct EspeakSettings {
+    voice: String,
+}
+
+#[derive(Deserialize)]
+struct InferenceSettings {
+    noise_scale: f32,
+    length_scale: f32,
+    noise_w: f32,
+}
+
+const BEGIN: char = '^';
+const END: char = '$';
+const PAD: char = '_';
+
+impl Piper {
+    /// Loads a voice: the `.onnx` file, with its settings in `.onnx.json` beside it.
+    pub fn load(path: &Path) -> Result<Self, VoiceError> {
+        let load = |path: &Path, reason: String| VoiceError::Load { path: path.to_owned(), reason };
+        let settings_path = PathBuf::from(format!("{}.json", path.display()));
+        let text = std::fs::read_to_string(&settings_path).map_err(|error| load(&settings_path, error.to_string()))?;
+        let file: VoiceFile = serde_json::from_str(&text).map_err(|error| load(&settings_path, error.to_string()))?;
+        if file.num_speakers > 1 {
+            return Err(load(path, "it has several speakers, which is not supported".to_owned()));
+        }
+        let ids: HashMap<char, i32> =
+            file.phoneme_id_map.iter().filter_map(|(key, ids)| Some((key.chars().next()?, *ids.first()?))).collect();
+        if let Some(missing) = [BEGIN, END, PAD].iter().find(|letter| !ids.contains_key(letter)) {
+            return Err(load(&settings_path, format!("its phoneme_id_map has no `{missing}`")));
+        }
+        let model = Model::load_file(path).map_err(|error| load(path, error.to_string()))?;
+        let node = |name| model.node_id(name).map_err(|error| load(path, error.to_string()));
+        let inputs = [node("input")?, node("input_lengths")?, node("scales")?];
+        let output = node("output")?;
+        let InferenceSettings { noise_scale, length_scale, noise_w } = file.inference;
+        let voice = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        Ok(Self {
+            model,
+            inputs,
+            output,
+            ids,
+            scales: [noise_scale, length_scale, noise_w],
+            rate_hz: file.audio.sample_rate,
+            voice,
+            espeak: Espeak::start(&file.espeak.voice)?,
+        })
+    }
+
+    /// The network's input: every phoneme followed by a pad; what the voice does not know is left out.
+    fn phoneme_ids(&self, clauses: &[Clause], phonemes: &[String]) -> Vec<i32> {
+        let mut spoken = String::new();
+        for (clause, phonemes) in clauses.iter().zip(phonemes) {
+            if !spoken.is_empty() {
+                spoken.push(' ');
+            }
+            spoken.push_str(phonemes);
+            spoken.push(clause.mark);
+        }
+        let pad = self.ids[&PAD];
+        let middle = spoken.chars().filter_map(|letter| self.ids.get(&letter)).flat_map(|&id| [id, pad]);
+        [self.ids[&BEGIN], pad].into_iter().chain(middle).chain([self.ids[&END]]).collect()
+    }
+
+    fn infer(&self, ids: Vec<i32>) -> Result<Vec<f32>, Box<dyn std::error::Error + Send + Sync>> {
+        let length = i32::try_from(ids.len())?;
+        let values: [Value; 3] = [
+            NdTensor::from_data([1, ids.len()], ids).into(),
+            NdTensor::from_data([1], vec![length]).into(),
+            NdTensor::from_data([3], self.scales.to_vec()).into(),
+        ];
+        let inputs = self.inputs.iter().copied().zip(values.iter().map(Into::into)).collect();
+        let [audio] = self.model.run_n(inputs, [self.output], Some(one_thread()))?;
+        let audio: rten_tensor::Tensor<f32> = audio.try_into()?;
+        Ok(audio.to_vec())
+    }
+
+    /// 8 kHz, at the telephone's level, without silence around it.
+    fn finish(&self, audio: &[f32]) -> Vec<i16> {
+        let mut audio = resample(audio, self.rate_hz, RATE_HZ);
+        normalise_level(&mut audio, LEVEL_DBFS);
+        let pcm = to_pcm(&audio);
+        sound_bounds(&pcm, SILENT_DBFS, LEAD).map_or_else(Vec::new, |bounds| pcm[bounds].to_vec())
+    }
+}
+
+impl TextToSpeech for Piper {
+    fn name(&self) -> &str {
+        "piper"
+    }
+
+    fn voice(&self) -> &str {
+        &self.voice
+    }
+
+    fn synthesize(
+        &self,
+        text: &str,
+        sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
+        cancel: &CancelFlag,
+    ) -> Result<(), TtsError> {
+        let sentences = sentences(text);
+        let clauses: Vec<Clause> = sentences.iter().flatten().cloned().collect();
+        if clauses.is_empty() {
+            return Ok(());
+        }
+        let phonemes = self.espeak.phonemes(&clauses, cancel)?;
+        let mut done = 0;
+        for sentence in &sentences {
+            if cancel.is_cancelled() {
+                return Err(TtsError::Cancelled);
+            }
+            let ids = self.phoneme_ids(sentence, &phonemes[done..done + sentence.len()]);
+            done += sentence.len();
+            let audio = self
+                .infer(ids)
+                .map_err(|error| TtsError::Engine { engine: "piper".to_owned(), reason: error.to_string() })?;
+            let mut pcm = self.finish(&audio);
+            if done < clauses.len() {
+                let full_stop = sentence.last().is_some_and(|clause| matches!(clause.mark, '.' | '?' | '!'));
+                pcm.resize(pcm.len() + if full_stop { SENTENCE_PAUSE } else { CLAUSE_PAUSE }, 0);
+            }
+            if sink(&pcm).is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
