@@ -128,6 +128,42 @@ fn a_dead_line_ends_the_turn_by_the_clock() {
     assert_eq!(call.log(), ["2000 speculate 0 700-2000", "2300 commit 0 700-2000 ended 1800"]);
 }
 
+#[test]
+fn after_a_dead_line_the_caller_begins_anew() {
+    let mut call = Call::greeted();
+    call.speech(800).outage(600).recognised("hello").log();
+    call.agent_says(3_000).speech(400);
+    assert_eq!(call.log(), ["2500 duck", "2700 stop", "2700 barge-in 1 300/3000"]);
+}
+
+#[test]
+fn speech_that_was_cut_for_its_length_is_not_resumed() {
+    let settings = TurnSettings { max_utterance_ms: 3_000, ..TurnSettings::default() };
+    let mut call = Call::answered(settings);
+    call.agent_says(1_000).silence(1_000).speech(3_000).silence(200).speech(400);
+    assert_eq!(call.log(), ["4000 commit 0 700-4000 ended 4000"], "the first part is not taken back");
+}
+
+#[test]
+fn the_rest_of_a_cut_speech_may_interrupt_after_a_pause() {
+    let settings = TurnSettings { max_utterance_ms: 3_000, ..TurnSettings::default() };
+    let mut call = Call::answered(settings);
+    call.agent_says(1_000).silence(1_000).speech(3_200).recognised("a story").log();
+    call.agent_says(4_000).speech(400).silence(320).speech(400);
+    assert!(call.log().iter().any(|l| l.ends_with("stop")));
+}
+
+#[test]
+fn when_too_many_turns_wait_for_their_words_the_oldest_fails() {
+    let mut call = Call::greeted();
+    for _ in 0..4 {
+        call.speech(200).silence(1_000);
+    }
+    assert!(!call.log().iter().any(|l| l.contains("failed")));
+    call.speech(200).silence(500);
+    assert_eq!(call.log()[1..], ["6500 commit 4 5500-6200 ended 6000", "6500 drop 0", "6500 failed 0"]);
+}
+
 // ---- what is no turn ----
 
 #[test]
@@ -282,6 +318,15 @@ fn noise_that_stopped_one_line_does_not_stop_the_next() {
 }
 
 #[test]
+fn one_line_heard_to_its_end_makes_the_agent_interruptible_again() {
+    let mut call = Call::greeted();
+    call.agent_says(4_000).speech(600).silence(500).recognised("");
+    call.agent_says(1_000).silence(1_000).log();
+    call.agent_says(2_000).speech(600);
+    assert!(call.log().iter().any(|l| l.ends_with("stop")));
+}
+
+#[test]
 fn a_line_ends_while_ducked() {
     let mut call = Call::greeted();
     call.agent_says(1_000).silence(800).speech(400);
@@ -343,6 +388,30 @@ fn a_gap_in_the_agents_lines_is_the_agents_to_fill() {
     call.announce(true, false);
     call.start(first, 1_000).silence(2_600);
     assert_eq!(call.log(), ["3500 fill 1 since 2000"]);
+}
+
+#[test]
+fn a_line_that_the_driver_cut_leaves_the_agent_owing() {
+    let mut call = Call::greeted();
+    call.agent_says(3_000).silence(1_000).playout_is_lost();
+    call.put(Input::PlayoutStopped { line: LineId(1), played_ms: 1_000, total_ms: 3_000 }).silence(1_500);
+    assert_eq!(call.log(), ["3500 fill 1 since 2000"]);
+}
+
+#[test]
+fn a_cough_does_not_pay_what_the_agent_owes() {
+    let mut call = Call::greeted();
+    call.silence(6_200).speech(300).silence(500).recognised("").log();
+    call.silence(1_000);
+    assert_eq!(call.log(), ["9000 fill 1 since 7500"], "the no-input was never answered");
+}
+
+#[test]
+fn a_line_does_not_pay_for_a_turn_whose_words_are_still_awaited() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(500).log();
+    call.agent_says(1_000).silence(2_500);
+    assert_eq!(call.log(), ["4800 fill 1 since 1800"]);
 }
 
 #[test]
