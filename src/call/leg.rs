@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::media::{Capabilities, MediaSession, Negotiated, SdpError, SdpSession, sdp};
+use crate::media::{Capabilities, Direction, MediaSession, Negotiated, SdpError, SdpSession, sdp};
 use crate::sip::net::Leg;
 
 /// Answers the offers of one leg, the first and every later one, with one session identity.
@@ -28,7 +28,7 @@ impl Answerer {
     ) -> Result<Vec<u8>, (u16, String)> {
         let local = SocketAddr::new(leg.local_ip(), media.local_port());
         let Some(offer) = body else {
-            return Ok(sdp::offer(&self.capabilities, local, &mut self.session));
+            return Ok(sdp::offer(&self.capabilities, local, Direction::SEND_RECV, &mut self.session));
         };
         let Negotiated { sdp, media: params } =
             sdp::answer(offer, &self.capabilities, local, &mut self.session).map_err(|error| refusal(&error))?;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span};
 
 use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId};
-use crate::media::{Capabilities, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions, sdp};
+use crate::media::{Capabilities, Direction, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions, sdp};
 use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent};
 use crate::speech::Speech;
@@ -188,7 +188,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
             let accept = vec![(HeaderName::Accept, HeaderValue::from("application/sdp"))];
             return Err(Refused(415, "Unsupported Media Type", accept));
         }
-        None => sdp::offer(&capabilities, local, &mut session),
+        None => sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut session),
     };
     Ok(Prepared { route, did, _slot: slot, id, media, media_events, answer, sdp: session })
 }

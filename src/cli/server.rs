@@ -17,13 +17,17 @@ use crate::api::{self, ApiState, Readiness};
 use crate::call::admission::Admission;
 use crate::call::{self, Node, Settings};
 use crate::dialogue::Receptionist;
-use crate::media::{self, MediaEngine};
-use crate::sip::net::{self, Stack};
-use crate::speech::Speech;
+use crate::media::{self, MediaConfig, MediaEngine};
+use crate::sip::net::{self, Stack, StackConfig};
+use crate::speech::{Speech, SpeechConfig, models};
 use crate::store::Store;
 
 /// Threads of the calls' own runtime: one per core of the smallest machine that VCA is made for.
 const CALL_THREADS: usize = 2;
+
+/// Jobs that may wait for each speech worker: the sentences of a long line, and other calls' turns. More would wait
+/// longer than a caller does.
+const JOBS_PER_WORKER: usize = 8;
 
 /// A running node.
 pub struct Server {
@@ -77,8 +81,8 @@ impl Server {
         })?;
         let http = http_listener.local_addr().map_err(|error| Failure::setup(&error))?;
         // Bound before the models are loaded, so that a busy port is told at once.
-        let (stack, incoming) = net::start(config.stack()).await.map_err(|error| Failure::setup(&error))?;
-        let media = MediaEngine::start(config.media()).map_err(|error| Failure::setup(&error))?;
+        let (stack, incoming) = net::start(stack_config(config)).await.map_err(|error| Failure::setup(&error))?;
+        let media = MediaEngine::start(media_config(config)).map_err(|error| Failure::setup(&error))?;
 
         let readiness = Readiness::new(store.clone());
         let state = ApiState::new(store.clone(), config.recordings(), readiness.clone());
@@ -145,9 +149,42 @@ impl Server {
     }
 }
 
+fn stack_config(config: &Config) -> StackConfig {
+    let sip = &config.sip;
+    StackConfig {
+        udp: vec![sip.udp],
+        tcp: sip.tcp.into_iter().collect(),
+        peers: sip.peers.iter().map(|network| (network.address(), network.prefix())).collect(),
+        public_addr: sip.public_ip,
+        // Above the node's cap, so that admission refuses first, with the tenant in view.
+        max_incoming: sip.max_calls as usize * 2 + 16,
+        ..StackConfig::default()
+    }
+}
+
+fn media_config(config: &Config) -> MediaConfig {
+    MediaConfig {
+        // Media goes where signalling goes: the address that calls come in by.
+        bind_ip: config.sip.udp.ip(),
+        port_range: config.media.port_min..=config.media.port_max,
+        dead_media: (config.media.dead_media_s > 0).then(|| Duration::from_secs(config.media.dead_media_s.into())),
+        ..MediaConfig::default()
+    }
+}
+
 /// Loads the models and prepares every fixed line of every receptionist.
 async fn load_speech(config: &Config, store: &Store) -> Result<Arc<Speech>, Failure> {
-    let speech_config = config.speech();
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+    let workers = std::num::NonZeroUsize::new(config.speech.threads);
+    let speech_config = SpeechConfig {
+        models_dir: config.models_dir.clone().unwrap_or_else(models::default_dir),
+        stt_model: config.speech.stt.model.clone(),
+        tts_voice: config.speech.tts.voice.clone(),
+        vad_model: config.speech.vad.clone(),
+        prompts_dir: config.prompts(),
+        workers,
+        queue: Some(JOBS_PER_WORKER * workers.map_or(cores, std::num::NonZeroUsize::get)),
+    };
     let speech = tokio::task::spawn_blocking(move || Speech::load(&speech_config))
         .await
         .map_err(|error| Failure::run(&error))?
@@ -162,7 +199,14 @@ async fn load_speech(config: &Config, store: &Store) -> Result<Arc<Speech>, Fail
         ProgressStyle::with_template("Preparing prompts [{bar:40}] {pos}/{len}")
             .expect("invariant: the template is well formed"),
     );
-    speech.prepare(&texts, |done, _total| bar.set_position(done as u64)).await.map_err(|error| Failure::setup(&error))?;
+    let mut progress = |done: usize, _total: usize| bar.set_position(done as u64);
+    let prepared = speech.prompts.prepare(&speech.pool, &texts, &mut progress).await;
     bar.finish_and_clear();
+    for failure in prepared.failed {
+        warn!(error = %failure, "a phrase is not ready; it will be made when it is needed");
+    }
+    // Read once, so that the first call finds them in memory.
+    let ready = texts.iter().filter(|text| speech.prompts.get(text).is_some()).count();
+    info!(ready, of = texts.len(), "phrases ready");
     Ok(speech)
 }

@@ -9,7 +9,8 @@ use tracing::warn;
 
 use crate::dialogue::Expectation;
 use crate::media::PcmFrame;
-use crate::speech::{Class, JobFailure, SileroVad, Speech, SttOptions, Transcript, Vad};
+use crate::speech::pool::{Class, JobError, Priority};
+use crate::speech::{Expect, SileroVad, Speech, SttError, SttOptions, Transcript, Vad};
 use crate::voice::{Ms, UtteranceId};
 
 /// Audio kept for transcription: the longest utterance with its lead-in.
@@ -55,7 +56,7 @@ struct Wanted {
 
 impl Ears {
     pub fn new(speech: Arc<Speech>) -> Self {
-        let vad = speech.vad();
+        let vad = speech.new_vad();
         Self { speech, vad, audio: VecDeque::new(), jobs: JoinSet::new(), wanted: None }
     }
 
@@ -73,16 +74,17 @@ impl Ears {
     pub fn transcribe(&mut self, utterance: UtteranceId, from: Ms, to: Ms, class: Class, expect: Expectation) {
         self.drop_transcription(utterance);
         let samples = self.range(from, to);
-        let options = SttOptions::for_expectation(expect.into());
-        let deadline = Instant::now() + TRANSCRIPTION_LIMIT;
-        let job = self.speech.transcribe(samples, options, class, deadline);
+        let options = SttOptions { expect: engine_expectation(expect), ..SttOptions::default() };
+        let priority = Priority { deadline: Instant::now() + TRANSCRIPTION_LIMIT, class };
+        let job = self.speech.transcribe(samples, options, priority);
         let task = self.jobs.spawn(async move {
             let result = match job {
                 Err(_full) => Err(HearingFailure::Busy),
                 Ok(job) => match tokio::time::timeout(TRANSCRIPTION_LIMIT, job).await {
-                    Ok(Ok(transcript)) => Ok(transcript),
-                    Ok(Err(failure)) => Err(hearing_failure(&failure)),
-                    Err(_) => Err(HearingFailure::Busy),
+                    Ok(Ok(Ok(transcript))) => Ok(transcript),
+                    Ok(Ok(Err(failure))) => Err(hearing_failure(&failure)),
+                    Ok(Err(JobError::Panicked)) => Err(HearingFailure::Engine),
+                    Ok(Err(JobError::Dropped)) | Err(_) => Err(HearingFailure::Busy),
                 },
             };
             Heard { utterance, to, result }
@@ -122,13 +124,20 @@ impl Ears {
     }
 }
 
-fn hearing_failure(failure: &JobFailure) -> HearingFailure {
+fn hearing_failure(failure: &SttError) -> HearingFailure {
     match failure {
-        JobFailure::Cancelled => HearingFailure::Dropped,
-        JobFailure::TooLate => HearingFailure::Busy,
-        JobFailure::Engine(what) => {
-            warn!(error = %what, "the speech recogniser failed");
+        SttError::Cancelled => HearingFailure::Dropped,
+        other => {
+            warn!(error = %other, "the speech recogniser failed");
             HearingFailure::Engine
         }
+    }
+}
+
+fn engine_expectation(expect: Expectation) -> Expect {
+    match expect {
+        Expectation::Digits { .. } => Expect::Digits,
+        Expectation::YesNo => Expect::YesNo,
+        _ => Expect::General,
     }
 }

@@ -15,7 +15,8 @@ use crate::domain::{
 };
 use crate::media::{MediaEvent, MediaSession, SdpSession};
 use crate::sip::net::{Leg, LegEvent};
-use crate::speech::{Class, Speech};
+use crate::speech::Speech;
+use crate::speech::pool::Class;
 use crate::voice::{self, LineId, Ms, TurnController};
 
 mod ears;
@@ -28,6 +29,8 @@ use mouth::{Ended, Mouth, MouthEvent};
 const HANG_UP_GRACE: Duration = Duration::from_millis(300);
 /// How long the greeting waits for the ACK: sound before it may be cut off at the caller's end.
 const ACK_WAIT: Duration = Duration::from_millis(500);
+/// How long the recorder may take to finish the file.
+const RECORDING_LIMIT: Duration = Duration::from_secs(5);
 /// Fade of a stopped line, so that it does not click.
 const STOP_FADE_MS: u32 = 30;
 /// Level of a line while the caller may be interrupting.
@@ -122,14 +125,15 @@ impl<'a> Conversation<'a> {
             over: None,
             hang_up_at: None,
         };
-        let cause = conversation.lead(leg_events, media_events, longest_call, shutdown).await;
-        conversation.finish(cause).await
+        let mut media_events = media_events;
+        let cause = conversation.lead(leg_events, &mut media_events, longest_call, shutdown).await;
+        conversation.finish(cause, media_events).await
     }
 
     async fn lead(
         &mut self,
         mut leg_events: mpsc::Receiver<LegEvent>,
-        mut media_events: mpsc::Receiver<MediaEvent>,
+        media_events: &mut mpsc::Receiver<MediaEvent>,
         longest_call: Duration,
         mut shutdown: watch::Receiver<bool>,
     ) -> EndCause {
@@ -269,9 +273,9 @@ impl<'a> Conversation<'a> {
 
     fn stop_playout(&mut self) {
         self.last_line = None;
-        let playing = self.mouth.is_playing();
+        let reported = self.mouth.cut();
         self.media.stop_playout(STOP_FADE_MS);
-        if !playing {
+        if !reported {
             let events = self.mouth.stopped(None, self.now());
             self.on_mouth(events);
         }
@@ -389,8 +393,11 @@ impl<'a> Conversation<'a> {
                 self.on_mouth(events);
             }
             MediaEvent::PlayoutStopped { id, played_ms, .. } => {
-                let events = self.mouth.stopped(Some((id, u64::from(played_ms))), now);
-                self.on_mouth(events);
+                // The first clip that was stopped ends all the lines; the others of them are unknown by then.
+                if self.mouth.owns(id) {
+                    let events = self.mouth.stopped(Some((id, played_ms)), now);
+                    self.on_mouth(events);
+                }
             }
             MediaEvent::Dead { silent_ms } => {
                 info!(silent_ms, "no audio arrives any more; the call is ended");
@@ -458,9 +465,9 @@ impl<'a> Conversation<'a> {
         self.write_turn(Speaker::Agent, ended.text, ended.heard, started, ended.at, waterfall);
     }
 
-    async fn finish(mut self, cause: EndCause) -> Finished {
-        let events = self.mouth.stopped(None, self.now());
-        for event in events {
+    async fn finish(mut self, cause: EndCause, mut media_events: mpsc::Receiver<MediaEvent>) -> Finished {
+        self.mouth.cut();
+        for event in self.mouth.stopped(None, self.now()) {
             if let MouthEvent::Stopped(ended) = event {
                 self.line_over(ended);
             }
@@ -476,7 +483,12 @@ impl<'a> Conversation<'a> {
             summary: self.receptionist.summary(),
             recording: self.recording,
         };
-        self.media.close().await;
+        drop(self.media);
+        // The receiver ends when the recording is whole.
+        let recording_done = async { while media_events.recv().await.is_some() {} };
+        if tokio::time::timeout(RECORDING_LIMIT, recording_done).await.is_err() {
+            tracing::error!("the recording was not finished in time");
+        }
         finished
     }
 }

@@ -8,8 +8,9 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::dialogue::Line;
-use crate::media::{Clip, ClipId, EncodedAudio, MediaSession};
+use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaSession};
 use crate::speech::Speech;
+use crate::speech::pool::{Class, Priority};
 use crate::voice::{LineId, Ms};
 
 /// How long one part of a line may take to be synthesised before it is left out.
@@ -58,6 +59,8 @@ struct Spoken {
     sent: usize,
     /// Parts up to here are over.
     done: usize,
+    /// Given up: nothing more of it is sent.
+    cut: bool,
 }
 
 struct Part {
@@ -91,7 +94,7 @@ impl Mouth {
         self.next_line += 1;
         let mut parts = Vec::new();
         for segment in &line.segments {
-            match self.speech.cached(&segment.text) {
+            match self.speech.prompts.get(&segment.text) {
                 Some(audio) => parts.push(Part::ready(segment.text.clone(), audio)),
                 None => {
                     for sentence in sentences(&segment.text) {
@@ -102,14 +105,22 @@ impl Mouth {
             }
         }
         let cached = parts.first().is_some_and(|part| matches!(part.audio, Audio::Ready(_)));
-        self.lines.push_back(Spoken { id, parts, started: None, audio_at: None, sent: 0, done: 0 });
+        self.lines.push_back(Spoken { id, parts, started: None, audio_at: None, sent: 0, done: 0, cut: false });
         self.send_ready(now, media);
         (id, cached)
     }
 
-    /// Whether a clip is under way, so that the media session will report where it was stopped.
-    pub fn is_playing(&self) -> bool {
-        self.lines.front().is_some_and(|line| line.started.is_some())
+    /// Gives up every line there is. True when the media session has clips of them and will report where each was
+    /// stopped; otherwise [`Self::stopped`] must be called at once.
+    pub fn cut(&mut self) -> bool {
+        self.syntheses.abort_all();
+        self.lines.iter_mut().for_each(|line| line.cut = true);
+        self.lines.iter().any(|line| line.parts[line.done..].iter().any(|part| part.clip.is_some()))
+    }
+
+    /// Whether a clip belongs to a line that is not over.
+    pub fn owns(&self, clip: ClipId) -> bool {
+        self.lines.iter().any(|line| line.has(clip))
     }
 
     /// Waits for the next synthesis; pends for ever while none is under way.
@@ -155,11 +166,13 @@ impl Mouth {
         self.finish_lines(at)
     }
 
-    /// Everything was cut off; `playing` is the clip that was under way and how much of it was played.
+    /// The lines given up are over; `playing` is the clip that was under way and how much of it was played.
     pub fn stopped(&mut self, playing: Option<(ClipId, u64)>, at: Ms) -> Vec<MouthEvent> {
-        self.syntheses.abort_all();
+        let (cut, kept): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.lines).into_iter().partition(|line| line.cut);
+        self.lines = kept;
         let mut events = Vec::new();
-        for line in std::mem::take(&mut self.lines) {
+        for line in cut {
             let mut played_ms: u64 = line.parts[..line.done].iter().map(|part| part.length_ms).sum();
             let mut heard: Vec<String> = line.parts[..line.done].iter().map(|part| part.text.clone()).collect();
             if let Some((clip, part_ms)) = playing
@@ -183,13 +196,13 @@ impl Mouth {
     }
 
     fn line_of(&mut self, clip: ClipId) -> Option<&mut Spoken> {
-        self.lines.iter_mut().find(|line| line.parts.iter().any(|part| part.clip == Some(clip)))
+        self.lines.iter_mut().find(|line| line.has(clip))
     }
 
     /// Hands the parts that are ready to the media session, in order; stops at the first that is still being made.
     fn send_ready(&mut self, now: Ms, media: &MediaSession) {
         let mut clips = Vec::new();
-        'lines: for line in &mut self.lines {
+        'lines: for line in self.lines.iter_mut().filter(|line| !line.cut) {
             while let Some(part) = line.parts.get_mut(line.sent) {
                 match &part.audio {
                     Audio::Making => break 'lines,
@@ -238,17 +251,28 @@ impl Mouth {
     }
 
     fn make(&mut self, line: LineId, part: usize, text: &str) -> Audio {
-        let deadline = Instant::now() + SYNTHESIS_LIMIT;
-        let job = match self.speech.synthesize(text, deadline) {
-            Ok(job) => job,
+        let priority = Priority { deadline: Instant::now() + SYNTHESIS_LIMIT, class: Class::Final };
+        let (mut chunks, job) = match self.speech.speak(text.to_owned(), priority) {
+            Ok(started) => started,
             Err(full) => {
                 warn!(error = %full, "a part of a line is left out");
                 return Audio::Missing;
             }
         };
         self.syntheses.spawn(async move {
-            let audio = match tokio::time::timeout(SYNTHESIS_LIMIT, job).await {
-                Ok(Ok(audio)) => Some(audio),
+            let whole = async {
+                let mut samples = Vec::new();
+                while let Some(chunk) = chunks.recv().await {
+                    samples.extend_from_slice(&chunk);
+                }
+                match job.await {
+                    Ok(Ok(())) => Ok(samples),
+                    Ok(Err(failure)) => Err(failure.to_string()),
+                    Err(failure) => Err(failure.to_string()),
+                }
+            };
+            let audio = match tokio::time::timeout(SYNTHESIS_LIMIT, whole).await {
+                Ok(Ok(samples)) => Some(EncodedAudio::from_pcm(Codec::Pcma, &samples)),
                 Ok(Err(failure)) => {
                     warn!(error = %failure, "a part of a line could not be synthesised");
                     None
@@ -268,6 +292,10 @@ impl Mouth {
 pub struct SynthesisDone(Option<Synthesised>);
 
 impl Spoken {
+    fn has(&self, clip: ClipId) -> bool {
+        self.parts.iter().any(|part| part.clip == Some(clip))
+    }
+
     fn text(&self) -> String {
         self.parts.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(" ")
     }

@@ -8,9 +8,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::script::Step;
-use crate::media::{Clip, ClipId, EncodedAudio, MediaEvent, MediaSession, PcmFrame};
+use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaEvent, MediaSession, PcmFrame};
 use crate::sip::net::{Leg, LegEvent};
-use crate::speech::{Class, Speech, SttOptions};
+use crate::speech::pool::{Class, Priority};
+use crate::speech::{Speech, SttOptions};
 
 /// Louder than this is sound. The far end sends digital silence or nothing between its lines.
 const SOUND_DBFS: f32 = -50.0;
@@ -61,7 +62,7 @@ impl Prepared {
     /// What a step needs to be performed.
     pub fn speak(step: &Step, text: String, samples: &[i16]) -> Self {
         let loud = samples.chunks(160).rposition(|chunk| level_dbfs(chunk) > SOUND_DBFS).map_or(0, |i| i + 1);
-        let audio = EncodedAudio::encode(crate::media::Codec::Pcma, samples);
+        let audio = EncodedAudio::from_pcm(Codec::Pcma, samples);
         Self::Speak { text, audio, sound_ms: loud as u64 * 20, interrupt: matches!(step, Step::Interrupt(_)) }
     }
 }
@@ -128,7 +129,7 @@ impl<'a> Caller<'a> {
         &mut self,
         leg: &Leg,
         mut leg_events: mpsc::Receiver<LegEvent>,
-        mut media_events: mpsc::Receiver<MediaEvent>,
+        media_events: &mut mpsc::Receiver<MediaEvent>,
     ) -> Ending {
         let mut tick = tokio::time::interval(Duration::from_millis(20));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -160,11 +161,6 @@ impl<'a> Caller<'a> {
             self.on_recognised(done);
         }
         ending
-    }
-
-    /// Ends the media session, so that the recording is whole.
-    pub async fn close(self) {
-        self.media.close().await;
     }
 
     fn at(&self, when: Instant) -> u64 {
@@ -230,12 +226,13 @@ impl<'a> Caller<'a> {
         let Some(index) = self.said.iter().rposition(|said| said.speaker == "agent") else { return };
         self.said[index].end_ms = end_ms;
         let samples: Vec<i16> = self.hearing.drain(..).flat_map(|frame| frame.samples).collect();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        match self.speech.transcribe(samples, SttOptions::default(), Class::Final, deadline) {
+        let priority = Priority { deadline: Instant::now() + Duration::from_secs(30), class: Class::Final };
+        match self.speech.transcribe(samples, SttOptions::default(), priority) {
             Ok(job) => {
                 self.recognised.spawn(async move {
                     let text = match job.await {
-                        Ok(transcript) => transcript.text,
+                        Ok(Ok(transcript)) => transcript.text,
+                        Ok(Err(failure)) => format!("({failure})"),
                         Err(failure) => format!("({failure})"),
                     };
                     (index, text)

@@ -11,10 +11,11 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::Failure;
-use crate::media::{Capabilities, MediaConfig, MediaEngine, SdpSession, SessionOptions, resample, sdp};
+use crate::media::{Capabilities, Direction, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, resample, sdp};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{self, Leg, LegEvent, OutgoingInvite, StackConfig, Transport};
-use crate::speech::{Class, Speech, SpeechConfig};
+use crate::speech::pool::{Class, Priority};
+use crate::speech::{Speech, SpeechConfig, synthesize_all};
 
 mod caller;
 mod script;
@@ -86,11 +87,15 @@ pub fn run(args: CallArgs) -> Result<ExitCode, Failure> {
 }
 
 async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
-    let to = Uri::parse(&args.to)
+    let to = Uri::parse(args.to.as_bytes())
         .map_err(|error| Failure::Setup(format!("--to {}: {error}; write sip:NUMBER@HOST:PORT", args.to)))?;
     let destination = destination(&to)?;
     let local_ip = local_ip_towards(destination)?;
-    let config = SpeechConfig { models: args.models.clone(), ..SpeechConfig::for_caller() };
+    let prompts = std::env::temp_dir().join("vca-call-prompts");
+    let mut config = SpeechConfig::new(prompts);
+    if let Some(dir) = &args.models {
+        config.models_dir.clone_from(dir);
+    }
     let speech = tokio::task::spawn_blocking(move || Speech::load(&config))
         .await
         .map_err(|error| Failure::run(&error))?
@@ -99,22 +104,26 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     let steps = prepare(&speech, args.steps.0.clone()).await?;
 
     let transport = if args.tcp { Transport::Tcp } else { Transport::Udp };
-    let (stack, _incoming) = net::start(StackConfig::client(local_ip)).await.map_err(|error| Failure::setup(&error))?;
+    let (stack, _incoming) = net::start(stack_config(local_ip)).await.map_err(|error| Failure::setup(&error))?;
     let media = MediaEngine::start(MediaConfig { bind_ip: local_ip, ..MediaConfig::default() })
         .map_err(|error| Failure::setup(&error))?;
     let options = SessionOptions { recording: Some(args.record.clone()), ..SessionOptions::default() };
-    let (session, media_events) = media.open(options).map_err(|error| Failure::setup(&error))?;
+    let (session, mut media_events) = media.open(options).map_err(|error| Failure::setup(&error))?;
     let mut identity = SdpSession::new(rand::random());
     let capabilities = Capabilities::default();
     let local = SocketAddr::new(local_ip, session.local_port());
-    let offer = sdp::offer(&capabilities, local, &mut identity);
-    let from = NameAddr::new(Uri::sip(&args.from, &local_ip.to_string()));
+    let offer = sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut identity);
+    let from = Uri::sip(Some(&args.from), &local_ip.to_string())
+        .map_err(|error| Failure::Setup(format!("--from {}: {error}", args.from)))?;
     let dialled = Instant::now();
     let invite = OutgoingInvite {
+        to,
+        from: NameAddr::new(from),
         destination: Some(destination),
         transport,
+        credentials: None,
+        headers: Vec::new(),
         body: Some(("application/sdp".to_owned(), offer)),
-        ..OutgoingInvite::new(to, from)
     };
     let (leg, mut leg_events) = stack.invite(invite).await.map_err(|error| Failure::run(&error))?;
     let Ringing { ringing_ms, answer } = wait_for_answer(&mut leg_events, dialled).await?;
@@ -126,10 +135,15 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     let mut print = printer(args.json);
     let started = Instant::now();
     let mut caller = Caller::new(speech, session, steps, &mut print);
-    let ending = talk(&mut caller, &leg, leg_events, media_events, Duration::from_secs(args.limit)).await;
+    let ending = talk(&mut caller, &leg, leg_events, &mut media_events, Duration::from_secs(args.limit)).await;
     let duration_ms = elapsed_ms(started);
     let conversation = std::mem::take(&mut caller.said);
-    caller.close().await;
+    drop(caller);
+    // The receiver ends when the recording is whole.
+    let recorded = async { while media_events.recv().await.is_some() {} };
+    if tokio::time::timeout(Duration::from_secs(5), recorded).await.is_err() {
+        return Err(Failure::Run(format!("{} could not be finished in time", args.record.display())));
+    }
     drop(leg);
     stack.shutdown().await;
     let report =
@@ -137,11 +151,17 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     conclude(&report, args.json)
 }
 
+/// A stack that only calls out: any port, both transports.
+fn stack_config(local_ip: IpAddr) -> StackConfig {
+    let any_port = SocketAddr::new(local_ip, 0);
+    StackConfig { udp: vec![any_port], tcp: vec![any_port], ..StackConfig::default() }
+}
+
 async fn talk(
     caller: &mut Caller<'_>,
     leg: &Leg,
     leg_events: mpsc::Receiver<LegEvent>,
-    media_events: mpsc::Receiver<crate::media::MediaEvent>,
+    media_events: &mut mpsc::Receiver<crate::media::MediaEvent>,
     limit: Duration,
 ) -> Ending {
     tokio::select! {
@@ -209,10 +229,11 @@ async fn prepare(speech: &Arc<Speech>, steps: Vec<Step>) -> Result<Vec<Prepared>
             Step::Dtmf(keys) => Prepared::Keys(keys.clone()),
             Step::Silent(length) => Prepared::Silent(*length),
             Step::Say(text) | Step::Interrupt(text) => {
-                let deadline = Instant::now() + Duration::from_secs(60);
-                let job = speech.synthesize(text, deadline).map_err(|error| Failure::run(&error))?;
-                let audio = job.await.map_err(|error| Failure::run(&error))?;
-                Prepared::speak(&step, text.clone(), &audio.decode())
+                let priority = Priority { deadline: Instant::now() + Duration::from_secs(60), class: Class::Final };
+                let (tts, words) = (Arc::clone(&speech.tts), text.clone());
+                let job = speech.pool.submit(priority, move |cancel| synthesize_all(&*tts, &words, cancel));
+                let samples = job.map_err(|error| Failure::run(&error))?.await.map_err(|error| Failure::run(&error))?;
+                Prepared::speak(&step, text.clone(), &samples.map_err(|error| Failure::run(&error))?)
             }
             Step::Wav(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -220,7 +241,6 @@ async fn prepare(speech: &Arc<Speech>, steps: Vec<Step>) -> Result<Vec<Prepared>
             }
         });
     }
-    let _ = Class::Final;
     Ok(prepared)
 }
 
@@ -234,7 +254,7 @@ fn read_wav(path: &Path) -> Result<Vec<i16>, Failure> {
     }
     let samples: Result<Vec<i16>, _> = reader.samples::<i16>().step_by(usize::from(spec.channels.max(1))).collect();
     let samples = samples.map_err(|error| wrong(error.to_string()))?;
-    Ok(resample::resample(&samples, spec.sample_rate, 8_000))
+    resample::resample_i16(&samples, spec.sample_rate, SAMPLE_RATE_HZ).map_err(|error| wrong(error.to_string()))
 }
 
 fn printer(json: bool) -> impl FnMut(&Said) {
