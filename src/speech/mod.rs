@@ -1,21 +1,28 @@
 //! Speech engines behind traits, the worker pool and the prompt cache.
 //!
+//! * [`Speech`] — everything below, loaded and ready
 //! * [`SpeechToText`], [`TextToSpeech`] — the seams; [`stt`] and [`tts`] hold the engines
 //! * [`vad`] — voice activity
 //! * [`pool`] — the threads that engines run on, most urgent job first
+//! * [`prompt_cache`] — phrases synthesised beforehand
 //! * [`models`] — where model files live and how they get there
 
 mod audio;
+mod encoded;
 mod engine;
+mod facade;
 pub mod fake;
 pub mod models;
 #[cfg(feature = "piper")]
 mod onnx;
 pub mod pool;
+pub mod prompt_cache;
 pub mod stt;
 pub mod tts;
 pub mod vad;
 
+pub use encoded::{Codec, EncodedAudio};
 pub use engine::{
     CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, synthesize_all,
 };
+pub use facade::{Speech, SpeechConfig, SpeechError};

@@ -8,4 +8,4 @@ mod piper;
 mod text;
 
 #[cfg(feature = "piper")]
-pub use piper::Piper;
+pub use piper::{Piper, VoiceError};

@@ -1,0 +1,194 @@
+//! Everything that a call needs of speech, in one place.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::engine::{CancelFlag, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
+use super::models::{ModelError, ModelStore};
+use super::pool::{JobHandle, PoolFull, Priority, WorkerPool};
+use super::prompt_cache::{PromptCache, PromptError};
+use super::vad::{SileroModel, SileroVad, VadError};
+
+/// Sentences that may wait between synthesis and the line: more than an answer has, so that no worker stands idle until
+/// the caller has heard them.
+const SENTENCES_AHEAD: usize = 64;
+
+/// Which engines to load and where things are.
+#[derive(Debug, Clone)]
+pub struct SpeechConfig {
+    /// The model folder.
+    pub models_dir: PathBuf,
+    /// Whisper model: a name of the manifest, a file in the model folder, or a path.
+    pub stt_model: String,
+    /// Piper voice: a name of the manifest, a file in the model folder, or a path.
+    pub tts_voice: String,
+    /// Voice activity model: a name of the manifest, a file in the model folder, or a path.
+    pub vad_model: String,
+    /// Where synthesised phrases are kept.
+    pub prompts_dir: PathBuf,
+    /// Threads for engines; by default one for each core.
+    pub workers: Option<NonZeroUsize>,
+    /// Jobs that may wait; by default two for each worker.
+    pub queue: Option<usize>,
+}
+
+impl SpeechConfig {
+    /// The default models, with prompts kept in `prompts_dir`.
+    pub fn new(prompts_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            models_dir: super::models::default_dir(),
+            stt_model: "whisper-base".to_owned(),
+            tts_voice: "piper-joe".to_owned(),
+            vad_model: "silero-vad".to_owned(),
+            prompts_dir: prompts_dir.into(),
+            workers: None,
+            queue: None,
+        }
+    }
+}
+
+/// Why speech is not available; the text says how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum SpeechError {
+    /// A model is missing.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The recogniser could not be loaded.
+    #[cfg(feature = "whisper")]
+    #[error(transparent)]
+    Whisper(#[from] super::stt::WhisperError),
+    /// The voice could not be loaded.
+    #[cfg(feature = "piper")]
+    #[error(transparent)]
+    Voice(#[from] super::tts::VoiceError),
+    /// The voice activity model could not be loaded.
+    #[error(transparent)]
+    Vad(#[from] VadError),
+    /// The prompt folder could not be opened.
+    #[error(transparent)]
+    Prompts(#[from] PromptError),
+    /// Threads could not be started.
+    #[error("cannot start the speech workers: {0}")]
+    Workers(std::io::Error),
+    /// The program was built without an engine.
+    #[error("this program was built without the feature `{0}`: build it with the default features")]
+    NotBuilt(&'static str),
+}
+
+/// The engines, their threads and the ready phrases.
+pub struct Speech {
+    /// Where engine work runs.
+    pub pool: WorkerPool,
+    /// The recogniser.
+    pub stt: Arc<dyn SpeechToText>,
+    /// The voice.
+    pub tts: Arc<dyn TextToSpeech>,
+    /// Ready phrases in that voice.
+    pub prompts: PromptCache,
+    vad: Option<Arc<SileroModel>>,
+}
+
+impl std::fmt::Debug for Speech {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Speech")
+            .field("stt", &self.stt.name())
+            .field("voice", &self.tts.voice())
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Speech {
+    /// Loads and warms every engine; takes about a second, on the calling thread.
+    pub fn load(config: &SpeechConfig) -> Result<Self, SpeechError> {
+        let models = ModelStore::new(&config.models_dir);
+        let tts = load_tts(&models, &config.tts_voice)?;
+        let stt = load_stt(&models, &config.stt_model)?;
+        let vad = SileroModel::load(&models.locate(&config.vad_model)?)?;
+        let pool = match (config.workers, config.queue) {
+            (None, None) => WorkerPool::with_defaults(),
+            (workers, queue) => {
+                let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+                let workers = workers.unwrap_or(cores);
+                WorkerPool::new(workers, queue.unwrap_or(2 * workers.get()))
+            }
+        };
+        let prompts = PromptCache::open(&config.prompts_dir, Arc::clone(&tts))?;
+        Ok(Self { pool: pool.map_err(SpeechError::Workers)?, stt, tts, prompts, vad: Some(vad) })
+    }
+
+    /// Speech made of given engines, without a voice activity network: for tests above the engines.
+    #[doc(hidden)]
+    pub fn with_engines(
+        stt: Arc<dyn SpeechToText>,
+        tts: Arc<dyn TextToSpeech>,
+        prompts_dir: impl Into<PathBuf>,
+    ) -> Result<Self, SpeechError> {
+        let prompts = PromptCache::open(prompts_dir, Arc::clone(&tts))?;
+        let pool = WorkerPool::with_defaults().map_err(SpeechError::Workers)?;
+        Ok(Self { pool, stt, tts, prompts, vad: None })
+    }
+
+    /// A voice activity detector for one call.
+    pub fn new_vad(&self) -> SileroVad {
+        self.vad.as_ref().map_or_else(SileroVad::energy_only, |model| SileroVad::new(Arc::clone(model)))
+    }
+
+    /// Transcribes `audio` (8 kHz mono) on the pool; dropping the handle cancels it.
+    pub fn transcribe(
+        &self,
+        audio: Vec<i16>,
+        options: SttOptions,
+        priority: Priority,
+    ) -> Result<JobHandle<Result<Transcript, SttError>>, PoolFull> {
+        let stt = Arc::clone(&self.stt);
+        self.pool.submit(priority, move |cancel: &CancelFlag| stt.transcribe(&audio, &options, cancel))
+    }
+
+    /// Speaks `text` on the pool, one chunk (8 kHz mono) for each sentence.
+    ///
+    /// The channel closes after the last chunk; the handle then says whether all was spoken. Dropping either ends it.
+    pub fn speak(
+        &self,
+        text: String,
+        priority: Priority,
+    ) -> Result<(mpsc::Receiver<Vec<i16>>, JobHandle<Result<(), TtsError>>), PoolFull> {
+        let (sender, receiver) = mpsc::channel(SENTENCES_AHEAD);
+        let tts = Arc::clone(&self.tts);
+        let handle = self.pool.submit(priority, move |cancel: &CancelFlag| {
+            let mut sink = |chunk: &[i16]| match sender.blocking_send(chunk.to_vec()) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            };
+            tts.synthesize(&text, &mut sink, cancel)
+        })?;
+        Ok((receiver, handle))
+    }
+}
+
+#[cfg(feature = "whisper")]
+fn load_stt(models: &ModelStore, model: &str) -> Result<Arc<dyn SpeechToText>, SpeechError> {
+    Ok(Arc::new(super::stt::Whisper::load(&models.locate(model)?)?))
+}
+
+#[cfg(not(feature = "whisper"))]
+fn load_stt(_: &ModelStore, _: &str) -> Result<Arc<dyn SpeechToText>, SpeechError> {
+    Err(SpeechError::NotBuilt("whisper"))
+}
+
+#[cfg(feature = "piper")]
+fn load_tts(models: &ModelStore, voice: &str) -> Result<Arc<dyn TextToSpeech>, SpeechError> {
+    Ok(Arc::new(super::tts::Piper::load(&models.locate(voice)?)?))
+}
+
+#[cfg(not(feature = "piper"))]
+fn load_tts(_: &ModelStore, _: &str) -> Result<Arc<dyn TextToSpeech>, SpeechError> {
+    Err(SpeechError::NotBuilt("piper"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+//! Phrases that were synthesised before anybody waited for them, kept on disk as they go into RTP packets.
+//!
+//! A file's name is the hash of engine, voice, codec and text, so a change of any of them asks for a new file and an
+//! old one can stay.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::encoded::{Codec, EncodedAudio};
+use super::engine::{CancelFlag, TextToSpeech, TtsError, synthesize_all};
+use super::models::hex;
+use super::pool::{Class, JobError, Priority, WorkerPool};
+
+/// Bytes of audio kept in memory: over an hour of speech.
+pub const MEMORY_BYTES: usize = 32 << 20;
+/// All prompts are stored in A-law, which Indian trunks use; µ-law calls transcode by table.
+const CODEC: Codec = Codec::Pcma;
+
+/// Why a phrase could not be kept or made.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}. The prompt folder must be writable", path.display())]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    /// The synthesiser failed.
+    #[error("cannot prepare the phrase `{text}`: {source}")]
+    Synthesis { text: String, source: TtsError },
+    /// The worker pool gave the job up.
+    #[error("cannot prepare the phrase `{text}`: {source}")]
+    Job { text: String, source: JobError },
+}
+
+/// What [`PromptCache::prepare`] did.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// Phrases synthesised now.
+    pub made: usize,
+    /// Phrases that were there already.
+    pub present: usize,
+    /// Phrases that could not be made; calls can go on without them.
+    pub failed: Vec<PromptError>,
+}
+
+struct Entry {
+    audio: EncodedAudio,
+    last_used: u64,
+}
+
+#[derive(Default)]
+struct Memory {
+    entries: HashMap<String, Entry>,
+    bytes: usize,
+    clock: u64,
+}
+
+/// The phrases of one voice.
+pub struct PromptCache {
+    dir: PathBuf,
+    tts: Arc<dyn TextToSpeech>,
+    memory: Mutex<Memory>,
+    memory_bytes: usize,
+}
+
+impl std::fmt::Debug for PromptCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptCache").field("dir", &self.dir).field("voice", &self.tts.voice()).finish_non_exhaustive()
+    }
+}
+
+impl PromptCache {
+    /// Opens `dir`, creating it, for what `tts` would say.
+    pub fn open(dir: impl Into<PathBuf>, tts: Arc<dyn TextToSpeech>) -> Result<Self, PromptError> {
+        let dir = dir.into();
+        fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
+        Ok(Self { dir, tts, memory: Mutex::default(), memory_bytes: MEMORY_BYTES })
+    }
+
+    /// The phrase, when it is ready. Reads one small file the first time.
+    pub fn get(&self, text: &str) -> Option<EncodedAudio> {
+        let key = self.key(text);
+        let mut memory = self.lock();
+        memory.clock += 1;
+        let now = memory.clock;
+        if let Some(entry) = memory.entries.get_mut(&key) {
+            entry.last_used = now;
+            return Some(entry.audio.clone());
+        }
+        drop(memory);
+        let bytes = fs::read(self.path(&key)).ok().filter(|bytes| !bytes.is_empty())?;
+        let audio = EncodedAudio { codec: CODEC, bytes: bytes.into() };
+        self.remember(key, audio.clone());
+        Some(audio)
+    }
+
+    /// Keeps a phrase; on disk it appears whole or not at all.
+    pub fn insert(&self, text: &str, samples: &[i16]) -> Result<EncodedAudio, PromptError> {
+        let key = self.key(text);
+        let audio = EncodedAudio::from_pcm(CODEC, samples);
+        let path = self.path(&key);
+        // Two writers of one phrase must not share a temporary file.
+        let partial = self.dir.join(format!("{key}.{:?}.part", std::thread::current().id()));
+        let write = || {
+            let mut file = fs::File::create(&partial)?;
+            file.write_all(&audio.bytes)?;
+            file.sync_all()?;
+            fs::rename(&partial, &path)
+        };
+        write().map_err(io_error("write", &path))?;
+        self.remember(key, audio.clone());
+        Ok(audio)
+    }
+
+    /// Synthesises on `pool` whatever of `texts` is missing; `progress` gets the number done and the number in all.
+    pub async fn prepare(
+        &self,
+        pool: &WorkerPool,
+        texts: &[String],
+        progress: &mut (dyn FnMut(usize, usize) + Send),
+    ) -> Prepared {
+        let mut prepared = Prepared::default();
+        let mut missing: Vec<&String> = texts.iter().filter(|text| !self.path(&self.key(text)).is_file()).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        prepared.present = texts.len() - missing.len();
+        let (mut done, total) = (prepared.present, texts.len());
+        progress(done, total);
+        // As many at a time as there are workers keeps them busy and leaves the queue to callers.
+        for batch in missing.chunks(pool.workers()) {
+            let mut handles = Vec::new();
+            for text in batch {
+                handles.push((*text, self.submit(pool, text).await));
+            }
+            for (text, handle) in handles {
+                match self.keep(text, handle.await) {
+                    Ok(()) => prepared.made += 1,
+                    Err(error) => prepared.failed.push(error),
+                }
+                done += 1;
+                progress(done, total);
+            }
+        }
+        prepared
+    }
+
+    async fn submit(&self, pool: &WorkerPool, text: &str) -> super::pool::JobHandle<Result<Vec<i16>, TtsError>> {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        let priority = Priority { deadline: Instant::now(), class: Class::Background };
+        loop {
+            let (tts, text) = (Arc::clone(&self.tts), text.to_owned());
+            let job = move |cancel: &CancelFlag| synthesize_all(&*tts, &text, cancel);
+            match pool.submit(priority, job) {
+                Ok(handle) => return handle,
+                // Callers have the workers now.
+                Err(_) => tokio::time::sleep(PATIENCE).await,
+            }
+        }
+    }
+
+    fn keep(&self, text: &str, outcome: Result<Result<Vec<i16>, TtsError>, JobError>) -> Result<(), PromptError> {
+        let text_owned = || text.to_owned();
+        let samples = outcome
+            .map_err(|source| PromptError::Job { text: text_owned(), source })?
+            .map_err(|source| PromptError::Synthesis { text: text_owned(), source })?;
+        self.insert(text, &samples).map(drop)
+    }
+
+    fn key(&self, text: &str) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.tts.name(), self.tts.voice(), &format!("{CODEC:?}"), text] {
+            // The length keeps ("ab", "c") and ("a", "bc") apart.
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hex(&hash.finalize())
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.dir.join(format!("{key}.alaw"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, key: String, audio: EncodedAudio) {
+        let mut memory = self.lock();
+        memory.clock += 1;
+        let last_used = memory.clock;
+        memory.bytes += audio.bytes.len();
+        if let Some(old) = memory.entries.insert(key, Entry { audio, last_used }) {
+            memory.bytes -= old.audio.bytes.len();
+        }
+        while memory.bytes > self.memory_bytes {
+            let oldest = memory.entries.iter().min_by_key(|(_, entry)| entry.last_used).map(|(key, _)| key.clone());
+            let Some(entry) = oldest.and_then(|key| memory.entries.remove(&key)) else { return };
+            memory.bytes -= entry.audio.bytes.len();
+        }
+    }
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PromptError {
+    let path = path.to_owned();
+    move |source| PromptError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::speech::fake::{FakeTts, Scripted};
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|&text| text.to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn phrases_are_made_once_and_outlive_the_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let pool = WorkerPool::with_defaults().unwrap();
+        let wanted = texts(&["good morning", "goodbye", "goodbye"]);
+        let cache = PromptCache::open(dir.path(), Arc::new(FakeTts::default())).unwrap();
+        assert_eq!(cache.get("goodbye"), None);
+        let mut seen = Vec::new();
+        let prepared = cache.prepare(&pool, &wanted, &mut |done, total| seen.push((done, total))).await;
+        assert_eq!((prepared.made, prepared.present, prepared.failed.len()), (2, 1, 0));
+        assert_eq!(seen.last(), Some(&(3, 3)));
+        let audio = cache.get("good morning").unwrap();
+        assert_eq!(audio.bytes.len(), 2 * 1600);
+
+        // A synthesiser that fails shows that nothing is synthesised again.
+        let broken = FakeTts::new([Scripted::Fail, Scripted::Fail]);
+        let again = PromptCache::open(dir.path(), Arc::new(broken)).unwrap();
+        let prepared = again.prepare(&pool, &wanted, &mut |_, _| {}).await;
+        assert_eq!((prepared.made, prepared.present, prepared.failed.len()), (0, 3, 0));
+        assert_eq!(again.get("good morning"), Some(audio));
+        let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(left.iter().all(|path| path.extension().unwrap() == "alaw"), "{left:?}");
+    }
+
+    #[tokio::test]
+    async fn a_phrase_that_fails_does_not_stop_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let pool = WorkerPool::new(std::num::NonZeroUsize::MIN, 2).unwrap();
+        let tts = FakeTts::new([Scripted::Fail, Scripted::Panic]);
+        let cache = PromptCache::open(dir.path(), Arc::new(tts)).unwrap();
+        let prepared = cache.prepare(&pool, &texts(&["a", "b", "c"]), &mut |_, _| {}).await;
+        assert_eq!((prepared.made, prepared.failed.len()), (1, 2));
+        assert!(prepared.failed[0].to_string().contains("`a`"), "{:?}", prepared.failed);
+        assert!(cache.get("c").is_some());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_forgets_what_was_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cache = PromptCache::open(dir.path(), Arc::new(FakeTts::default())).unwrap();
+        cache.memory_bytes = 250;
+        for text in ["a", "b"] {
+            cache.insert(text, &[0; 100]).unwrap();
+        }
+        assert!(cache.get("a").is_some());
+        cache.insert("c", &[0; 100]).unwrap();
+        let memory = cache.lock();
+        assert_eq!((memory.bytes, memory.entries.len()), (200, 2));
+        assert!(memory.entries.contains_key(&cache.key("a")) && !memory.entries.contains_key(&cache.key("b")));
+        drop(memory);
+        assert!(cache.get("b").is_some(), "it is still on disk");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = PromptCache::open(file.path().join("prompts"), Arc::new(FakeTts::default())).unwrap_err();
+        assert!(error.to_string().contains(file.path().to_str().unwrap()), "{error}");
+    }
+}
