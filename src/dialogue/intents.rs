@@ -1,8 +1,13 @@
 //! What a caller wants, by phrases. The rules are ordered: what must not be missed comes first.
 
 use super::hours::{self, When};
-use super::text::{self, says_any};
+use super::text;
 use super::yes_no::yes_no;
+
+/// Whether any of the phrases, parted by `|`, occurs.
+fn says_any(plain: &str, phrases: &str) -> bool {
+    phrases.split('|').any(|phrase| text::says(plain, phrase))
+}
 
 /// Why the caller's details are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub(super) enum Intent {
     /// A question that the profile does not answer.
     Question,
     Goodbye,
+    /// "Thank you" and no more: a goodbye where nothing was asked.
+    Thanks,
     /// "Nothing", "never mind", "no thanks".
     NothingMore,
     /// "Hello" and no more.
@@ -45,413 +52,68 @@ pub(super) enum Intent {
     Unclear,
 }
 
-const EMERGENCY: &[&str] = &[
-    "emergency",
-    "ambulance",
-    "accident",
-    "heart attack",
-    "unconscious",
-    "cant breathe",
-    "cannot breathe",
-    "not breathing",
-    "unable to breathe",
-    "bleeding badly",
-    "bleeding a lot",
-    "bleeding heavily",
-    "heavy bleeding",
-    "bleeding is not stopping",
-    "wont stop bleeding",
-    "not stopping bleeding",
-    "poison",
-    "is dying",
-    "chest pain",
-    "stroke",
-    "collapsed",
-    "fainted",
-];
+const EMERGENCY: &str = "emergency|ambulance|accident|heart attack|unconscious|cant breathe|cannot breathe|not breathing|\
+    unable to breathe|bleeding badly|bleeding a lot|bleeding heavily|heavy bleeding|bleeding is not stopping|\
+    wont stop bleeding|not stopping bleeding|poison|is dying|chest pain|stroke|collapsed|fainted";
 
-const PERSON: &[&str] = &[
-    "talk to",
-    "talk with",
-    "speak to",
-    "speak with",
-    "connect me",
-    "connect to",
-    "connect the call",
-    "put me through",
-    "transfer",
-    "human being",
-    "a human",
-    "real person",
-    "human",
-    "manager",
-    "owner",
-    "operator",
-    "representative",
-    "actual person",
-    "some person",
-    "a person",
-    "customer care",
-    "someone else",
-    "is doctor there",
-    "is the doctor there",
-    "is doctor sahab there",
-    "doctor sahab hai",
-    "doctor se baat",
-    "baat karni",
-    "baat karna",
-    "is doctor in",
-    "is the doctor in",
-    "is doctor available",
-    "is the doctor available",
-    "give the phone to",
-    "call the doctor",
-    "speak directly",
-    "talk directly",
-];
+const PERSON: &str = "talk to|talk with|speak to|speak with|connect me|connect to|connect the call|put me through|transfer|\
+    human being|a human|real person|human|manager|owner|operator|representative|actual person|some person|\
+    a person|customer care|someone else|is doctor there|is the doctor there|is doctor sahab there|\
+    doctor sahab hai|doctor se baat|baat karni|baat karna|is doctor in|is the doctor in|is doctor available|\
+    is the doctor available|give the phone to|call the doctor|speak directly|talk directly";
 
-const APPOINTMENT: &[&str] = &[
-    "appointment",
-    "appointments",
-    "appoinment",
-    "apointment",
-    "appointmnt",
-    "booking",
-    "book",
-    "a slot",
-    "slot",
-    "slots",
-    "checkup",
-    "check up",
-    "consultation",
-    "consult",
-    "reservation",
-    "reserve",
-    "schedule",
-    "see the doctor",
-    "see doctor",
-    "see a doctor",
-    "see the dentist",
-    "see a dentist",
-    "meet the doctor",
-    "meet doctor",
-    "show to doctor",
-    "show to the doctor",
-    "visit the doctor",
-    "visit the clinic",
-    "want to come",
-    "can i come",
-    "like to come",
-    "come and see",
-    "come for",
-    "get it checked",
-    "get checked",
-    "fix a time",
-    "fix time",
-];
+const APPOINTMENT: &str = "appointment|appointments|appoinment|apointment|appointmnt|booking|book|a slot|slot|slots|checkup|check up|\
+    consultation|consult|reservation|reserve|schedule|see the doctor|see doctor|see a doctor|see the dentist|\
+    see a dentist|meet the doctor|meet doctor|show to doctor|show to the doctor|visit the doctor|\
+    visit the clinic|want to come|can i come|like to come|come and see|come for|get it checked|get checked|\
+    fix a time|fix time";
 
 /// What is wrong or wanted, in words of the trades we answer for: people say it instead of "appointment".
-const TROUBLE: &[&str] = &[
-    "toothache",
-    "tooth ache",
-    "tooth pain",
-    "teeth pain",
-    "pain",
-    "paining",
-    "hurting",
-    "hurts",
-    "swelling",
-    "cavity",
-    "root canal",
-    "cleaning",
-    "filling",
-    "braces",
-    "extraction",
-    "wisdom tooth",
-    "implant",
-    "haircut",
-    "facial",
-    "servicing",
-    "fever",
-    "broken tooth",
-    "whitening",
-];
+const TROUBLE: &str = "toothache|tooth ache|tooth pain|teeth pain|pain|paining|hurting|hurts|swelling|cavity|root canal|cleaning|\
+    filling|braces|extraction|wisdom tooth|implant|haircut|facial|servicing|fever|broken tooth|whitening";
 
-const MESSAGE: &[&str] = &[
-    "message",
-    "tell him",
-    "tell her",
-    "tell them",
-    "tell the doctor",
-    "tell doctor",
-    "tell sir",
-    "tell madam",
-    "let him know",
-    "let her know",
-    "let them know",
-    "inform",
-    "convey",
-    "pass on",
-    "call me back",
-    "call back",
-    "callback",
-    "call me",
-    "ask him to",
-    "ask her to",
-    "ask them to",
-    "ask the doctor",
-    "ask doctor",
-    "note down",
-    "calling about",
-    "calling regarding",
-    "call regarding",
-    "do the needful",
-    "complaint",
-    "complain",
-    "feedback",
-];
+const MESSAGE: &str = "message|tell him|tell her|tell them|tell the doctor|tell doctor|tell sir|tell madam|let him know|\
+    let her know|let them know|inform|convey|pass on|call me back|call back|callback|call me|ask him to|\
+    ask her to|ask them to|ask the doctor|ask doctor|note down|calling about|calling regarding|call regarding|\
+    do the needful|complaint|complain|feedback";
 
-const HOURS: &[&str] = &[
-    "timing",
-    "timings",
-    "opening hours",
-    "working hours",
-    "business hours",
-    "office hours",
-    "clinic hours",
-    "your hours",
-    "the hours",
-    "are you open",
-    "you open",
-    "you close",
-    "you closed",
-    "you are open",
-    "is it open",
-    "it open",
-    "clinic open",
-    "clinic close",
-    "clinic closed",
-    "shop open",
-    "shop close",
-    "shop closed",
-    "open on",
-    "open today",
-    "open tomorrow",
-    "open now",
-    "closed on",
-    "closed today",
-    "closed tomorrow",
-    "closing time",
-    "opening time",
-    "till what time",
-    "until what time",
-    "how late",
-    "what days",
-    "which days",
-    "open hai",
-    "khula hai",
-    "kitne baje",
-    "kab khulta",
-    "holiday",
-    "still open",
-    "open in the",
-    "working on",
-    "working today",
-    "working tomorrow",
-];
+const HOURS: &str = "timing|timings|opening hours|working hours|business hours|office hours|clinic hours|your hours|the hours|\
+    are you open|you open|you close|you closed|you are open|is it open|it open|clinic open|clinic close|\
+    clinic closed|shop open|shop close|shop closed|open on|open today|open tomorrow|open now|closed on|\
+    closed today|closed tomorrow|closing time|opening time|till what time|until what time|how late|what days|\
+    which days|open hai|khula hai|kitne baje|kab khulta|holiday|still open|open in the|working on|working today|\
+    working tomorrow";
 
-const ADDRESS: &[&str] = &[
-    "address",
-    "where are you",
-    "where is the",
-    "where is your",
-    "where you are",
-    "location",
-    "located",
-    "how to reach",
-    "how do i reach",
-    "how do i get",
-    "how can i reach",
-    "directions",
-    "direction",
-    "landmark",
-    "kahan hai",
-    "kaha hai",
-    "kidhar hai",
-    "which area",
-    "which place",
-    "where exactly",
-    "route",
-    "parking",
-];
+const ADDRESS: &str = "address|where are you|where is the|where is your|where you are|location|located|how to reach|how do i reach|\
+    how do i get|how can i reach|directions|direction|landmark|kahan hai|kaha hai|kidhar hai|which area|\
+    which place|where exactly|route|parking";
 
-const WHO: &[&str] = &[
-    "who are you",
-    "who is this",
-    "whos this",
-    "who is that",
-    "who am i speaking",
-    "who am i talking",
-    "whom am i",
-    "robot",
-    "are you human",
-    "are you a human",
-    "are you real",
-    "are you a real",
-    "are you a machine",
-    "is this a machine",
-    "are you a person",
-    "is this a person",
-    "computer",
-    "are you ai",
-    "are you an ai",
-    "is this ai",
-    "is this an ai",
-    "a bot",
-    "recorded message",
-    "is this a recording",
-    "what is your name",
-    "whats your name",
-    "your good name",
-    "am i speaking to",
-    "am i talking to",
-    "who is speaking",
-    "whos speaking",
-    "kaun",
-];
+const WHO: &str = "who are you|who is this|whos this|who is that|who am i speaking|who am i talking|whom am i|robot|\
+    are you human|are you a human|are you real|are you a real|are you a machine|is this a machine|\
+    are you a person|is this a person|computer|are you ai|are you an ai|is this ai|is this an ai|a bot|\
+    recorded message|is this a recording|what is your name|whats your name|your good name|am i speaking to|\
+    am i talking to|who is speaking|whos speaking|kaun";
 
-const REPEAT: &[&str] = &[
-    "repeat",
-    "say again",
-    "say that again",
-    "say it again",
-    "come again",
-    "pardon",
-    "beg your pardon",
-    "what did you say",
-    "didnt hear",
-    "did not hear",
-    "didnt get",
-    "did not get",
-    "didnt catch",
-    "did not catch",
-    "didnt understand",
-    "did not understand",
-    "couldnt hear",
-    "could not hear",
-    "cant hear",
-    "cannot hear",
-    "not clear",
-    "not audible",
-    "what was that",
-    "once more",
-    "one more time",
-    "again please",
-    "phir se",
-    "kya bola",
-    "speak louder",
-    "louder",
-    "are you there",
-    "can you hear me",
-    "you there",
-    "slowly please",
-];
+const REPEAT: &str = "repeat|say again|say that again|say it again|come again|pardon|beg your pardon|what did you say|didnt hear|\
+    did not hear|didnt get|did not get|didnt catch|did not catch|didnt understand|did not understand|\
+    couldnt hear|could not hear|cant hear|cannot hear|not clear|not audible|what was that|once more|\
+    one more time|again please|phir se|kya bola|speak louder|louder|are you there|can you hear me|you there|\
+    slowly please";
 
-const HOLD: &[&str] = &[
-    "hold on",
-    "one minute",
-    "one min",
-    "one second",
-    "one sec",
-    "one moment",
-    "a minute",
-    "a second",
-    "a moment",
-    "ek minute",
-    "ek min",
-    "wait",
-    "let me check",
-    "let me see",
-    "hang on",
-    "hold please",
-    "please hold",
-];
+const HOLD: &str = "hold on|one minute|one min|one second|one sec|one moment|a minute|a second|a moment|ek minute|ek min|wait|\
+    let me check|let me see|hang on|hold please|please hold";
 
-const GOODBYE: &[&str] = &[
-    "bye",
-    "goodbye",
-    "good bye",
-    "bye bye",
-    "byebye",
-    "good night",
-    "see you",
-    "alvida",
-    "cut the call",
-    "hang up",
-    "thats all",
-    "thats it",
-    "that is all",
-    "nothing else",
-    "i will call later",
-    "ill call later",
-    "call you later",
-    "call later",
-];
+const GOODBYE: &str = "bye|goodbye|good bye|bye bye|byebye|good night|see you|alvida|cut the call|hang up|thats all|thats it|\
+    that is all|nothing else|i will call later|ill call later|call you later|call later";
 
-const NOTHING: &[&str] = &[
-    "nothing",
-    "no thanks",
-    "no thank you",
-    "never mind",
-    "nevermind",
-    "forget it",
-    "leave it",
-    "not needed",
-    "no need",
-    "not interested",
-    "kuch nahi",
-    "dont want anything",
-    "nothing more",
-    "its ok leave",
-    "dont bother",
-];
+const NOTHING: &str = "nothing|no thanks|no thank you|never mind|nevermind|forget it|leave it|not needed|no need|not interested|\
+    kuch nahi|dont want anything|nothing more|its ok leave|dont bother";
 
-const WRONG_NUMBER: &[&str] = &[
-    "wrong number",
-    "wrong no",
-    "dialed wrong",
-    "dialled wrong",
-    "dialed the wrong",
-    "dialled the wrong",
-    "by mistake",
-    "called by mistake",
-    "wrong call",
-    "galat number",
-    "wrong place",
-    "not the number",
-];
+const WRONG_NUMBER: &str = "wrong number|wrong no|dialed wrong|dialled wrong|dialed the wrong|dialled the wrong|by mistake|\
+    called by mistake|wrong call|galat number|wrong place|not the number";
 
-const LANGUAGE: &[&str] = &[
-    "speak hindi",
-    "speak in hindi",
-    "hindi mein",
-    "hindi me",
-    "hindi please",
-    "in hindi",
-    "talk in hindi",
-    "know hindi",
-    "kannada",
-    "tamil",
-    "telugu",
-    "malayalam",
-    "marathi",
-    "bengali",
-    "gujarati",
-    "punjabi",
-    "hindi bolo",
-    "hindi aati",
-    "in urdu",
-];
+const LANGUAGE: &str = "speak hindi|speak in hindi|hindi mein|hindi me|hindi please|in hindi|talk in hindi|know hindi|kannada|tamil|\
+    telugu|malayalam|marathi|bengali|gujarati|punjabi|hindi bolo|hindi aati|in urdu";
 
 /// Reads one turn. `visit_word` is what the business calls an appointment.
 pub(super) fn intent(said: &str, visit_word: &str) -> Intent {
@@ -460,9 +122,9 @@ pub(super) fn intent(said: &str, visit_word: &str) -> Intent {
     let short = |limit: usize| words.iter().filter(|w| !text::is_filler(&w.norm)).count() <= limit;
     let content = words.iter().filter(|w| !text::is_filler(&w.norm)).count();
     let visit = text::says(&plain, &visit_word.to_lowercase());
-    let thanks = says_any(&plain, &["thank you", "thanks", "thank u", "dhanyavaad", "shukriya"]);
+    let thanks = says_any(&plain, "thank you|thanks|thank u|dhanyavaad|shukriya");
     if says_any(&plain, EMERGENCY)
-        && !says_any(&plain, &["not an emergency", "no emergency", "not emergency", "isnt an emergency", "stroke of"])
+        && !says_any(&plain, "not an emergency|no emergency|not emergency|isnt an emergency|stroke of")
     {
         return Intent::Emergency;
     }
@@ -472,9 +134,7 @@ pub(super) fn intent(said: &str, visit_word: &str) -> Intent {
     if says_any(&plain, WHO) {
         return Intent::WhoAreYou;
     }
-    if short(8) && says_any(&plain, REPEAT)
-        || content <= 1 && says_any(&plain, &["sorry", "what", "excuse me", "kya", "huh"])
-    {
+    if short(8) && says_any(&plain, REPEAT) || content <= 1 && says_any(&plain, "sorry|what|excuse me|kya|huh") {
         return Intent::Repeat;
     }
     if says_any(&plain, LANGUAGE) {
@@ -486,17 +146,17 @@ pub(super) fn intent(said: &str, visit_word: &str) -> Intent {
     if short(6) && says_any(&plain, NOTHING) {
         return Intent::NothingMore;
     }
-    if short(6) && says_any(&plain, GOODBYE) && !says_any(&plain, &["call me"]) {
+    if short(6) && says_any(&plain, GOODBYE) && !says_any(&plain, "call me") {
         return Intent::Goodbye;
     }
     if let Some(intent) = business(&plain, visit) {
         return intent;
     }
     if thanks && short(6) {
-        return Intent::Goodbye;
+        return Intent::Thanks;
     }
-    if content == 0 && says_any(&plain, &["hello", "hi", "hey", "namaste"])
-        || short(2) && says_any(&plain, &["good morning", "good afternoon", "good evening"])
+    if content == 0 && says_any(&plain, "hello|hi|hey|namaste")
+        || short(2) && says_any(&plain, "good morning|good afternoon|good evening")
     {
         return Intent::Hello;
     }
@@ -512,68 +172,35 @@ pub(super) fn intent(said: &str, visit_word: &str) -> Intent {
 fn business(plain: &str, visit: bool) -> Option<Intent> {
     let exists = says_any(
         plain,
-        &[
-            "cancel",
-            "postpone",
-            "prepone",
-            "reschedule",
-            "rescheduled",
-            "change my",
-            "change the",
-            "shift my",
-            "shift the",
-            "move my",
-            "move the",
-            "confirm my",
-            "about my appointment",
-            "regarding my appointment",
-            "have an appointment",
-            "had an appointment",
-            "already have",
-            "my appointment",
-        ],
+        "cancel|postpone|prepone|reschedule|rescheduled|change my|change the|shift my|shift the|move my|\
+         move the|confirm my|about my appointment|regarding my appointment|have an appointment|\
+         had an appointment|already have|my appointment",
     );
     let appointment = visit || says_any(plain, APPOINTMENT);
     if appointment && exists {
         return Some(Intent::ChangeAppointment);
     }
     let asks_hours = says_any(plain, HOURS) || doctor_on_a_day(plain);
-    if appointment && !(asks_hours && !says_any(plain, &["want", "need", "appointment", "book", "booking"])) {
+    if appointment && !(asks_hours && !says_any(plain, "want|need|appointment|book|booking")) {
         return Some(Intent::Appointment);
     }
     if asks_hours {
         return Some(Intent::Hours(hours::when(plain)));
     }
-    if says_any(plain, PERSON) && !says_any(plain, &["pass on a message", "leave a message"]) {
+    if says_any(plain, PERSON) && !says_any(plain, "pass on a message|leave a message") {
         return Some(Intent::Person);
     }
-    if says_any(plain, ADDRESS) && !says_any(plain, &["my address", "email address"]) {
+    if says_any(plain, ADDRESS) && !says_any(plain, "my address|email address") {
         return Some(Intent::Address);
     }
-    if says_any(plain, &["urgent", "urgently"]) {
+    if says_any(plain, "urgent|urgently") {
         return Some(Intent::UrgentMessage);
     }
     if is_question(plain)
         && says_any(
             plain,
-            &[
-                "how much",
-                "price",
-                "prices",
-                "cost",
-                "charge",
-                "charges",
-                "fees",
-                "fee",
-                "do you do",
-                "do you have",
-                "do you offer",
-                "do you provide",
-                "do you accept",
-                "rate",
-                "rates",
-                "kitna",
-            ],
+            "how much|price|prices|cost|charge|charges|fees|fee|do you do|do you have|do you offer|\
+         do you provide|do you accept|rate|rates|kitna",
         )
     {
         return Some(Intent::Question);
@@ -586,13 +213,14 @@ fn business(plain: &str, visit: bool) -> Option<Intent> {
 
 /// "Is doctor sahab available on Saturday?" is a question about hours; without a day it asks for the person.
 fn doctor_on_a_day(plain: &str) -> bool {
-    says_any(plain, &["doctor", "dentist", "doctor sahab", "sir", "madam", "anyone", "you"])
-        && says_any(plain, &["available", "coming", "sitting", "come to clinic"])
-        && says_any(plain, &["is", "will", "are", "when", "what time"])
+    says_any(plain, "doctor|dentist|doctor sahab|sir|madam|anyone|you")
+        && says_any(plain, "available|coming|sitting|come to clinic")
+        && says_any(plain, "is|will|are|when|what time")
         && hours::when(plain) != When::Week
 }
 
-fn is_question(plain: &str) -> bool {
+/// Whether a text in [`text::plain`] form asks something.
+pub(super) fn is_question(plain: &str) -> bool {
     const STARTS: &[&str] = &[
         "what", "whats", "when", "where", "which", "how", "why", "who", "do", "does", "can", "could", "is", "are",
         "will", "would", "may", "kya", "kitna", "kab",
@@ -604,17 +232,7 @@ fn is_question(plain: &str) -> bool {
     first.is_some_and(|word| STARTS.contains(&word))
         || says_any(
             plain,
-            &[
-                "want to know",
-                "like to know",
-                "tell me",
-                "how much",
-                "wanted to ask",
-                "want to ask",
-                "wanted to know",
-                "price of",
-                "cost of",
-            ],
+            "want to know|like to know|tell me|how much|wanted to ask|want to ask|wanted to know|price of|cost of",
         )
 }
 
@@ -623,34 +241,10 @@ pub(super) fn is_refusal(said: &str) -> bool {
     let plain = text::plain(&text::words(said));
     says_any(
         &plain,
-        &[
-            "dont want to",
-            "do not want to",
-            "rather not",
-            "wont give",
-            "will not give",
-            "not giving",
-            "cant give",
-            "cannot give",
-            "dont have",
-            "do not have",
-            "no number",
-            "no name",
-            "why do you need",
-            "why do you want",
-            "skip",
-            "not comfortable",
-            "private",
-            "none of your",
-            "not necessary",
-            "dont know",
-            "do not know",
-            "no idea",
-            "not sure",
-            "cant say",
-            "cannot say",
-            "no reason",
-        ],
+        "dont want to|do not want to|rather not|wont give|will not give|not giving|cant give|cannot give|\
+         dont have|do not have|no number|no name|why do you need|why do you want|skip|not comfortable|\
+         private|none of your|not necessary|dont know|do not know|no idea|not sure|cant say|cannot say|\
+         no reason",
     )
 }
 
@@ -690,7 +284,7 @@ mod tests {
             ("I think I dialled the wrong number", WrongNumber),
             ("Bye.", Goodbye),
             ("Thank you, bye bye.", Goodbye),
-            ("Thank you.", Goodbye),
+            ("Thank you.", Thanks),
             ("No, that's all, thank you.", Goodbye),
             ("Nothing.", NothingMore),
             ("no thanks", NothingMore),

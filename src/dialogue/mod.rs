@@ -15,6 +15,7 @@
 //! failed to do) speaks or ends, and silence ends every call after three re-asks.
 #![deny(clippy::disallowed_methods)]
 
+mod confirm;
 mod demo;
 mod hours;
 mod intents;
@@ -22,6 +23,7 @@ mod names;
 pub mod numbers;
 mod phrases;
 mod receptionist;
+mod reply;
 mod slots;
 mod summary;
 mod text;

@@ -1,27 +1,147 @@
-//! The receptionist's state machine.
+//! The receptionist's state machine: what each state does with words, keys, silence and noise.
 
 use jiff::Zoned;
 
-use super::{Action, Input};
+use super::intents::{self, Intent, Purpose};
+use super::numbers::{self, Kind};
+use super::phrases::{FILLERS, Phrase, Phrases};
+use super::reply::Reply;
+use super::summary::{self, Facts};
+use super::{Action, Input, SlotName, names, slots, text, times, yes_no};
 use crate::domain::{AgentProfile, CallOutcome, CallSlots, E164};
+
+/// Below this mean token probability a transcript is noise.
+const LEAST_CONFIDENCE: f32 = 0.15;
+
+/// Turns after which the call is closed, whatever is going on.
+const MOST_TURNS: u16 = 60;
+
+/// Turns in a row that gave nothing, after which speech is given up and the keypad tried.
+const MOST_FAILURES: u8 = 6;
+
+/// Where the conversation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not answered yet.
+    Idle,
+    /// "How can I help you?"
+    Open,
+    /// A slot was asked for.
+    Ask(SlotName),
+    /// The number was asked for by keypad.
+    Keypad,
+    /// "Is that correct?"
+    ReadBack,
+    /// "What should I change?"
+    Fix,
+    Ended,
+}
+
+/// How often something went wrong.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counts {
+    /// Turns of the caller, of any kind.
+    pub turns: u16,
+    /// Since the question was first asked.
+    pub misses: u8,
+    /// Silences in a row.
+    pub silences: u8,
+    /// Turns in a row that gave nothing, over all questions.
+    pub failures: u8,
+    /// "Sorry?" in a row.
+    pub repeats: u8,
+    /// Corrections of the read-back.
+    pub rounds: u8,
+}
 
 /// Leads one call.
 pub struct Receptionist {
-    profile: AgentProfile,
-    caller: Option<E164>,
-    slots: CallSlots,
+    pub(super) phrases: Phrases,
+    pub(super) caller: Option<E164>,
+    pub(super) slots: CallSlots,
+    pub(super) state: State,
+    pub(super) purpose: Option<Purpose>,
+    pub(super) count: Counts,
+    /// Slots that the caller would not or could not give.
+    pub(super) skipped: Vec<SlotName>,
+    /// The slot that is asked again because the read-back was wrong.
+    pub(super) fixing: Option<SlotName>,
+    /// Digits of a number that is not whole yet.
+    pub(super) partial: String,
+    /// A whole row of digits that is no mobile number; taken when it is said twice.
+    pub(super) odd: Option<String>,
+    /// Speech is not understood at all: keypad only.
+    pub(super) deaf: bool,
+    pub(super) confirmed: bool,
+    pub(super) wrong_number: bool,
+    pub(super) asked_hours: bool,
+    pub(super) asked_address: bool,
+    /// The greeting was cut off before the notice was heard: it goes before the next line.
+    notice_owed: bool,
+    greeting_plays: bool,
+    answered_at: Option<Zoned>,
+    pub(super) last: Reply,
 }
 
 impl Receptionist {
     /// A receptionist for a new call; `caller` is the number the trunk gave, if it gave one.
     pub fn new(profile: AgentProfile, caller: Option<E164>) -> Self {
-        Self { profile, caller, slots: CallSlots::default() }
+        Self {
+            phrases: Phrases::new(profile),
+            caller,
+            slots: CallSlots::default(),
+            state: State::Idle,
+            purpose: None,
+            count: Counts::default(),
+            skipped: Vec::new(),
+            fixing: None,
+            partial: String::new(),
+            odd: None,
+            deaf: false,
+            confirmed: false,
+            wrong_number: false,
+            asked_hours: false,
+            asked_address: false,
+            notice_owed: false,
+            greeting_plays: false,
+            answered_at: None,
+            last: Reply::default(),
+        }
     }
 
     /// Takes one input and says what to do; `now` is the business's local time.
-    pub fn step(&mut self, _input: Input, _now: &Zoned) -> Vec<Action> {
-        let _ = (&self.profile, &self.caller);
-        vec![Action::End]
+    ///
+    /// After `Said`, `Digits`, `NoInput`, `NotUnderstood` and `SttUnavailable` the actions always hold a `Say` or an
+    /// `End`; after `Interrupted` and `HungUp` there is nothing to do.
+    pub fn step(&mut self, input: Input, now: &Zoned) -> Vec<Action> {
+        let before = self.slots.clone();
+        match input {
+            Input::HungUp => {
+                self.state = State::Ended;
+                return Vec::new();
+            }
+            _ if self.state == State::Ended => return vec![Action::End],
+            Input::Interrupted { heard } => {
+                self.interrupted(&heard);
+                return Vec::new();
+            }
+            _ => {}
+        }
+        self.greeting_plays = false;
+        let mut reply = match self.state {
+            State::Idle => self.greet(now),
+            _ => self.turn(input, now),
+        };
+        if self.count.turns > MOST_TURNS && !reply.ends {
+            reply = self.close_long();
+        }
+        if std::mem::take(&mut self.notice_owed) && !reply.ends {
+            reply.segments.insert(0, self.phrases.segment(self.phrases.notice()));
+        }
+        self.last = reply.clone();
+        let mut actions = changes(&before, &self.slots);
+        actions.extend(reply.into_actions());
+        actions
     }
 
     /// What was taken down so far.
@@ -30,19 +150,380 @@ impl Receptionist {
     }
 
     /// What the caller came away with so far.
+    ///
+    /// A purpose counts as taken when there is anything to act on: a slot, or the number the call comes from.
     pub fn outcome(&self) -> CallOutcome {
-        CallOutcome::Nothing
+        let slots = &self.slots;
+        let taken = slots.name.is_some() || slots.number.is_some() || slots.reason.is_some() || self.caller.is_some();
+        match self.purpose {
+            _ if self.wrong_number => CallOutcome::WrongNumber,
+            Some(Purpose::Message) if taken => CallOutcome::Message,
+            Some(Purpose::Appointment) if taken => CallOutcome::Appointment,
+            Some(Purpose::Urgent) if taken => CallOutcome::Urgent,
+            _ if self.asked_hours || self.asked_address => CallOutcome::Answered,
+            _ => CallOutcome::Nothing,
+        }
     }
 
     /// One or two sentences for the owner.
     pub fn summary(&self) -> String {
-        String::new()
+        summary::summary(&Facts {
+            outcome: self.outcome(),
+            purpose: self.purpose,
+            slots: &self.slots,
+            caller: self.caller.as_ref(),
+            visit_word: &self.phrases.profile().visit_word,
+            answered_at: self.answered_at.as_ref(),
+            confirmed: self.confirmed,
+            asked_hours: self.asked_hours,
+            asked_address: self.asked_address,
+        })
     }
 
     /// Every fixed segment that a call of this profile can speak, to be synthesised ahead.
-    pub fn fixed_lines(_profile: &AgentProfile) -> Vec<String> {
-        Vec::new()
+    pub fn fixed_lines(profile: &AgentProfile) -> Vec<String> {
+        Phrases::new(profile.clone()).all()
     }
+
+    /// What the agent says when an answer is late, in order of use; all of them are fixed lines.
+    pub fn fillers(profile: &AgentProfile) -> Vec<String> {
+        let phrases = Phrases::new(profile.clone());
+        FILLERS.iter().map(|phrase| phrases.text(*phrase)).collect()
+    }
+
+    fn greet(&mut self, now: &Zoned) -> Reply {
+        self.state = State::Open;
+        self.answered_at = Some(now.clone());
+        self.greeting_plays = true;
+        self.reply(&[Phrase::Greeting, self.phrases.notice(), Phrase::HowCanIHelp]).open()
+    }
+
+    /// The notice must be heard: a caller who spoke over it hears it before the next line.
+    fn interrupted(&mut self, heard: &str) {
+        let heard = text::plain(&text::words(heard));
+        let notice = text::plain(&text::words(&self.phrases.text(self.phrases.notice())));
+        self.notice_owed |= self.greeting_plays && !heard.contains(notice.trim_end());
+    }
+
+    fn turn(&mut self, input: Input, now: &Zoned) -> Reply {
+        self.count.turns += 1;
+        match input {
+            Input::Said { text, confidence } if confidence < LEAST_CONFIDENCE || text::is_blank(&text) => self.miss(),
+            Input::Said { text, .. } => {
+                self.count.silences = 0;
+                self.deaf = false;
+                self.said(&text, now)
+            }
+            Input::Digits(keys) => {
+                self.count.silences = 0;
+                let digits: String = keys.chars().filter(char::is_ascii_digit).take(24).collect();
+                self.keys(&digits)
+            }
+            Input::NotUnderstood => self.miss(),
+            Input::SttUnavailable => self.stt_down(),
+            Input::NoInput => self.silence(),
+            Input::Answered => self.again(),
+            Input::Interrupted { .. } | Input::HungUp => self.again(),
+        }
+    }
+
+    fn said(&mut self, said: &str, now: &Zoned) -> Reply {
+        let intent = intents::intent(said, &self.phrases.profile().visit_word);
+        if intent != Intent::Repeat {
+            self.count.repeats = 0;
+        }
+        match self.state {
+            State::Open => self.open(said, intent, now),
+            State::Ask(SlotName::Number) | State::Keypad => self.number_said(said, intent, now),
+            State::Ask(slot) => self.slot_said(slot, said, intent, now),
+            State::ReadBack => self.read_back_said(said, intent, now),
+            State::Fix => self.fix_said(said, intent, now),
+            State::Idle | State::Ended => self.again(),
+        }
+    }
+
+    fn open(&mut self, said: &str, intent: Intent, now: &Zoned) -> Reply {
+        if let Some(reply) = self.aside(intent, said, now) {
+            return reply;
+        }
+        let answered = self.asked_hours || self.asked_address;
+        match intent {
+            Intent::Appointment => self.begin(Purpose::Appointment, said, &[Phrase::TakeAppointment]),
+            Intent::Message => self.begin(Purpose::Message, said, &[Phrase::TakeMessage]),
+            Intent::ChangeAppointment => self.begin_whole(said, Phrase::TakeChange),
+            Intent::Question => self.begin_whole(said, Phrase::TakeQuestion),
+            Intent::Thanks => self.close(),
+            Intent::No if answered => self.close(),
+            Intent::Yes => self.reply(&[Phrase::PleaseTellMe]).open(),
+            Intent::Hello => self.reply(&[Phrase::Hello, Phrase::HowCanIHelp]).open(),
+            _ => self.open_unclear(said),
+        }
+    }
+
+    /// A turn without a known wish: a sentence is taken as a message, a name alone is kept.
+    fn open_unclear(&mut self, said: &str) -> Reply {
+        let before = self.slots.clone();
+        self.take(said, Purpose::Message);
+        let words = text::words(said).iter().filter(|w| !text::is_filler(&w.norm)).count();
+        let reason = slots::reason_from_answer(said, Purpose::Message).filter(|_| words >= 3);
+        if before.number != self.slots.number || reason.is_some() {
+            self.purpose = Some(Purpose::Message);
+            self.slots.reason = self.slots.reason.take().or(reason);
+            return self.next(&[Phrase::TakeMessage]);
+        }
+        if before == self.slots {
+            return self.miss();
+        }
+        self.understood();
+        self.reply(&[Phrase::ThankYou, Phrase::HowCanIHelp]).open()
+    }
+
+    /// What may be asked at any time, and does not answer the question that stands.
+    pub(super) fn aside(&mut self, intent: Intent, said: &str, now: &Zoned) -> Option<Reply> {
+        match intent {
+            Intent::Emergency if self.purpose != Some(Purpose::Urgent) => {
+                Some(self.begin(Purpose::Urgent, said, &[Phrase::EmergencyAdvice, Phrase::EmergencyMessage]))
+            }
+            Intent::Person if self.purpose != Some(Purpose::Urgent) => {
+                Some(self.begin(Purpose::Urgent, said, &[Phrase::NoTransfer]))
+            }
+            Intent::Person => Some(self.answer_aside(&[Phrase::StillNoTransfer])),
+            Intent::UrgentMessage if self.purpose != Some(Purpose::Urgent) => {
+                Some(self.begin(Purpose::Urgent, said, &[Phrase::TakeUrgent]))
+            }
+            Intent::WrongNumber => {
+                self.wrong_number = true;
+                Some(self.end(&[Phrase::CloseWrong]))
+            }
+            Intent::Repeat => Some(self.repeat()),
+            Intent::Hold => Some(self.reply(&[Phrase::TakeYourTime]).expecting(self.last.expect)),
+            Intent::WhoAreYou => Some(self.answer_aside(&[Phrase::WhoIAm])),
+            Intent::Language => Some(self.answer_aside(&[Phrase::EnglishOnly])),
+            Intent::Goodbye | Intent::NothingMore => Some(self.close()),
+            Intent::Hours(when) => Some(self.answer_hours(when, now)),
+            Intent::Address => Some(self.answer_address()),
+            _ => None,
+        }
+    }
+
+    fn begin(&mut self, purpose: Purpose, said: &str, lead: &[Phrase]) -> Reply {
+        self.purpose = Some(purpose);
+        self.take(said, purpose);
+        self.next(lead)
+    }
+
+    /// Begins a message whose text is the whole sentence.
+    fn begin_whole(&mut self, said: &str, lead: Phrase) -> Reply {
+        self.purpose = Some(Purpose::Message);
+        self.slots.reason = slots::reason_from_answer(said, Purpose::Message);
+        self.take(said, Purpose::Message);
+        self.next(&[lead])
+    }
+
+    /// Takes what a sentence holds for slots that are still empty.
+    pub(super) fn take(&mut self, said: &str, purpose: Purpose) {
+        let found = slots::found(said, purpose);
+        let number = match found.number {
+            numbers::NumberHeard::Complete(number) => Some(number),
+            numbers::NumberHeard::CallerId => self.caller.clone(),
+            _ => None,
+        };
+        let slots = &mut self.slots;
+        slots.name = slots.name.take().or(found.name);
+        slots.number = slots.number.take().or(number);
+        slots.reason = slots.reason.take().or(found.reason);
+        slots.preferred_time = slots.preferred_time.take().or(found.time);
+    }
+
+    /// An answer to the name, reason or time question.
+    fn slot_said(&mut self, slot: SlotName, said: &str, intent: Intent, now: &Zoned) -> Reply {
+        let question = intents::is_question(&text::plain(&text::words(said)));
+        let is_aside = match (slot, intent) {
+            (SlotName::Reason, Intent::NothingMore) => return self.skip(slot),
+            (SlotName::Reason, Intent::Person | Intent::UrgentMessage) => false,
+            (SlotName::Reason | SlotName::PreferredTime, Intent::Hours(_) | Intent::Address) => question,
+            (SlotName::PreferredTime, Intent::UrgentMessage) => false,
+            _ => true,
+        };
+        if let Some(reply) = is_aside.then(|| self.aside(intent, said, now)).flatten() {
+            return reply;
+        }
+        let purpose = self.purpose.unwrap_or(Purpose::Message);
+        let before = self.slots.clone();
+        let answer = match slot {
+            SlotName::Name => names::from_answer(said),
+            SlotName::Reason => slots::reason_from_answer(said, purpose),
+            SlotName::PreferredTime | SlotName::Number => times::from_answer(said),
+        };
+        let answer = answer.filter(|_| !matches!(intent, Intent::Thanks | Intent::Hello));
+        if answer.is_some() && !(intents::is_refusal(said) && slot != SlotName::Reason) {
+            *self.slot_mut(slot) = answer;
+            self.take(said, purpose);
+            return self.next(&[Phrase::ThankYou]);
+        }
+        if intents::is_refusal(said) {
+            return self.skip(slot);
+        }
+        self.upgrade(intent);
+        self.take(said, self.purpose.unwrap_or(Purpose::Message));
+        if self.slots != before {
+            return self.next(&[Phrase::ThankYou]);
+        }
+        self.miss()
+    }
+
+    /// A message becomes an appointment request when the caller says so later.
+    fn upgrade(&mut self, intent: Intent) {
+        if intent == Intent::Appointment && self.purpose == Some(Purpose::Message) && self.slots.reason.is_none() {
+            self.purpose = Some(Purpose::Appointment);
+        }
+    }
+
+    fn slot_mut(&mut self, slot: SlotName) -> &mut Option<String> {
+        match slot {
+            SlotName::Name => &mut self.slots.name,
+            SlotName::PreferredTime => &mut self.slots.preferred_time,
+            SlotName::Reason | SlotName::Number => &mut self.slots.reason,
+        }
+    }
+
+    /// An answer to the number question, spoken.
+    fn number_said(&mut self, said: &str, intent: Intent, now: &Zoned) -> Reply {
+        if let Some(reply) = self.number_heard(said) {
+            return reply;
+        }
+        let elsewhere = !matches!(intent, Intent::WrongNumber | Intent::UrgentMessage);
+        if let Some(reply) = elsewhere.then(|| self.aside(intent, said, now)).flatten() {
+            return reply;
+        }
+        if intents::is_refusal(said) {
+            return self.skip(SlotName::Number);
+        }
+        let before = self.slots.clone();
+        if let Some(name) = names::introduced(&text::words(said)) {
+            self.slots.name = Some(name.0);
+        }
+        self.take(said, self.purpose.unwrap_or(Purpose::Message));
+        if self.slots != before { self.next(&[Phrase::ThankYou]) } else { self.miss() }
+    }
+
+    /// Keys count for the number at any time; at the read-back, 1 is yes and 2 is no.
+    fn keys(&mut self, digits: &str) -> Reply {
+        match (self.state, digits) {
+            (State::ReadBack, "1") => return self.agreed(),
+            (State::ReadBack, "2") => return self.what_to_change(),
+            (State::Keypad, "1") if self.caller.is_some() => {
+                self.slots.number = self.caller.clone();
+                return self.number_taken();
+            }
+            _ => {}
+        }
+        let typed = match numbers::classify(digits, false) {
+            Kind::Complete(number) => Some(number),
+            Kind::Odd => E164::from_indian(digits).ok(),
+            Kind::Partial => None,
+        };
+        if let Some(number) = typed {
+            self.slots.number = Some(number);
+            return self.number_taken();
+        }
+        match self.state {
+            State::Ask(SlotName::Number) => {
+                self.state = State::Keypad;
+                self.count.misses = 0;
+                self.miss()
+            }
+            State::Keypad => self.miss(),
+            _ => self.again(),
+        }
+    }
+
+    /// A number came by keypad.
+    fn number_taken(&mut self) -> Reply {
+        self.purpose = self.purpose.or(Some(Purpose::Message));
+        self.partial.clear();
+        self.understood();
+        match self.state {
+            _ if self.deaf => self.close_keypad(),
+            State::ReadBack | State::Fix => self.read_changes(&[SlotName::Number]),
+            _ => self.next(&[Phrase::ThankYou]),
+        }
+    }
+
+    /// The turn gave something: the ladders begin anew.
+    pub(super) fn understood(&mut self) {
+        self.count.misses = 0;
+        self.count.failures = 0;
+        self.count.repeats = 0;
+    }
+
+    /// The turn gave nothing: climbs the ladder of the state.
+    pub(super) fn miss(&mut self) -> Reply {
+        self.count.misses += 1;
+        self.count.failures += 1;
+        if self.count.failures >= MOST_FAILURES {
+            return self.give_up_hearing();
+        }
+        match (self.state, self.count.misses) {
+            (State::Open, 1) => self.reply(&[Phrase::NotCaught, Phrase::HowCanIHelp]).open(),
+            (State::Open, 2) => self.reply(&[Phrase::Sorry, Phrase::Menu]).open(),
+            (State::Open, _) => self.give_up_hearing(),
+            (State::Ask(slot), tries @ 1..=2) => self.ask_again(slot, tries),
+            (State::Ask(SlotName::Number), _) => self.ask_keypad(Phrase::Sorry),
+            (State::Ask(slot), _) => self.skip(slot),
+            (State::Keypad, 1) => self.keypad_again(Phrase::KeypadAgain),
+            (State::Keypad, _) => self.without_number(),
+            (State::ReadBack, 1) => self.reply(&[Phrase::Sorry, Phrase::YesOrNo]).yes_no(),
+            (State::ReadBack, 2) => self.reply(&[Phrase::OneOrTwo]).yes_no(),
+            (State::Fix, 1) => self.reply(&[Phrase::Sorry, Phrase::WhatToChangeAgain]).open(),
+            _ => self.close(),
+        }
+    }
+
+    /// Nothing was said: first the question again, shorter; then an offer; then the call is closed.
+    fn silence(&mut self) -> Reply {
+        self.count.silences += 1;
+        match (self.state, self.count.silences) {
+            (_, 3..) => self.close_unheard(),
+            (State::Open, 1) => self.reply(&[Phrase::AreYouThere, Phrase::HowCanIHelp]).open(),
+            (State::Open, _) => self.reply(&[Phrase::Hello, Phrase::MenuShort]).open(),
+            (State::Ask(slot), 1) => self.ask_short(slot),
+            (State::Ask(SlotName::Number), _) => self.ask_keypad(Phrase::AreYouThere),
+            (State::Ask(slot), _) => self.ask_again(slot, 2),
+            (State::Keypad, 1) => self.keypad_again(Phrase::KeypadShort),
+            (State::Keypad, _) => self.ask_keypad(Phrase::AreYouThere),
+            (State::ReadBack, 1) => self.reply(&[Phrase::YesOrNo]).yes_no(),
+            (State::ReadBack, _) => self.reply(&[Phrase::OneOrTwo]).yes_no(),
+            (State::Fix, 1) => self.reply(&[Phrase::WhatToChangeAgain]).open(),
+            (State::Fix, _) => self.reply(&[Phrase::AreYouThere, Phrase::WhatToChange]).open(),
+            (State::Idle | State::Ended, _) => self.close(),
+        }
+    }
+
+    fn repeat(&mut self) -> Reply {
+        self.count.repeats += 1;
+        if self.count.repeats > 3 { self.miss() } else { self.last.clone() }
+    }
+
+    /// Whether the caller agrees, where yes or no was asked.
+    pub(super) fn agrees(said: &str) -> Option<bool> {
+        yes_no::yes_no(said)
+    }
+}
+
+/// The slot actions that lead from one state of the slots to the next.
+fn changes(before: &CallSlots, after: &CallSlots) -> Vec<Action> {
+    let number = |slots: &CallSlots| slots.number.as_ref().map(ToString::to_string);
+    [
+        (SlotName::Name, before.name.clone(), after.name.clone()),
+        (SlotName::Number, number(before), number(after)),
+        (SlotName::Reason, before.reason.clone(), after.reason.clone()),
+        (SlotName::PreferredTime, before.preferred_time.clone(), after.preferred_time.clone()),
+    ]
+    .into_iter()
+    .filter(|(_, old, new)| old != new)
+    .map(|(slot, _, value)| Action::Slot { slot, value })
+    .collect()
 }
 
 /// Runs a recorded call again: the actions of every step.
@@ -54,3 +535,7 @@ pub fn replay(
     let mut receptionist = Receptionist::new(profile.clone(), caller);
     inputs.into_iter().map(|(input, now)| receptionist.step(input, &now)).collect()
 }
+
+#[cfg(test)]
+#[path = "receptionist_tests.rs"]
+mod tests;

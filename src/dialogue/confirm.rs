@@ -1,0 +1,184 @@
+//! The read-back: agreement, and corrections that change just what the caller objects to.
+
+use jiff::Zoned;
+
+use super::intents::{self, Intent, Purpose};
+use super::numbers::{self, NumberHeard};
+use super::phrases::Phrase;
+use super::receptionist::{Receptionist, State};
+use super::reply::Reply;
+use super::turn::SlotName;
+use super::{names, slots, text, times};
+
+/// Corrections after which the call is closed with what is there.
+const MOST_ROUNDS: u8 = 5;
+
+impl Receptionist {
+    /// The answer to "is that correct?".
+    pub(super) fn read_back_said(&mut self, said: &str, intent: Intent, now: &Zoned) -> Reply {
+        let plain = text::plain(&text::words(said));
+        let agrees = Self::agrees(said);
+        let objects =
+            text::says_any(&plain, &["but", "change", "instead", "except", "actually", "however", "only the"]);
+        if agrees == Some(true) && !objects {
+            return self.agreed();
+        }
+        if let Some(reply) = self.corrected(said) {
+            return reply;
+        }
+        if let Some(slot) = mentioned(&plain).filter(|_| agrees == Some(false) || objects) {
+            return self.ask_anew(slot);
+        }
+        match intent {
+            Intent::Thanks => self.agreed(),
+            Intent::Repeat
+            | Intent::Hold
+            | Intent::WhoAreYou
+            | Intent::Language
+            | Intent::Goodbye
+            | Intent::Emergency
+            | Intent::Hours(_)
+            | Intent::Address => self.aside(intent, said, now).unwrap_or_else(|| self.again()),
+            _ if agrees == Some(false) => self.what_to_change(),
+            _ => self.miss(),
+        }
+    }
+
+    /// The answer to "what should I change?".
+    pub(super) fn fix_said(&mut self, said: &str, intent: Intent, now: &Zoned) -> Reply {
+        let plain = text::plain(&text::words(said));
+        if let Some(reply) = self.corrected(said) {
+            return reply;
+        }
+        if let Some(slot) = mentioned(&plain) {
+            return self.ask_anew(slot);
+        }
+        match intent {
+            Intent::NothingMore | Intent::Yes | Intent::Thanks => return self.agreed(),
+            Intent::Repeat
+            | Intent::Hold
+            | Intent::WhoAreYou
+            | Intent::Language
+            | Intent::Goodbye
+            | Intent::Emergency => {
+                return self.aside(intent, said, now).unwrap_or_else(|| self.again());
+            }
+            _ => {}
+        }
+        match names::from_answer(said) {
+            Some(name) if self.slots.name.as_ref() != Some(&name) => {
+                self.slots.name = Some(name);
+                self.read_changes(&[SlotName::Name])
+            }
+            _ => self.miss(),
+        }
+    }
+
+    pub(super) fn agreed(&mut self) -> Reply {
+        self.confirmed = true;
+        self.close()
+    }
+
+    pub(super) fn what_to_change(&mut self) -> Reply {
+        self.state = State::Fix;
+        self.count.misses = 0;
+        self.count.rounds += 1;
+        if self.count.rounds > MOST_ROUNDS {
+            return self.close();
+        }
+        self.reply(&[Phrase::Sorry, Phrase::WhatToChange]).open()
+    }
+
+    /// Asks for one slot again; the old value stays until a new one is there.
+    fn ask_anew(&mut self, slot: SlotName) -> Reply {
+        self.count.rounds += 1;
+        if self.count.rounds > MOST_ROUNDS {
+            return self.close();
+        }
+        self.understood();
+        self.fixing = Some(slot);
+        self.partial.clear();
+        self.state = State::Ask(slot);
+        let question = self.ask_short(slot);
+        self.reply(&[Phrase::Sorry]).followed_by(question)
+    }
+
+    /// Reads what was changed.
+    pub(super) fn read_changes(&mut self, changed: &[SlotName]) -> Reply {
+        self.count.rounds += 1;
+        if self.count.rounds > MOST_ROUNDS {
+            return self.close();
+        }
+        self.understood();
+        let lead = self.reply(&[Phrase::Corrected]);
+        let read = self.read_back(changed);
+        lead.followed_by(read)
+    }
+
+    /// Applies the corrections that the sentence holds; `None` when it holds none.
+    fn corrected(&mut self, said: &str) -> Option<Reply> {
+        let words = text::words(said);
+        let plain = text::plain(&words);
+        let mut changed = Vec::new();
+        let (heard, spans) = numbers::heard_words(&words, false);
+        let time = times::find(&words, &spans).filter(|_| self.purpose == Some(Purpose::Appointment));
+        let few_digits = matches!(heard, NumberHeard::None | NumberHeard::CallerId);
+        let number = match (&self.slots.number, heard) {
+            _ if time.is_some() && few_digits => None,
+            (_, NumberHeard::CallerId) => self.caller.clone(),
+            (Some(current), _) => numbers::correct(current, said),
+            (None, NumberHeard::Complete(number)) => Some(number),
+            (None, _) => None,
+        };
+        if number.is_some() && number != self.slots.number {
+            self.slots.number = number;
+            changed.push(SlotName::Number);
+        }
+        if let Some(name) = names::from_correction(said, self.slots.name.as_deref())
+            .filter(|name| self.slots.name.as_ref() != Some(name))
+        {
+            self.slots.name = Some(name);
+            changed.insert(0, SlotName::Name);
+        }
+        if let Some(range) = time {
+            self.slots.preferred_time = Some(times::as_said(said, &words[range]));
+            changed.push(SlotName::PreferredTime);
+        }
+        let about_reason = text::says_any(
+            &plain,
+            &[
+                "reason",
+                "message is",
+                "message should",
+                "for a",
+                "its for",
+                "it is for",
+                "its about",
+                "it is about",
+                "not for",
+                "problem is",
+            ],
+        );
+        if changed.is_empty() && about_reason && !intents::is_question(&plain) {
+            let reason = slots::found(said, self.purpose.unwrap_or(Purpose::Message)).reason;
+            if reason.is_some() && reason != self.slots.reason {
+                self.slots.reason = reason;
+                changed.push(SlotName::Reason);
+            }
+        }
+        (!changed.is_empty()).then(|| self.read_changes(&changed))
+    }
+}
+
+/// The slot that a complaint names.
+fn mentioned(plain: &str) -> Option<SlotName> {
+    [
+        (SlotName::Name, &["name", "spelling"][..]),
+        (SlotName::Number, &["number", "mobile", "phone", "digit", "digits"]),
+        (SlotName::PreferredTime, &["time", "day", "date", "timing"]),
+        (SlotName::Reason, &["reason", "message", "problem", "treatment", "purpose"]),
+    ]
+    .into_iter()
+    .find(|(_, words)| text::says_any(plain, words))
+    .map(|(slot, _)| slot)
+}

@@ -1,0 +1,407 @@
+//! What the receptionist says: questions, answers, the read-back, the closing.
+
+use jiff::Zoned;
+
+use super::hours::{self, When};
+use super::intents::Purpose;
+use super::numbers::{self, Kind, NumberHeard};
+use super::phrases::Phrase;
+use super::receptionist::{Receptionist, State};
+use super::turn::{Action, Expectation, Line, Segment, SlotName};
+use crate::domain::E164;
+
+/// The longest reason that is read back, in words.
+const READ_BACK_WORDS: usize = 14;
+
+/// One line with what follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub segments: Vec<Segment>,
+    pub expect: Expectation,
+    pub ends: bool,
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self { segments: Vec::new(), expect: Expectation::Open, ends: false }
+    }
+}
+
+impl Reply {
+    pub(super) fn expecting(mut self, expect: Expectation) -> Self {
+        self.expect = expect;
+        self
+    }
+
+    pub(super) fn open(self) -> Self {
+        self.expecting(Expectation::Open)
+    }
+
+    pub(super) fn yes_no(self) -> Self {
+        self.expecting(Expectation::YesNo)
+    }
+
+    fn digits(self) -> Self {
+        self.expecting(Expectation::Digits { len: Some(10) })
+    }
+
+    /// Adds words that are not known ahead.
+    fn free(mut self, text: String) -> Self {
+        self.segments.push(Segment { text, fixed: false });
+        self
+    }
+
+    /// Both lines as one; what is expected is the second one's.
+    pub(super) fn followed_by(mut self, more: Reply) -> Self {
+        self.segments.extend(more.segments);
+        Self { segments: self.segments, ..more }
+    }
+
+    pub(super) fn into_actions(self) -> Vec<Action> {
+        let line = Line { segments: self.segments, interruptible: !self.ends };
+        vec![Action::Say(line), if self.ends { Action::End } else { Action::Expect(self.expect) }]
+    }
+}
+
+impl Receptionist {
+    pub(super) fn reply(&self, phrases: &[Phrase]) -> Reply {
+        Reply { segments: phrases.iter().map(|phrase| self.phrases.segment(*phrase)).collect(), ..Reply::default() }
+    }
+
+    /// Goes on after something was understood: asks for the next missing slot, or reads back.
+    pub(super) fn next(&mut self, lead: &[Phrase]) -> Reply {
+        self.understood();
+        let lead = self.reply(lead);
+        if let Some(slot) = self.fixing.take() {
+            return lead.followed_by(self.read_back(&[slot]));
+        }
+        if let Some(slot) = self.missing() {
+            self.state = State::Ask(slot);
+            return lead.followed_by(self.question(slot));
+        }
+        let taken = self.taken_slots();
+        if taken.is_empty() || self.deaf {
+            return self.close();
+        }
+        let read = self.reply(&[Phrase::LetMeReadBack]);
+        lead.followed_by(read.followed_by(self.read_back(&taken)))
+    }
+
+    fn missing(&self) -> Option<SlotName> {
+        let slots = &self.slots;
+        let wanted = [
+            (SlotName::Name, slots.name.is_none()),
+            (SlotName::Number, slots.number.is_none()),
+            (SlotName::Reason, slots.reason.is_none()),
+            (SlotName::PreferredTime, slots.preferred_time.is_none() && self.purpose == Some(Purpose::Appointment)),
+        ];
+        wanted.into_iter().find(|(slot, empty)| *empty && !self.skipped.contains(slot)).map(|(slot, _)| slot)
+    }
+
+    fn taken_slots(&self) -> Vec<SlotName> {
+        let slots = &self.slots;
+        [
+            (SlotName::Name, slots.name.is_some()),
+            (SlotName::Number, slots.number.is_some()),
+            (SlotName::Reason, slots.reason.is_some()),
+            (SlotName::PreferredTime, slots.preferred_time.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(slot, taken)| taken.then_some(slot))
+        .collect()
+    }
+
+    fn question(&self, slot: SlotName) -> Reply {
+        let phrase = match (slot, self.purpose) {
+            (SlotName::Name, _) => Phrase::AskName,
+            (SlotName::Number, _) => Phrase::AskNumber,
+            (SlotName::Reason, Some(Purpose::Appointment)) => Phrase::AskVisitReason,
+            (SlotName::Reason, Some(Purpose::Urgent)) => Phrase::AskMatter,
+            (SlotName::Reason, _) => Phrase::AskMessage,
+            (SlotName::PreferredTime, _) => Phrase::AskTime,
+        };
+        self.reply(&[phrase]).expecting(expectation(slot))
+    }
+
+    /// The question once more, in few words; digits that were already said are read.
+    pub(super) fn ask_short(&self, slot: SlotName) -> Reply {
+        let reply = match slot {
+            SlotName::Number if !self.partial.is_empty() => {
+                let read = self.reply(&[Phrase::SoFar]).free(self.phrases.digits_so_far(&self.partial));
+                read.followed_by(self.reply(&[Phrase::TheRest]))
+            }
+            SlotName::Number => self.reply(&[Phrase::AskNumberShort]),
+            SlotName::Name => self.reply(&[Phrase::AskNameShort]),
+            SlotName::Reason => self.reply(&[Phrase::AskMatter]),
+            SlotName::PreferredTime => self.reply(&[Phrase::AskTimeShort]),
+        };
+        reply.expecting(expectation(slot))
+    }
+
+    /// The first or second re-ask after an answer that was not understood.
+    pub(super) fn ask_again(&self, slot: SlotName, tries: u8) -> Reply {
+        let (phrase, expect) = match (slot, tries) {
+            (SlotName::Name, 1) => (Phrase::AskNameAgain, Expectation::Name),
+            (SlotName::Name, _) => (Phrase::AskNameSpell, Expectation::Spelling),
+            (SlotName::Number, 1) => (Phrase::AskNumberAgain, expectation(slot)),
+            (SlotName::Number, _) => (Phrase::AskNumberLast, expectation(slot)),
+            (SlotName::Reason, 1) => (Phrase::AskReasonAgain, Expectation::Open),
+            (SlotName::Reason, _) => (Phrase::AskReasonLast, Expectation::Open),
+            (SlotName::PreferredTime, 1) => (Phrase::AskTimeAgain, Expectation::Time),
+            (SlotName::PreferredTime, _) => (Phrase::AskTimeLast, Expectation::Time),
+        };
+        let reply = match slot {
+            SlotName::Number if self.caller.is_some() => self.reply(&[phrase, Phrase::OrThisNumber]),
+            _ => self.reply(&[phrase]),
+        };
+        reply.expecting(expect)
+    }
+
+    /// The question of the present state, after something that did not touch it.
+    pub(super) fn again(&self) -> Reply {
+        match self.state {
+            State::Ask(slot) => self.ask_short(slot),
+            State::Keypad => self.keypad_again(Phrase::KeypadShort),
+            State::ReadBack => self.reply(&[Phrase::YesOrNo]).yes_no(),
+            State::Fix => self.reply(&[Phrase::WhatToChange]).open(),
+            State::Open if self.asked_hours || self.asked_address => self.reply(&[Phrase::AnythingElse]).open(),
+            State::Open | State::Idle | State::Ended => self.reply(&[Phrase::HowCanIHelp]).open(),
+        }
+    }
+
+    /// An answer, and then the question that stands.
+    pub(super) fn answer_aside(&mut self, answer: &[Phrase]) -> Reply {
+        self.reply(answer).followed_by(self.again())
+    }
+
+    pub(super) fn answer_hours(&mut self, when: When, now: &Zoned) -> Reply {
+        self.asked_hours = true;
+        let hours = &self.phrases.profile().hours;
+        let on = |ahead: u8| {
+            let day = hours::weekday(now, ahead);
+            match ahead {
+                0 => Phrase::HoursToday(day),
+                1 => Phrase::HoursTomorrow(day),
+                _ => Phrase::HoursOn(day),
+            }
+        };
+        let answer = match when {
+            _ if !hours::are_known(hours) => vec![Phrase::HoursUnknown],
+            When::Now if hours::is_open(hours, now) => vec![Phrase::OpenNow, on(0)],
+            When::Now => vec![Phrase::ClosedNow, hours::next_opening(hours, now).map_or(Phrase::HoursWeek, on)],
+            When::Ahead(ahead) => vec![on(ahead)],
+            When::On(day) => vec![Phrase::HoursOn(day)],
+            When::Week => vec![Phrase::HoursWeek],
+        };
+        self.understood();
+        self.answer_aside(&answer)
+    }
+
+    pub(super) fn answer_address(&mut self) -> Reply {
+        self.asked_address = true;
+        self.understood();
+        let known = !self.phrases.profile().address.trim().is_empty();
+        self.answer_aside(&[if known { Phrase::Address } else { Phrase::AddressUnknown }])
+    }
+
+    /// Takes a spoken number or a part of one; `None` when the turn holds neither.
+    pub(super) fn number_heard(&mut self, said: &str) -> Option<Reply> {
+        match numbers::heard(said, true) {
+            NumberHeard::None => None,
+            NumberHeard::Complete(number) => Some(self.number_spoken(number)),
+            NumberHeard::CallerId => Some(match self.caller.clone() {
+                Some(caller) => self.number_spoken(caller),
+                None => self.reply(&[Phrase::NotSeen]).followed_by(self.miss()),
+            }),
+            NumberHeard::Partial { digits, .. } if digits.len() < 2 && self.partial.is_empty() => None,
+            NumberHeard::Partial { digits, restart } => Some(self.partial_spoken(&digits, restart)),
+            NumberHeard::Odd { digits } => Some(self.odd_spoken(digits)),
+        }
+    }
+
+    fn number_spoken(&mut self, number: E164) -> Reply {
+        self.slots.number = Some(number);
+        self.partial.clear();
+        self.next(&[Phrase::ThankYou])
+    }
+
+    /// Joins the digits to those said before a pause.
+    fn partial_spoken(&mut self, digits: &str, restart: bool) -> Reply {
+        let joined = if restart { digits.to_owned() } else { format!("{}{digits}", self.partial) };
+        match numbers::classify(&joined, false) {
+            Kind::Complete(number) => self.number_spoken(number),
+            Kind::Partial => {
+                self.partial = joined;
+                self.reply(&[Phrase::GoOn]).digits()
+            }
+            Kind::Odd => {
+                self.partial.clear();
+                self.miss()
+            }
+        }
+    }
+
+    /// Ten digits that begin like no mobile number are taken when they are said twice; the read-back asks anyway.
+    fn odd_spoken(&mut self, digits: String) -> Reply {
+        self.partial.clear();
+        match E164::from_indian(&digits) {
+            Ok(number) if self.odd.as_deref() == Some(&digits) => self.number_spoken(number),
+            _ => {
+                self.odd = Some(digits);
+                self.miss()
+            }
+        }
+    }
+
+    /// Asks for the number by keypad.
+    pub(super) fn ask_keypad(&mut self, lead: Phrase) -> Reply {
+        self.state = State::Keypad;
+        self.count.misses = 0;
+        self.partial.clear();
+        self.reply(&[lead]).followed_by(self.keypad_again(Phrase::AskNumberKeypad))
+    }
+
+    pub(super) fn keypad_again(&self, phrase: Phrase) -> Reply {
+        let offer = if self.caller.is_some() { &[Phrase::KeypadOrOne][..] } else { &[] };
+        self.reply(&[phrase]).followed_by(self.reply(offer)).digits()
+    }
+
+    /// The keypad gave no number either: the one the call comes from, or none.
+    pub(super) fn without_number(&mut self) -> Reply {
+        let lead = match self.caller.clone().filter(|_| self.fixing.is_none()) {
+            Some(caller) => {
+                self.slots.number = Some(caller);
+                Phrase::UseCallerNumber
+            }
+            None => {
+                self.skipped.push(SlotName::Number);
+                Phrase::NoProblem
+            }
+        };
+        if self.fixing.is_some() {
+            return self.close();
+        }
+        self.next(&[lead])
+    }
+
+    /// Leaves a slot empty and goes on.
+    pub(super) fn skip(&mut self, slot: SlotName) -> Reply {
+        if self.fixing.take().is_some() {
+            return self.close();
+        }
+        self.skipped.push(slot);
+        let failures = self.count.failures;
+        let reply = self.next(&[Phrase::AllRight]);
+        self.count.failures = failures;
+        reply
+    }
+
+    /// The recogniser is down.
+    pub(super) fn stt_down(&mut self) -> Reply {
+        if self.deaf && self.state == State::Keypad {
+            return self.miss();
+        }
+        self.give_up_hearing()
+    }
+
+    /// Speech does not work: the number by keypad, and the call becomes a message to be called back.
+    pub(super) fn give_up_hearing(&mut self) -> Reply {
+        self.deaf = true;
+        self.purpose = self.purpose.or(Some(Purpose::Message));
+        if self.slots.number.is_some() || self.skipped.contains(&SlotName::Number) {
+            return self.close();
+        }
+        if self.state == State::Keypad {
+            return self.without_number();
+        }
+        self.ask_keypad(Phrase::CannotHear)
+    }
+
+    /// Reads these slots and asks whether they are right.
+    pub(super) fn read_back(&mut self, which: &[SlotName]) -> Reply {
+        self.state = State::ReadBack;
+        self.count.misses = 0;
+        let mut reply = Reply::default();
+        for slot in which {
+            reply = self.read_slot(reply, *slot);
+        }
+        reply.followed_by(self.reply(&[Phrase::IsThatCorrect])).yes_no()
+    }
+
+    fn read_slot(&self, reply: Reply, slot: SlotName) -> Reply {
+        let (slots, phrases) = (&self.slots, &self.phrases);
+        let text = match slot {
+            SlotName::Name => slots.name.as_ref().map(|name| phrases.your_name(name)),
+            SlotName::Number => slots.number.as_ref().map(|number| phrases.your_number(number)),
+            SlotName::PreferredTime => slots.preferred_time.as_ref().map(|time| phrases.your_time(time)),
+            SlotName::Reason => match &slots.reason {
+                Some(reason) if reason.split_whitespace().count() > READ_BACK_WORDS => {
+                    return reply.followed_by(self.reply(&[Phrase::HaveMessage]));
+                }
+                Some(reason) => Some(match self.purpose {
+                    Some(Purpose::Appointment) => phrases.your_visit_reason(reason),
+                    Some(Purpose::Urgent) => phrases.your_matter(reason),
+                    Some(Purpose::Message) | None => phrases.your_message(reason),
+                }),
+                None => None,
+            },
+        };
+        match text {
+            Some(text) => reply.free(text),
+            None => reply,
+        }
+    }
+
+    pub(super) fn end(&mut self, phrases: &[Phrase]) -> Reply {
+        self.state = State::Ended;
+        Reply { ends: true, ..self.reply(phrases) }.expecting(Expectation::None)
+    }
+
+    /// Closes in order: says what happens next.
+    pub(super) fn close(&mut self) -> Reply {
+        let reachable = self.slots.number.is_some() || self.caller.is_some();
+        let last = match self.purpose {
+            None => Phrase::CloseThanks,
+            Some(_) if !reachable && self.taken_slots().is_empty() => Phrase::CloseCallAgain,
+            Some(_) if !reachable => Phrase::CloseNoNumber,
+            Some(Purpose::Appointment) => Phrase::CloseAppointment,
+            Some(Purpose::Message) => Phrase::CloseMessage,
+            Some(Purpose::Urgent) => Phrase::CloseUrgent,
+        };
+        self.end(&[if self.purpose.is_none() { Phrase::AllRight } else { Phrase::ThankYou }, last])
+    }
+
+    pub(super) fn close_keypad(&mut self) -> Reply {
+        let number = self.slots.number.as_ref().map(|number| self.phrases.your_number(number));
+        let thanks = self.reply(&[Phrase::ThankYou]);
+        let read = match number {
+            Some(text) => thanks.free(text),
+            None => thanks,
+        };
+        read.followed_by(self.end(&[Phrase::CloseKeypad]))
+    }
+
+    /// The caller is not to be heard any more.
+    pub(super) fn close_unheard(&mut self) -> Reply {
+        if self.deaf && self.slots.number.is_none() {
+            self.slots.number = self.caller.clone();
+        }
+        let taken = !self.taken_slots().is_empty();
+        self.end(&[Phrase::CloseUnheard, if taken { Phrase::CloseTaken } else { Phrase::CloseCallAgain }])
+    }
+
+    /// The call has gone on for too long.
+    pub(super) fn close_long(&mut self) -> Reply {
+        let taken = !self.taken_slots().is_empty();
+        self.end(&[Phrase::CloseLong, if taken { Phrase::CloseTaken } else { Phrase::CloseCallAgain }])
+    }
+}
+
+fn expectation(slot: SlotName) -> Expectation {
+    match slot {
+        SlotName::Name => Expectation::Name,
+        SlotName::Number => Expectation::Digits { len: Some(10) },
+        SlotName::Reason => Expectation::Open,
+        SlotName::PreferredTime => Expectation::Time,
+    }
+}
