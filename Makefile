@@ -1,0 +1,52 @@
+# VCA: `make run` starts it, `make test` proves it, `make help` lists the rest.
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+STAGE := scripts/stage
+# Options for `make run`, such as ARGS="--sip 127.0.0.1:5070".
+ARGS ?=
+# One bench alone: make bench BENCH=turns.
+BENCH ?= $(patsubst benches/%.rs,%,$(wildcard benches/*.rs))
+
+export CARGO
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench fmt lint setup deny clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Set up, build and start the demo receptionist (ARGS="..." for options of vca demo)
+	scripts/setup
+	$(CARGO) build --locked --release
+	$(TARGET)/release/vca demo $(ARGS)
+
+test: ## Set up and run every check and test
+	@$(STAGE) packages scripts/setup --test --no-models
+	@$(STAGE) format $(CARGO) fmt --check
+	@$(STAGE) lint $(CARGO) clippy --locked --all-targets -- -D warnings
+	@$(STAGE) build $(CARGO) build --locked --bins --tests
+	@$(STAGE) models scripts/setup --test --no-packages
+	@$(STAGE) test $(CARGO) test --locked
+
+bench: ## Set up and measure (BENCH=name for one)
+	@$(STAGE) setup scripts/setup --test --profile release
+	@for bench in $(BENCH); do $(STAGE) "bench $$bench" $(CARGO) bench --locked --bench "$$bench" || exit 1; done
+
+fmt: ## Format the code
+	$(CARGO) fmt
+
+lint: ## Check format and lints
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+setup: ## Install what is missing: packages, models
+	scripts/setup
+
+deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny)
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 2; }
+	@$(STAGE) licences $(CARGO) deny check bans licenses sources
+	@$(STAGE) advisories $(CARGO) deny check advisories
+
+clean: ## Remove what was built (models and call data stay)
+	$(CARGO) clean
