@@ -51,8 +51,9 @@ pub struct DemoArgs {
 /// Set-up failures, with one line that says how to mend them.
 pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     let mut config = Config::load(args.config.as_deref(), environment()).map_err(|error| Failure::setup(&error))?;
-    config.sip.udp = args.sip;
-    config.sip.tcp = Some(args.sip);
+    let sip = same_port(args.sip)?;
+    config.sip.udp = sip;
+    config.sip.tcp = Some(sip);
     config.http.listen = args.http;
     config.data_dir = args.data.unwrap_or_else(|| super::default_data_dir().join("demo"));
     super::log::start(&config.log)?;
@@ -66,6 +67,21 @@ pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
         server.run_until_signal().await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Port 0 asks for any port that is free for UDP and TCP alike.
+fn same_port(wanted: SocketAddr) -> Result<SocketAddr, Failure> {
+    if wanted.port() != 0 {
+        return Ok(wanted);
+    }
+    for _ in 0..100 {
+        let udp = std::net::UdpSocket::bind(wanted).and_then(|socket| socket.local_addr());
+        let udp = udp.map_err(|error| Failure::Setup(format!("--sip {wanted}: {error}")))?;
+        if std::net::TcpListener::bind(udp).is_ok() {
+            return Ok(udp);
+        }
+    }
+    Err(Failure::Setup(format!("--sip {wanted}: no port is free for both UDP and TCP; name one")))
 }
 
 /// Makes the demo tenant, its receptionist and number; returns the API key when it can be shown.

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::speech::models::ModelStore;
+
 pub mod call;
 pub mod check_config;
 pub mod config;
@@ -93,14 +95,26 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Call(args) => call::run(args),
-        Command::Models(args) => models::run(args),
-        Command::CheckConfig(args) => check_config::run(args),
+        Command::Models(args) => {
+            models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
+        }
+        Command::CheckConfig(args) => check_configuration(&args),
     };
     match outcome {
         Ok(code) => code,
         Err(Failure::Setup(message)) => complain(&message, 2),
         Err(Failure::Run(message)) => complain(&message, 1),
     }
+}
+
+fn check_configuration(args: &check_config::CheckConfigArgs) -> Result<ExitCode, Failure> {
+    let locate = |config: &config::Config, name: &str| {
+        let store = config.models_dir.as_ref().map_or_else(ModelStore::default, ModelStore::new);
+        store.locate(name).map(drop).map_err(|error| error.to_string())
+    };
+    check_config::run_check(args, config::environment(), &locate, &mut std::io::stdout())
+        .map(ExitCode::from)
+        .map_err(|error| Failure::run(&error))
 }
 
 fn complain(message: &str, code: u8) -> ExitCode {

@@ -18,7 +18,7 @@ use crate::call::admission::Admission;
 use crate::call::{self, Node, Settings};
 use crate::dialogue::Receptionist;
 use crate::media::{self, MediaConfig, MediaEngine};
-use crate::sip::net::{self, Stack, StackConfig};
+use crate::sip::net::{self, Peers, Stack, StackConfig};
 use crate::speech::{Speech, SpeechConfig, models};
 use crate::store::Store;
 
@@ -154,7 +154,7 @@ fn stack_config(config: &Config) -> StackConfig {
     StackConfig {
         udp: vec![sip.udp],
         tcp: sip.tcp.into_iter().collect(),
-        peers: sip.peers.iter().map(|network| (network.address(), network.prefix())).collect(),
+        peers: Peers::new(sip.peers.iter().map(|network| (network.addr, network.prefix))),
         public_addr: sip.public_ip,
         // Above the node's cap, so that admission refuses first, with the tenant in view.
         max_incoming: sip.max_calls as usize * 2 + 16,

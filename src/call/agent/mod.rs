@@ -9,11 +9,11 @@ use tracing::{debug, info};
 
 use super::ports::LogEvent;
 use super::record::Journal;
-use crate::dialogue::{self, Line, Receptionist};
+use crate::dialogue::{self, Line, Receptionist, Segment};
 use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, Turn, Waterfall,
 };
-use crate::media::{MediaEvent, MediaSession, SdpSession};
+use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::Speech;
 use crate::speech::pool::Class;
@@ -85,6 +85,7 @@ pub struct Conversation<'a> {
     /// What was heard of the line that was cut last.
     cut: Option<String>,
     recogniser_down: bool,
+    fillers: Vec<String>,
     recording: RecordingState,
     over: Option<EndCause>,
     hang_up_at: Option<tokio::time::Instant>,
@@ -108,7 +109,6 @@ impl<'a> Conversation<'a> {
             mouth: Mouth::new(speech),
             turns: TurnController::new(profile.turns),
             time_zone: TimeZone::get(&profile.time_zone).unwrap_or(TimeZone::UTC),
-            receptionist: Receptionist::new(profile, caller),
             expect: dialogue::Expectation::Open,
             leg,
             media,
@@ -121,6 +121,8 @@ impl<'a> Conversation<'a> {
             answering: None,
             cut: None,
             recogniser_down: false,
+            fillers: Receptionist::fillers(&profile),
+            receptionist: Receptionist::new(profile, caller),
             recording: if record_calls { RecordingState::Complete } else { RecordingState::Off },
             over: None,
             hang_up_at: None,
@@ -259,8 +261,17 @@ impl<'a> Conversation<'a> {
             return;
         }
         let now = self.now();
-        let line = dialogue::filler(count);
-        let id = self.say(&line, true, None);
+        let index = (count as usize).saturating_sub(1).min(self.fillers.len().saturating_sub(1));
+        let text = self.fillers.get(index).cloned().unwrap_or_default();
+        let id = if self.mouth.has_ready(&text) {
+            let segments = vec![Segment { text, fixed: true }];
+            self.say(&Line { segments, interruptible: true }, true, None)
+        } else {
+            // Not even a filler is ready: a tone still tells the caller that the line is alive.
+            let id = self.mouth.say_audio("[tone]", waiting_tone(), now, &self.media);
+            self.tell(voice::Input::AgentWillSpeak { line: id, interruptible: true, filler: true });
+            id
+        };
         let waterfall = Waterfall {
             endpoint_ms: late(now, speech_end),
             dialogue_ms: late(now, speech_end),
@@ -491,6 +502,13 @@ impl<'a> Conversation<'a> {
         }
         finished
     }
+}
+
+/// Two soft tones, half a second in all.
+fn waiting_tone() -> EncodedAudio {
+    let mut samples = tone::sine(440.0, 4_000.0, 2_000);
+    samples.extend(tone::sine(554.0, 4_000.0, 2_000));
+    EncodedAudio::from_pcm(Codec::Pcma, &samples)
 }
 
 fn late(at: Ms, since: Ms) -> u32 {

@@ -110,6 +110,21 @@ impl Mouth {
         (id, cached)
     }
 
+    /// Whether a phrase can be said at once.
+    pub fn has_ready(&self, text: &str) -> bool {
+        self.speech.prompts.get(text).is_some()
+    }
+
+    /// Queues a sound that is not speech.
+    pub fn say_audio(&mut self, name: &str, audio: EncodedAudio, now: Ms, media: &MediaSession) -> LineId {
+        let id = LineId(self.next_line);
+        self.next_line += 1;
+        let parts = vec![Part::ready(name.to_owned(), audio)];
+        self.lines.push_back(Spoken { id, parts, started: None, audio_at: None, sent: 0, done: 0, cut: false });
+        self.send_ready(now, media);
+        id
+    }
+
     /// Gives up every line there is. True when the media session has clips of them and will report where each was
     /// stopped; otherwise [`Self::stopped`] must be called at once.
     pub fn cut(&mut self) -> bool {
