@@ -84,13 +84,13 @@ impl ClientAuth {
     fn take(&mut self, authority: Authority, challenge: Challenge, request: &Request) -> Result<(), ClientAuthError> {
         let tried = nonce_in(request, authority, &challenge.realm);
         let known = self.sessions.iter().position(|s| s.authority == authority && s.challenge.realm == challenge.realm);
-        let mut refusals = 0;
+        let mut refusals = known.map_or(0, |at| self.sessions[at].refusals);
         if let (Some(at), Some(tried)) = (known, &tried) {
             let session = &self.sessions[at];
             // A nonce that had worked before may have expired without the server saying `stale`.
             let first_use = session.uses <= 1 && session.challenge.nonce == *tried;
             let same_again = challenge.nonce == *tried;
-            refusals = session.refusals + 1;
+            refusals += 1;
             if !challenge.stale && (first_use || same_again) || refusals > MAX_REFUSALS {
                 self.sessions.remove(at);
                 return Err(ClientAuthError::Refused);
@@ -99,6 +99,7 @@ impl ClientAuth {
         if let Some(at) = known {
             if self.sessions[at].challenge.nonce == challenge.nonce {
                 // The same nonce for a second request: its count goes on.
+                self.sessions[at].refusals = refusals;
                 return Ok(());
             }
             self.sessions.remove(at);

@@ -50,3 +50,6 @@ impl Authority {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

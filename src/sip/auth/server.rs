@@ -162,6 +162,11 @@ impl ServerAuth {
         Ok(username.to_owned())
     }
 
+    /// Nonces whose counts are remembered; bounded.
+    pub fn remembered(&self) -> usize {
+        self.seen.len()
+    }
+
     /// The key of a nonce that this server made.
     fn own_nonce(&self, nonce: &[u8]) -> Option<NonceKey> {
         let text = std::str::from_utf8(nonce).ok().filter(|t| t.len() == NONCE_DIGITS && t.is_ascii())?;

@@ -147,3 +147,6 @@ impl Response {
         Self { status, reason: reason.to_owned(), headers, body: Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod corpus;
