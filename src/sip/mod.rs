@@ -3,5 +3,6 @@
 pub mod auth;
 pub mod dialog;
 pub mod message;
+pub mod net;
 pub mod transaction;
 pub mod ua;

@@ -1,0 +1,347 @@
+//! The task that owns the endpoint.
+
+use super::handle::{Ask, IncomingCall, Leg, Line, Shared, Stack};
+use super::stream::{self, StreamInput, WRITE_QUEUE};
+use super::udp::{self, Bound, Routes};
+use crate::sip::message::HeaderName;
+use crate::sip::ua::{
+    Command, ConnId, Endpoint, Event, Flow, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError, Transport,
+};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Commands, stream chunks and datagrams taken in one turn, so that no kind of input keeps the others waiting.
+const BATCH: usize = 64;
+const ASK_QUEUE: usize = 1_024;
+const STREAM_QUEUE: usize = 256;
+const CALL_QUEUE: usize = 256;
+/// Events that may wait on one leg. A call has a handful; this many means that nobody reads.
+const EVENT_QUEUE: usize = 64;
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) struct Driver {
+    endpoint: Endpoint,
+    sockets: Vec<Bound>,
+    shared: Arc<Shared>,
+    asks: mpsc::Receiver<Ask>,
+    /// Weak, so that the driver itself does not keep the stack alive.
+    weak_asks: mpsc::WeakSender<Ask>,
+    drops: mpsc::UnboundedReceiver<LegId>,
+    drops_sender: mpsc::UnboundedSender<LegId>,
+    calls: mpsc::Sender<IncomingCall>,
+    events: HashMap<LegId, mpsc::Sender<LegEvent>>,
+    streams: mpsc::Receiver<StreamInput>,
+    streams_sender: mpsc::Sender<StreamInput>,
+    conns: HashMap<ConnId, Conn>,
+    conn_to: HashMap<SocketAddr, ConnId>,
+    next_conn: u64,
+    max_connections: usize,
+    connection_idle: Duration,
+    routes: Routes,
+    buffer: Vec<u8>,
+    stopping: Option<(Instant, Vec<oneshot::Sender<()>>)>,
+}
+
+struct Conn {
+    remote: SocketAddr,
+    queue: mpsc::Sender<Arc<[u8]>>,
+}
+
+impl Driver {
+    pub fn new(
+        endpoint: Endpoint,
+        sockets: Vec<Bound>,
+        shared: Arc<Shared>,
+        connection_idle: Duration,
+        max_connections: usize,
+    ) -> (Self, Stack, mpsc::Receiver<IncomingCall>) {
+        let (asks_sender, asks) = mpsc::channel(ASK_QUEUE);
+        let (drops_sender, drops) = mpsc::unbounded_channel();
+        let (calls, calls_receiver) = mpsc::channel(CALL_QUEUE);
+        let (streams_sender, streams) = mpsc::channel(STREAM_QUEUE);
+        let driver = Self {
+            endpoint,
+            sockets,
+            shared: shared.clone(),
+            weak_asks: asks_sender.downgrade(),
+            asks,
+            drops,
+            drops_sender: drops_sender.clone(),
+            calls,
+            events: HashMap::new(),
+            streams,
+            streams_sender,
+            conns: HashMap::new(),
+            conn_to: HashMap::new(),
+            next_conn: 1,
+            max_connections,
+            connection_idle,
+            routes: Routes::default(),
+            buffer: vec![0; 65_536],
+            stopping: None,
+        };
+        let stack = Stack::new(shared, Line { asks: asks_sender, drops: drops_sender }, EVENT_QUEUE);
+        (driver, stack, calls_receiver)
+    }
+
+    /// Takes connections from a listener until the handle is aborted.
+    pub fn accept_on(&self, listener: TcpListener) -> JoinHandle<()> {
+        tokio::spawn(stream::accept(listener, self.streams_sender.clone()))
+    }
+
+    pub async fn run(mut self, accepting: Vec<JoinHandle<()>>) {
+        let sleep = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(sleep);
+        while !self.is_done() {
+            let mut wake = self.endpoint.poll_timeout();
+            if let Some((until, _)) = &self.stopping {
+                wake = Some(wake.map_or(*until, |at| at.min(*until)));
+            }
+            if let Some(at) = wake.map(tokio::time::Instant::from_std).filter(|at| *at != sleep.deadline()) {
+                sleep.as_mut().reset(at);
+            }
+            // Each branch only wakes and takes at most one input; the turn takes the rest.
+            let (mut ask, mut input, mut dropped) = (None, None, None);
+            tokio::select! {
+                received = self.asks.recv(), if self.stopping.is_none() => match received {
+                    Some(received) => ask = Some(received),
+                    None => self.stop(None),
+                },
+                received = self.drops.recv() => dropped = received,
+                received = self.streams.recv() => input = received,
+                () = udp::readable(&self.sockets) => {}
+                () = &mut sleep, if wake.is_some() => {}
+            }
+            self.turn(ask, input, dropped);
+        }
+        accepting.iter().for_each(JoinHandle::abort);
+        self.shared.set_stats(self.endpoint.stats());
+        for done in self.stopping.into_iter().flat_map(|(_, waiting)| waiting) {
+            // Whoever asked may have gone.
+            let _ = done.send(());
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.stopping.as_ref().is_some_and(|(until, _)| self.endpoint.legs().is_empty() || Instant::now() >= *until)
+    }
+
+    fn turn(&mut self, ask: Option<Ask>, input: Option<StreamInput>, dropped: Option<LegId>) {
+        let now = Instant::now();
+        // Drops are collected before commands are taken and done after them: a handle sends its last command before it
+        // is dropped, so the command is then in the queue.
+        let drops: Vec<LegId> = dropped.into_iter().chain(std::iter::from_fn(|| self.drops.try_recv().ok())).collect();
+        let mut taken = 0;
+        let mut next = ask.or_else(|| self.asks.try_recv().ok());
+        while let Some(ask) = next {
+            self.handle_ask(ask, now);
+            taken += 1;
+            // With drops at hand the whole queue goes first; it is bounded.
+            next = if taken < BATCH || !drops.is_empty() { self.asks.try_recv().ok() } else { None };
+        }
+        for leg in drops {
+            self.endpoint.command(leg, Command::Drop, now);
+        }
+        self.flush(now);
+        let mut next = input.or_else(|| self.streams.try_recv().ok());
+        for _ in 0..BATCH {
+            let Some(input) = next else { break };
+            self.handle_stream_input(input, now);
+            self.flush(now);
+            next = self.streams.try_recv().ok();
+        }
+        self.receive_datagrams(now);
+        self.endpoint.handle_timeout(now);
+        self.flush(now);
+        self.shared.set_stats(self.endpoint.stats());
+    }
+
+    fn handle_ask(&mut self, ask: Ask, now: Instant) {
+        match ask {
+            Ask::Leg(leg, command) => self.endpoint.command(leg, command, now),
+            Ask::Invite { invite, events, reply } => {
+                let result = self.place(*invite, now);
+                if let Ok((leg, _)) = &result {
+                    self.events.insert(*leg, events);
+                }
+                if let Err(Ok((leg, _))) = reply.send(result) {
+                    // Nobody waits for this call any more.
+                    self.endpoint.command(leg, Command::Drop, now);
+                }
+            }
+            Ask::Shutdown(done) => self.stop(Some(done)),
+        }
+    }
+
+    fn place(&mut self, invite: OutgoingInvite, now: Instant) -> Result<(LegId, IpAddr), SipError> {
+        let remote = Endpoint::destination(&invite)?;
+        let local_ip = self.routes.ip_towards(remote);
+        self.endpoint.invite(invite, local_ip, now)
+    }
+
+    fn stop(&mut self, done: Option<oneshot::Sender<()>>) {
+        let now = Instant::now();
+        let (_, waiting) = self.stopping.get_or_insert_with(|| (now + SHUTDOWN_PATIENCE, Vec::new()));
+        waiting.extend(done);
+        for leg in self.endpoint.legs() {
+            self.endpoint.command(leg, Command::Drop, now);
+        }
+        self.flush(now);
+    }
+
+    fn receive_datagrams(&mut self, now: Instant) {
+        for index in 0..self.sockets.len() {
+            for _ in 0..BATCH {
+                let Bound { socket, bound } = &self.sockets[index];
+                match socket.try_recv_from(&mut self.buffer) {
+                    Ok((length, remote)) => {
+                        let local = self.routes.local(*bound, remote);
+                        self.endpoint.handle_datagram(local, remote, &self.buffer[..length], now);
+                        self.flush(now);
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                    // An ICMP error of an earlier datagram; the timers deal with silence.
+                    Err(_) => {}
+                }
+            }
+        }
+    }
+
+    fn handle_stream_input(&mut self, input: StreamInput, now: Instant) {
+        match input {
+            StreamInput::Accepted(stream, remote) => self.accept(stream, remote, now),
+            StreamInput::Connected { conn, local } => {
+                if let Some(remote) = self.conns.get(&conn).map(|conn| conn.remote) {
+                    self.endpoint.handle_connected(conn, local, remote, now);
+                }
+            }
+            StreamInput::Unreachable { conn, error } => {
+                if let Some(remote) = self.close(conn) {
+                    tracing::warn!(%remote, %error, "cannot connect to a SIP peer");
+                    self.endpoint.handle_unreachable(remote, now);
+                }
+            }
+            StreamInput::Data(conn, data) => self.endpoint.handle_stream(conn, &data, now),
+            StreamInput::Closed(conn) => {
+                self.close(conn);
+                self.endpoint.handle_disconnected(conn);
+            }
+        }
+    }
+
+    fn accept(&mut self, stream: TcpStream, remote: SocketAddr, now: Instant) {
+        let Ok(local) = stream.local_addr() else { return };
+        let (conn, queue) = self.new_conn(remote);
+        self.endpoint.handle_connected(conn, local, remote, now);
+        tokio::spawn(stream::serve(conn, stream, self.connection_idle, queue, self.streams_sender.clone()));
+    }
+
+    fn new_conn(&mut self, remote: SocketAddr) -> (ConnId, mpsc::Receiver<Arc<[u8]>>) {
+        let conn = ConnId(self.next_conn);
+        self.next_conn += 1;
+        let (queue, receiver) = mpsc::channel(WRITE_QUEUE);
+        self.conns.insert(conn, Conn { remote, queue });
+        self.conn_to.insert(remote, conn);
+        (conn, receiver)
+    }
+
+    /// Drops a connection's queue, which ends its task; gives the address it went to.
+    fn close(&mut self, conn: ConnId) -> Option<SocketAddr> {
+        let remote = self.conns.remove(&conn)?.remote;
+        if self.conn_to.get(&remote) == Some(&conn) {
+            self.conn_to.remove(&remote);
+        }
+        Some(remote)
+    }
+
+    /// Does everything the endpoint wants done.
+    fn flush(&mut self, now: Instant) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::Transmit(transmit) => match transmit.flow.transport {
+                    Transport::Udp => self.send_datagram(transmit.flow, &transmit.data),
+                    Transport::Tcp => self.send_stream(transmit.flow, transmit.data, now),
+                },
+                Output::Event(Event::Incoming { leg, local_ip, invite }) => {
+                    self.hand_over(leg, local_ip, *invite, now);
+                }
+                Output::Event(Event::Leg { leg, event }) => self.tell(leg, event, now),
+                Output::Event(Event::CloseConnection(conn)) => {
+                    self.close(conn);
+                }
+            }
+        }
+    }
+
+    fn send_datagram(&mut self, flow: Flow, data: &[u8]) {
+        let sent = udp::socket_for(&self.sockets, flow.local, flow.remote)
+            .is_some_and(|bound| bound.socket.try_send_to(data, flow.remote).is_ok());
+        if !sent {
+            // Lost like any datagram; the timers repeat it.
+            self.endpoint.count_send_failure();
+        }
+    }
+
+    fn send_stream(&mut self, flow: Flow, data: Arc<[u8]>, now: Instant) {
+        let open = flow.conn.filter(|conn| self.conns.contains_key(conn));
+        let conn = match open.or_else(|| self.conn_to.get(&flow.remote).copied()) {
+            Some(conn) => conn,
+            None if self.conns.len() >= self.max_connections => {
+                return self.endpoint.handle_unreachable(flow.remote, now);
+            }
+            None => {
+                let (conn, queue) = self.new_conn(flow.remote);
+                let driver = self.streams_sender.clone();
+                let (ip, idle) = (flow.local.ip(), self.connection_idle);
+                tokio::spawn(stream::connect(conn, ip, flow.remote, idle, queue, driver));
+                conn
+            }
+        };
+        let full = self.conns.get(&conn).is_some_and(|conn| conn.queue.try_send(data).is_err());
+        if full {
+            // The peer does not read: nothing that waits here would come in time.
+            self.endpoint.count_send_failure();
+            self.close(conn);
+            self.endpoint.handle_disconnected(conn);
+        }
+    }
+
+    fn hand_over(&mut self, leg: LegId, local_ip: IpAddr, invite: InviteInfo, now: Instant) {
+        let asks = self.weak_asks.upgrade().filter(|_| self.stopping.is_none());
+        let refused = match asks {
+            Some(asks) => {
+                let (sender, events) = mpsc::channel(EVENT_QUEUE);
+                self.events.insert(leg, sender);
+                let handle = Leg::new(leg, local_ip, Line { asks, drops: self.drops_sender.clone() });
+                self.calls.try_send(IncomingCall { leg: handle, events, invite }).is_err()
+            }
+            None => true,
+        };
+        if refused {
+            self.events.remove(&leg);
+            self.endpoint.count_event_overflow();
+            let headers = vec![(HeaderName::RetryAfter, 5.into())];
+            self.endpoint.command(leg, Command::Reject { status: 503, reason: String::new(), headers }, now);
+        }
+    }
+
+    fn tell(&mut self, leg: LegId, event: LegEvent, now: Instant) {
+        let last = event.is_last();
+        let Some(sender) = self.events.get(&leg) else { return };
+        // A dropped receiver is no reason to end a call: its owner may only care for the handle.
+        let full = matches!(sender.try_send(event), Err(mpsc::error::TrySendError::Full(_)));
+        if last || full {
+            self.events.remove(&leg);
+        }
+        if full && !last {
+            tracing::warn!(leg.id = %leg, "nobody reads the events of this leg: it is ended");
+            self.endpoint.count_event_overflow();
+            self.endpoint.command(leg, Command::Drop, now);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+use super::*;
+use crate::sip::message::{NameAddr, Uri};
+use tokio::sync::mpsc::Receiver;
+
+fn loopback() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+async fn stack() -> (Stack, Receiver<IncomingCall>) {
+    stack_with(StackConfig::default()).await
+}
+
+async fn stack_with(config: StackConfig) -> (Stack, Receiver<IncomingCall>) {
+    start(StackConfig { udp: vec![loopback()], tcp: vec![loopback()], ..config }).await.unwrap()
+}
+
+fn invite(to: SocketAddr, transport: Transport) -> OutgoingInvite {
+    OutgoingInvite {
+        to: Uri::parse(format!("sip:+918047180000@{to}").as_bytes()).unwrap(),
+        from: NameAddr::new(Uri::parse(b"sip:caller@127.0.0.1").unwrap()),
+        destination: None,
+        transport,
+        credentials: None,
+        headers: Vec::new(),
+        body: Some(("application/sdp".to_owned(), b"offer".to_vec())),
+    }
+}
+
+async fn next(events: &mut Receiver<LegEvent>) -> LegEvent {
+    tokio::time::timeout(Duration::from_secs(10), events.recv()).await.expect("an event in time").expect("an event")
+}
+
+async fn next_call(calls: &mut Receiver<IncomingCall>) -> IncomingCall {
+    tokio::time::timeout(Duration::from_secs(10), calls.recv()).await.expect("a call in time").expect("a call")
+}
+
+/// Both sides of an answered and acknowledged call.
+async fn connect(
+    transport: Transport,
+    caller: &Stack,
+    callee: &Stack,
+    calls: &mut Receiver<IncomingCall>,
+) -> ((Leg, Receiver<LegEvent>), IncomingCall) {
+    let to = if transport == Transport::Udp { callee.udp_addr() } else { callee.tcp_addr() };
+    let (leg, mut events) = caller.invite(invite(to.unwrap(), transport)).await.unwrap();
+    let mut call = next_call(calls).await;
+    call.leg.ring().await;
+    assert_eq!(next(&mut events).await, LegEvent::Provisional { status: 180, body: None });
+    call.leg.answer(b"answer".to_vec()).await;
+    assert_eq!(next(&mut events).await, LegEvent::Answered { sdp: b"answer".to_vec() });
+    assert_eq!(next(&mut call.events).await, LegEvent::Acked { body: None });
+    ((leg, events), call)
+}
+
+async fn whole_call(transport: Transport) {
+    let (caller, _calls) = stack().await;
+    let (callee, mut calls) = stack().await;
+    let ((leg, mut events), mut call) = connect(transport, &caller, &callee, &mut calls).await;
+    assert_eq!(call.leg.local_ip(), loopback().ip());
+    assert_eq!(call.invite.body, Some(("application/sdp".to_owned(), b"offer".to_vec())));
+    assert_eq!((call.invite.request_uri.user(), call.invite.transport), (Some("+918047180000"), transport));
+
+    leg.info("application/dtmf", b"5".to_vec()).await;
+    let info = LegEvent::Info { content_type: "application/dtmf".to_owned(), body: b"5".to_vec() };
+    assert_eq!(next(&mut call.events).await, info);
+
+    call.leg.reinvite(b"hold".to_vec()).await;
+    assert_eq!(next(&mut events).await, LegEvent::Reinvite { body: Some(b"hold".to_vec()) });
+    leg.answer_reinvite(Ok(b"held".to_vec())).await;
+    assert_eq!(next(&mut call.events).await, LegEvent::ReinviteAnswered { result: Ok(b"held".to_vec()) });
+    assert_eq!(next(&mut events).await, LegEvent::Acked { body: None });
+
+    call.leg.bye(Some("Q.850;cause=16".to_owned())).await;
+    let ended = |by_remote| LegEvent::Ended { by_remote, reason: Some("Q.850;cause=16".to_owned()) };
+    assert_eq!(next(&mut events).await, ended(true));
+    assert_eq!(next(&mut call.events).await, ended(false));
+    assert_eq!(events.recv().await, None, "the events end with the leg");
+
+    callee.clone().shutdown().await;
+    caller.clone().shutdown().await;
+    for stats in [caller.stats(), callee.stats()] {
+        assert_eq!((stats.legs, stats.dialogs, stats.retransmissions_sent, stats.send_failures), (0, 0, 0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_whole_call_over_udp() {
+    whole_call(Transport::Udp).await;
+}
+
+#[tokio::test]
+async fn a_whole_call_over_tcp() {
+    whole_call(Transport::Tcp).await;
+}
+
+#[tokio::test]
+async fn calls_over_tcp_share_one_connection() {
+    let (caller, _calls) = stack().await;
+    let (callee, mut calls) = stack().await;
+    let first = connect(Transport::Tcp, &caller, &callee, &mut calls).await;
+    let second = connect(Transport::Tcp, &caller, &callee, &mut calls).await;
+    assert_eq!((caller.stats().connections, callee.stats().connections), (1, 1));
+    drop((first, second));
+}
+
+#[tokio::test]
+async fn a_dropped_handle_ends_its_leg_in_every_state() {
+    let (caller, _calls) = stack().await;
+    let (callee, mut calls) = stack().await;
+    let to = callee.udp_addr().unwrap();
+
+    let (_leg, mut events) = caller.invite(invite(to, Transport::Udp)).await.unwrap();
+    drop(next_call(&mut calls).await);
+    assert!(matches!(next(&mut events).await, LegEvent::Failed { status: 500, .. }));
+
+    let (leg, _events) = caller.invite(invite(to, Transport::Udp)).await.unwrap();
+    let mut call = next_call(&mut calls).await;
+    drop(leg);
+    assert_eq!(next(&mut call.events).await, LegEvent::Cancelled);
+
+    let ((leg, _events), mut call) = connect(Transport::Udp, &caller, &callee, &mut calls).await;
+    drop(leg.clone());
+    drop(leg);
+    assert_eq!(next(&mut call.events).await, LegEvent::Ended { by_remote: true, reason: None });
+}
+
+#[tokio::test]
+async fn a_command_before_the_drop_of_its_handle_is_done_first() {
+    let (caller, _calls) = stack().await;
+    let (callee, mut calls) = stack().await;
+    for _ in 0..50 {
+        let (_leg, mut events) = caller.invite(invite(callee.udp_addr().unwrap(), Transport::Udp)).await.unwrap();
+        let call = next_call(&mut calls).await;
+        call.leg.reject(486, "", Vec::new()).await;
+        drop(call);
+        assert!(matches!(next(&mut events).await, LegEvent::Failed { status: 486, .. }));
+    }
+}
+
+#[tokio::test]
+async fn a_leg_whose_events_nobody_reads_is_ended_and_no_other() {
+    let (caller, _calls) = stack().await;
+    let (callee, mut calls) = stack().await;
+    let ((deaf, mut deaf_events), mut unread) = connect(Transport::Tcp, &caller, &callee, &mut calls).await;
+    let ((leg, _events), mut call) = connect(Transport::Tcp, &caller, &callee, &mut calls).await;
+    for n in 0..65 {
+        deaf.info("text/plain", vec![n]).await;
+    }
+    assert_eq!(next(&mut deaf_events).await, LegEvent::Ended { by_remote: true, reason: None });
+    leg.info("text/plain", b"hello".to_vec()).await;
+    assert!(matches!(next(&mut call.events).await, LegEvent::Info { .. }));
+    assert_eq!(callee.stats().event_overflows, 1);
+    let mut held = 0;
+    while unread.events.recv().await.is_some() {
+        held += 1;
+    }
+    assert_eq!(held, 64, "bounded, and closed at the end");
+}
+
+#[tokio::test]
+async fn the_bound_of_incoming_calls_holds() {
+    let (caller, _calls) = stack().await;
+    let (callee, mut calls) = stack_with(StackConfig { max_incoming: 1, ..StackConfig::default() }).await;
+    let first = connect(Transport::Udp, &caller, &callee, &mut calls).await;
+    let (_leg, mut events) = caller.invite(invite(callee.udp_addr().unwrap(), Transport::Udp)).await.unwrap();
+    let five = Some(Duration::from_secs(5));
+    assert!(matches!(next(&mut events).await, LegEvent::Failed { status: 503, retry_after, .. } if retry_after == five));
+    drop(first);
+}
+
+#[tokio::test]
+async fn a_busy_port_is_named_with_what_to_do() {
+    let (first, _calls) = stack().await;
+    for (udp, tcp, transport) in
+        [(first.udp_addr().into_iter().collect(), vec![], "UDP"), (vec![], first.tcp_addr().into_iter().collect(), "TCP")]
+    {
+        let error = start(StackConfig { udp, tcp, ..StackConfig::default() }).await.unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, NetError::Busy { .. }) && text.contains(transport) && text.contains("choose another port"));
+    }
+}
+
+#[tokio::test]
+async fn nobody_at_the_other_end_of_tcp_is_503_at_once() {
+    let (caller, _calls) = stack().await;
+    let gone = std::net::TcpListener::bind(loopback()).unwrap().local_addr().unwrap();
+    let (_leg, mut events) = caller.invite(invite(gone, Transport::Tcp)).await.unwrap();
+    assert!(matches!(next(&mut events).await, LegEvent::Failed { status: 503, .. }));
+}
+
+#[tokio::test]
+async fn shutdown_ends_calls_on_both_sides() {
+    let (caller, _calls) = stack().await;
+    let (callee, mut calls) = stack().await;
+    let ((_leg, mut events), call) = connect(Transport::Udp, &caller, &callee, &mut calls).await;
+    let stats = callee.clone();
+    callee.shutdown().await;
+    assert_eq!(next(&mut events).await, LegEvent::Ended { by_remote: true, reason: None });
+    assert_eq!(stats.stats().legs, 0);
+    assert!(matches!(stats.invite(invite(loopback(), Transport::Udp)).await, Err(SipError::Stopped)));
+    drop(call);
+}
+
+#[tokio::test]
+async fn a_stack_bound_to_all_addresses_knows_the_one_its_peer_sees() {
+    let udp = vec!["0.0.0.0:0".parse().unwrap()];
+    let (callee, mut calls) = start(StackConfig { udp, ..StackConfig::default() }).await.unwrap();
+    let (caller, _calls) = stack().await;
+    let to = SocketAddr::new(loopback().ip(), callee.udp_addr().unwrap().port());
+    let (leg, mut events) = caller.invite(invite(to, Transport::Udp)).await.unwrap();
+    let call = next_call(&mut calls).await;
+    assert_eq!((call.leg.local_ip(), call.invite.local), (loopback().ip(), to));
+    call.leg.answer(b"a".to_vec()).await;
+    assert_eq!(next(&mut events).await, LegEvent::Answered { sdp: b"a".to_vec() });
+    drop(leg);
+}
