@@ -20,11 +20,14 @@ impl Receptionist {
         let agrees = Self::agrees(said);
         let objects =
             text::says_any(&plain, &["but", "change", "instead", "except", "actually", "however", "only the"]);
-        if agrees == Some(true) && !objects {
-            return self.agreed();
+        let agreed = agrees == Some(true) && !objects;
+        if !(agreed && is_bare_yes(said, &plain)) {
+            if let Some(reply) = self.corrected(said) {
+                return reply;
+            }
         }
-        if let Some(reply) = self.corrected(said) {
-            return reply;
+        if agreed {
+            return self.agreed();
         }
         if let Some(slot) = mentioned(&plain).filter(|_| agrees == Some(false) || objects) {
             return self.ask_anew(slot);
@@ -40,6 +43,25 @@ impl Receptionist {
             | Intent::Hours(_)
             | Intent::Address => self.aside(intent, said, now).unwrap_or_else(|| self.again()),
             _ if agrees == Some(false) => self.what_to_change(),
+            _ => self.added(said, &plain),
+        }
+    }
+
+    /// A sentence that neither agrees nor corrects: a message goes on, so that nothing said is lost.
+    fn added(&mut self, said: &str, plain: &str) -> Reply {
+        let purpose = self.purpose.unwrap_or(Purpose::Message);
+        let long = plain.split_whitespace().count() >= 4 && !intents::is_question(plain);
+        let more = slots::reason_from_answer(said, purpose).filter(|_| long && purpose != Purpose::Appointment);
+        match (more, &mut self.slots.reason) {
+            (Some(more), Some(reason)) if reason.len() + more.len() <= slots::REASON_LIMIT => {
+                reason.push_str("; ");
+                reason.push_str(&more);
+                self.count.rounds += 1;
+                if self.count.rounds > MOST_ROUNDS {
+                    return self.close();
+                }
+                self.reply(&[Phrase::ThankYou, Phrase::YesOrNo]).yes_no()
+            }
             _ => self.miss(),
         }
     }
@@ -168,6 +190,12 @@ impl Receptionist {
         }
         (!changed.is_empty()).then(|| self.read_changes(&changed))
     }
+}
+
+/// Whether a yes comes without anything that could be a correction.
+fn is_bare_yes(said: &str, plain: &str) -> bool {
+    let digits = matches!(numbers::heard(said, true), NumberHeard::None | NumberHeard::CallerId);
+    digits && !text::says_any(plain, &["no", "not", "name is", "name should", "should be"])
 }
 
 /// The slot that a complaint names.

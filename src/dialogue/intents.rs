@@ -88,7 +88,7 @@ const ADDRESS: &str = "address|where are you|where is the|where is your|where yo
     how do i get|how can i reach|directions|direction|landmark|kahan hai|kaha hai|kidhar hai|which area|\
     which place|where exactly|route|parking";
 
-const WHO: &str = "who are you|who is this|whos this|who is that|who am i speaking|who am i talking|whom am i|robot|\
+const WHO: &str = "is this the|have i reached|have i called|who are you|who is this|whos this|who is that|who am i speaking|who am i talking|whom am i|robot|\
     are you human|are you a human|are you real|are you a real|are you a machine|is this a machine|\
     are you a person|is this a person|computer|are you ai|are you an ai|is this ai|is this an ai|a bot|\
     recorded message|is this a recording|what is your name|whats your name|your good name|am i speaking to|\

@@ -277,7 +277,7 @@ fn is_ordinary(word: &str) -> bool {
         checkup check cleaning filling canal root treatment price cost rate fees charges late early soon maybe \
         afraid trying asking wondering waiting visiting bye goodbye hello robot machine human person real computer \
         ai manager owner reception receptionist boss staff somebody live agent off so too let lets see hold wait leave \
-        changed change cancel hi ok cannot other another same different english hindi ";
+        changed change cancel hi minute second moment hold meaning mean means else clear loud audible ok cannot other another same different english hindi ";
     text::says(ORDINARY, word)
 }
 

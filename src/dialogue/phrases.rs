@@ -208,7 +208,7 @@ impl Phrases {
         let (open, closed) = hours::spoken_week(&self.profile.hours);
         let mut text = sentence(format!("We are open {}", open.join(", and ")));
         if !closed.is_empty() {
-            text.push_str(&format!(" {} closed.", join_days(&closed)));
+            text.push_str(&format!(" On {} we are closed.", join_days(&closed)));
         }
         text
     }
@@ -261,8 +261,8 @@ fn sentence(mut text: String) -> String {
 fn join_days(days: &[&str]) -> String {
     match days {
         [] => String::new(),
-        [one] => format!("{one} is"),
-        [most @ .., last] => format!("{} and {last} are", most.join(", ")),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }
 
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(phrases.text(Phrase::HoursOn(6)), "On Sunday we are closed.");
         assert_eq!(
             phrases.text(Phrase::HoursWeek),
-            "We are open Monday to Saturday, from ten a.m. to seven p.m. Sunday is closed."
+            "We are open Monday to Saturday, from ten a.m. to seven p.m. On Sunday we are closed."
         );
         assert_eq!(phrases.text(Phrase::Address), "We are at 12, M G Road, Bengaluru, opposite the metro station.");
         assert_eq!(phrases.text(Phrase::MenuShort), "You can ask for an appointment, or leave a message.");

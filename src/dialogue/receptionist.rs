@@ -175,6 +175,7 @@ impl Receptionist {
             visit_word: &self.phrases.profile().visit_word,
             answered_at: self.answered_at.as_ref(),
             confirmed: self.confirmed,
+            deaf: self.deaf,
             asked_hours: self.asked_hours,
             asked_address: self.asked_address,
         })

@@ -211,11 +211,20 @@ impl Receptionist {
             NumberHeard::Complete(number) => Some(self.number_spoken(number)),
             NumberHeard::CallerId => Some(match self.caller.clone() {
                 Some(caller) => self.number_spoken(caller),
-                None => self.reply(&[Phrase::NotSeen]).followed_by(self.miss()),
+                None => self.not_seen(),
             }),
             NumberHeard::Partial { digits, .. } if digits.len() < 2 && self.partial.is_empty() => None,
             NumberHeard::Partial { digits, restart } => Some(self.partial_spoken(&digits, restart)),
             NumberHeard::Odd { digits } => Some(self.odd_spoken(digits)),
+        }
+    }
+
+    /// "This number", where the trunk gave none.
+    fn not_seen(&mut self) -> Reply {
+        self.count.misses += 1;
+        match self.count.misses {
+            1..=2 => self.reply(&[Phrase::NotSeen]).followed_by(self.ask_short(SlotName::Number)),
+            _ => self.ask_keypad(Phrase::NotSeen),
         }
     }
 

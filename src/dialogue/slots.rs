@@ -18,7 +18,7 @@ pub(super) struct Found {
 }
 
 /// The longest reason that is kept, in characters; recognition that runs in circles makes longer ones.
-const REASON_LIMIT: usize = 240;
+pub(super) const REASON_LIMIT: usize = 240;
 
 /// Reads a turn that did not answer a question of its own: only what stands after its own introduction counts.
 pub(super) fn found(said: &str, purpose: Purpose) -> Found {

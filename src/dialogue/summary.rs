@@ -16,6 +16,8 @@ pub(super) struct Facts<'a> {
     pub answered_at: Option<&'a Zoned>,
     /// The caller agreed to what was read back.
     pub confirmed: bool,
+    /// Speech was given up; a number was typed or is the one the call came from.
+    pub deaf: bool,
     pub asked_hours: bool,
     pub asked_address: bool,
 }
@@ -51,7 +53,9 @@ fn request(facts: &Facts<'_>) -> String {
         text.push_str(details.join(", ").trim_end_matches('.'));
     }
     text.push('.');
-    if !facts.confirmed {
+    if facts.deaf {
+        text.push_str(" Speech could not be understood, please call back.");
+    } else if !facts.confirmed {
         text.push_str(" Not confirmed by the caller.");
     }
     text

@@ -107,30 +107,16 @@ const YES: &[&str] = &[
     "hmm",
     "hm",
     "thats it",
-    "i do",
-    "it is",
-    "i would",
+    "yes it is",
+    "i think so",
+    "you got it",
+    "got it",
     "all good",
     "no problem",
 ];
 
 const NO: &[&str] = &[
-    "no",
-    "nope",
-    "nah",
-    "naa",
-    "na",
-    "nahi",
-    "nahin",
-    "nai",
-    "nehi",
-    "never",
-    "not",
-    "negative",
-    "mat",
-    "dont",
-    "know",
-    "i wouldnt",
+    "no", "nope", "nah", "naa", "na", "nahi", "nahin", "nai", "nehi", "never", "not", "negative", "mat", "dont", "know",
 ];
 
 /// Reads an answer to a yes-or-no question; `None` when it is neither. Where both stand, the last one counts
