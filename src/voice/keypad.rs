@@ -1,6 +1,7 @@
 //! Keypad entries: digits until `#`, the wanted length, or a pause.
 
 use super::types::Ms;
+use crate::domain::Pii;
 
 /// The pause that completes an entry.
 pub(super) const INTER_DIGIT_MS: u64 = 4_000;
@@ -12,7 +13,7 @@ const MAX_DIGITS: usize = 32;
 /// The entry under way.
 #[derive(Debug, Default)]
 pub(super) struct Keypad {
-    digits: String,
+    digits: Pii<String>,
     last_key: Option<Ms>,
     /// How many digits complete an entry.
     pub wanted: Option<u8>,
@@ -23,13 +24,13 @@ impl Keypad {
     pub fn key(&mut self, key: char, now: Ms) -> Option<String> {
         self.last_key = Some(now);
         match key {
-            '0'..='9' => self.digits.push(key),
-            '*' => self.digits.clear(),
+            '0'..='9' => self.digits.0.push(key),
+            '*' => self.digits.0.clear(),
             '#' => return self.take(),
             _ => {}
         }
         let wanted = self.wanted.filter(|n| *n > 0).map_or(MAX_DIGITS, |n| usize::from(n).min(MAX_DIGITS));
-        if self.digits.len() >= wanted { self.take() } else { None }
+        if self.digits.0.len() >= wanted { self.take() } else { None }
     }
 
     /// When the entry under way will be complete by a pause.
@@ -39,7 +40,7 @@ impl Keypad {
 
     /// Ends the entry under way.
     pub fn take(&mut self) -> Option<String> {
-        (!self.digits.is_empty()).then(|| std::mem::take(&mut self.digits))
+        (!self.digits.0.is_empty()).then(|| std::mem::take(&mut self.digits.0))
     }
 
     /// Whether a key's tone may be in the audio.
@@ -49,6 +50,6 @@ impl Keypad {
 
     /// Whether an entry is under way.
     pub fn is_open(&self) -> bool {
-        !self.digits.is_empty()
+        !self.digits.0.is_empty()
     }
 }
