@@ -63,12 +63,13 @@ pub trait CallBook: Send + Sync + 'static {
     fn open<'a>(&'a self, scope: TenantScope, record: &'a CallRecord) -> BoxFuture<'a, Result<(), PortError>>;
     /// Appends one turn.
     fn turn<'a>(&'a self, scope: TenantScope, call: CallId, turn: &'a Turn) -> BoxFuture<'a, Result<(), PortError>>;
-    /// Keeps the slots as they are filled, so that a crash loses none.
+    /// Keeps the slots as they are filled, and what they amount to, so that a crash loses none.
     fn slots<'a>(
         &'a self,
         scope: TenantScope,
         call: CallId,
         slots: &'a CallSlots,
+        outcome: CallOutcome,
     ) -> BoxFuture<'a, Result<(), PortError>>;
     /// Appends events.
     fn events<'a>(

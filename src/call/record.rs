@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
 use super::ports::{CallBook, Closing, LogEvent, PortError};
-use crate::domain::{CallId, CallRecord, CallSlots, TenantScope, Turn};
+use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, TenantScope, Turn};
 
 /// Entries that may wait for the database. A call writes a handful a turn, so a full queue means that the
 /// database has been away for minutes.
@@ -21,7 +21,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 enum Entry {
     Open(Box<CallRecord>),
     Turn(Box<Turn>),
-    Slots(Box<CallSlots>),
+    Slots(Box<CallSlots>, CallOutcome),
     Events(Vec<LogEvent>),
     Close(Box<Closing>),
 }
@@ -31,7 +31,7 @@ impl Entry {
         match self {
             Self::Open(_) => "record",
             Self::Turn(_) => "turn",
-            Self::Slots(_) => "slots",
+            Self::Slots(..) => "slots",
             Self::Events(_) => "events",
             Self::Close(_) => "closing",
         }
@@ -61,9 +61,9 @@ impl Journal {
         self.put(Entry::Turn(Box::new(turn)));
     }
 
-    /// Replaces the slots.
-    pub fn slots(&self, slots: CallSlots) {
-        self.put(Entry::Slots(Box::new(slots)));
+    /// Replaces the slots, and what they amount to so far.
+    pub fn slots(&self, slots: CallSlots, outcome: CallOutcome) {
+        self.put(Entry::Slots(Box::new(slots), outcome));
     }
 
     /// Appends an event.
@@ -147,7 +147,7 @@ async fn store(book: &dyn CallBook, scope: TenantScope, call: CallId, entry: &En
     match entry {
         Entry::Open(record) => book.open(scope, record).await,
         Entry::Turn(turn) => book.turn(scope, call, turn).await,
-        Entry::Slots(slots) => book.slots(scope, call, slots).await,
+        Entry::Slots(slots, outcome) => book.slots(scope, call, slots, *outcome).await,
         Entry::Events(events) => book.events(scope, call, events).await,
         Entry::Close(closing) => book.close(scope, call, closing).await,
     }

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use super::Failure;
 use super::config::Config;
 use super::wiring::StoreBook;
-use crate::api::{self, ApiState, Readiness};
+use crate::api::{self, ApiState, Limits, Readiness};
 use crate::call::admission::Admission;
 use crate::call::{self, Node, Settings};
 use crate::dialogue::Receptionist;
@@ -38,7 +38,10 @@ pub struct Server {
     stack: Stack,
     calls: JoinHandle<()>,
     http_task: JoinHandle<()>,
+    readiness: watch::Sender<Readiness>,
+    /// Ends the taking of calls.
     shutdown: watch::Sender<bool>,
+    stop_http: watch::Sender<bool>,
     /// Calls run on threads of their own, so that voice detection never delays signalling or HTTP.
     call_runtime: Option<tokio::runtime::Runtime>,
 }
@@ -84,12 +87,17 @@ impl Server {
         let (stack, incoming) = net::start(stack_config(config)).await.map_err(|error| Failure::setup(&error))?;
         let media = MediaEngine::start(media_config(config)).map_err(|error| Failure::setup(&error))?;
 
-        let readiness = Readiness::new(store.clone());
-        let state = ApiState::new(store.clone(), config.recordings(), readiness.clone());
+        let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
+        let recordings = config.recordings().into();
+        let state = ApiState { store: store.clone(), recordings, readiness: ready };
         let (shutdown, stop) = watch::channel(false);
-        let http_stop = stop.clone();
+        let (stop_http, mut http_stop) = watch::channel(false);
         let http_task = tokio::spawn(async move {
-            if let Err(error) = api::serve(http_listener, api::router(state), http_stop).await {
+            let stopped = async move {
+                // A dropped sender stops it too.
+                let _ = http_stop.wait_for(|stop| *stop).await;
+            };
+            if let Err(error) = api::serve(http_listener, api::router(state), Limits::default(), stopped).await {
                 tracing::error!(%error, "the HTTP interface ended");
             }
         });
@@ -115,10 +123,11 @@ impl Server {
             },
         };
         let calls = call_runtime.spawn(call::serve(Arc::new(node), incoming, stop));
-        readiness.set_ready();
+        readiness.send_replace(Readiness::Ready);
         let (sip_udp, sip_tcp) = (stack.udp_addr(), stack.tcp_addr());
         info!(?sip_udp, ?sip_tcp, %http, "ready");
-        Ok(Self { sip_udp, sip_tcp, http, store, stack, calls, http_task, shutdown, call_runtime: Some(call_runtime) })
+        let call_runtime = Some(call_runtime);
+        Ok(Self { sip_udp, sip_tcp, http, store, stack, calls, http_task, readiness, shutdown, stop_http, call_runtime })
     }
 
     /// Waits for an interrupt or a termination signal, then drains: no new calls, the others may finish.
@@ -133,11 +142,13 @@ impl Server {
             _ = terminate.recv() => {}
         }
         info!("stopping: no new calls; calls under way may finish");
+        self.readiness.send_replace(Readiness::Draining);
         self.shutdown.send_replace(true);
         if let Err(failure) = (&mut self.calls).await {
             tracing::error!(error = %failure, "the task that answers calls failed");
         }
         self.stack.shutdown().await;
+        self.stop_http.send_replace(true);
         if let Err(failure) = self.http_task.await {
             tracing::error!(error = %failure, "the HTTP task failed");
         }

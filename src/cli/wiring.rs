@@ -1,7 +1,7 @@
 //! Puts the parts together: the store behind the call's port, the node behind the SIP stack.
 
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
-use crate::domain::{CallId, CallRecord, CallSlots, E164, TenantScope, Turn};
+use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Turn};
 use crate::store::{self, CloseCall, Store, StoreError};
 
 /// The store as the calls see it.
@@ -28,8 +28,9 @@ impl CallBook for StoreBook {
         scope: TenantScope,
         call: CallId,
         slots: &'a CallSlots,
+        outcome: CallOutcome,
     ) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.set_slots(scope, call, slots).await.map_err(port_error) })
+        Box::pin(async move { self.0.set_slots(scope, call, slots, Some(outcome)).await.map_err(port_error) })
     }
 
     fn events<'a>(

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::encoded::{Codec, EncodedAudio};
+use crate::media::{Codec, EncodedAudio};
 use super::engine::{CancelFlag, TextToSpeech, TtsError, synthesize_all};
 use super::models::hex;
 use super::pool::{Class, JobError, Priority, WorkerPool};

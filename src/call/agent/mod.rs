@@ -171,7 +171,7 @@ impl<'a> Conversation<'a> {
                     }
                     self.tell(voice::Input::Tick);
                 }
-                _ = shutdown.wait_for(|stop| *stop) => return EndCause::Shutdown,
+                () = until_true(&mut shutdown) => return EndCause::Shutdown,
             }
         }
     }
@@ -312,7 +312,9 @@ impl<'a> Conversation<'a> {
                     };
                     self.tell(voice::Input::Expect { what: voice_expectation(expect), digits });
                 }
-                dialogue::Action::Slot { .. } => self.journal.slots(self.receptionist.slots().clone()),
+                dialogue::Action::Slot { .. } => {
+                    self.journal.slots(self.receptionist.slots().clone(), self.receptionist.outcome());
+                }
                 dialogue::Action::End => match said {
                     Some(line) => self.last_line = Some(line),
                     None => self.hang_up_soon(),
@@ -502,6 +504,11 @@ impl<'a> Conversation<'a> {
         }
         finished
     }
+}
+
+/// Pends until the watched flag is true, or its owner is gone.
+async fn until_true(flag: &mut watch::Receiver<bool>) {
+    let _ = flag.wait_for(|value| *value).await;
 }
 
 /// Two soft tones, half a second in all.
