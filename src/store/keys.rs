@@ -35,6 +35,13 @@ pub struct Principal {
     pub owner: KeyOwner,
 }
 
+#[derive(sqlx::FromRow)]
+struct KeyRow {
+    id: Id<ApiKeyId>,
+    tenant_id: Option<Id<TenantId>>,
+    hash: Vec<u8>,
+}
+
 impl ApiKey {
     /// Makes a key of 32 random bytes: `vca_` and 43 characters of base64url (RFC 4648 §5, without padding).
     pub fn generate(random: [u8; 32]) -> Self {
@@ -96,15 +103,14 @@ impl Store {
     /// When the database fails.
     pub async fn authenticate(&self, presented: &str) -> Result<Option<Principal>> {
         let hash = hash(presented);
-        let rows: Vec<(Id<ApiKeyId>, Option<Id<TenantId>>, Vec<u8>)> =
-            sqlx::query_as("SELECT id, tenant_id, hash FROM api_keys WHERE lookup = $1")
-                .bind(lookup(&hash))
-                .fetch_all(self.driver.reader())
-                .await?;
-        let found = rows.into_iter().find(|(_, _, stored)| bool::from(stored.ct_eq(hash.as_slice())));
-        Ok(found.map(|(Id(key), tenant, _)| Principal {
-            key,
-            owner: tenant.map_or(KeyOwner::Platform, |Id(tenant)| KeyOwner::Tenant(TenantScope::proven(tenant))),
+        let rows: Vec<KeyRow> = sqlx::query_as("SELECT id, tenant_id, hash FROM api_keys WHERE lookup = $1")
+            .bind(lookup(&hash))
+            .fetch_all(self.driver.reader())
+            .await?;
+        let found = rows.into_iter().find(|row| bool::from(row.hash.ct_eq(hash.as_slice())));
+        Ok(found.map(|row| Principal {
+            key: row.id.0,
+            owner: row.tenant_id.map_or(KeyOwner::Platform, |Id(id)| KeyOwner::Tenant(TenantScope::proven(id))),
         }))
     }
 

@@ -16,7 +16,7 @@ mod keys;
 mod repair;
 mod tenants;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod turns;
 
 pub use calls::{CloseCall, Cursor, CursorError, Page};

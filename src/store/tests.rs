@@ -14,14 +14,14 @@ use crate::domain::{
 };
 
 /// A store with two tenants; the folder lives as long as the fixture.
-struct Fixture {
-    store: Store,
-    ours: TenantScope,
-    theirs: TenantScope,
-    _folder: TempDir,
+pub(crate) struct Fixture {
+    pub store: Store,
+    pub ours: TenantScope,
+    pub theirs: TenantScope,
+    pub folder: TempDir,
 }
 
-async fn sqlite() -> Fixture {
+pub(crate) async fn sqlite() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("vca.sqlite")).await.unwrap();
     let [ours, theirs] = [1, 2].map(|n| TenantScope::proven(TenantId::from_uuid(Uuid::from_u128(n))));
@@ -30,7 +30,7 @@ async fn sqlite() -> Fixture {
         store.put_tenant(scope, &tenant).await.unwrap();
         store.put_profile(scope, &profile(scope)).await.unwrap();
     }
-    Fixture { store, ours, theirs, _folder: folder }
+    Fixture { store, ours, theirs, folder }
 }
 
 macro_rules! conformance {
@@ -61,11 +61,11 @@ conformance![
     writers_do_not_disturb_each_other,
 ];
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_760_000_000 + second).unwrap()
 }
 
-fn number(text: &str) -> E164 {
+pub(crate) fn number(text: &str) -> E164 {
     E164::parse(text).unwrap()
 }
 
@@ -87,7 +87,7 @@ fn profile(scope: TenantScope) -> AgentProfile {
 }
 
 /// A call answered `second` seconds into the test, open.
-fn record(scope: TenantScope, second: i64) -> CallRecord {
+pub(crate) fn record(scope: TenantScope, second: i64) -> CallRecord {
     CallRecord {
         id: CallId::new(at(second), scope.tenant().uuid().as_bytes()[6..].try_into().unwrap()),
         tenant: scope.tenant(),
@@ -106,7 +106,7 @@ fn record(scope: TenantScope, second: i64) -> CallRecord {
     }
 }
 
-fn turn(seq: u32, speaker: Speaker, text: &str) -> Turn {
+pub(crate) fn turn(seq: u32, speaker: Speaker, text: &str) -> Turn {
     let started_ms = u64::from(seq) * 4_000;
     Turn { seq, speaker, text: text.to_owned(), heard: None, started_ms, ended_ms: started_ms + 2_500, waterfall: None }
 }
@@ -120,7 +120,7 @@ fn slots() -> CallSlots {
     }
 }
 
-fn close(second: i64) -> CloseCall {
+pub(crate) fn close(second: i64) -> CloseCall {
     CloseCall {
         ended_at: at(second),
         end_cause: EndCause::CallerHungUp,
@@ -423,7 +423,7 @@ mod opening {
         // The files as a kill would leave them: the write-ahead log not folded in.
         let copy = tempfile::tempdir().unwrap();
         for file in ["vca.sqlite", "vca.sqlite-wal"] {
-            std::fs::copy(f._folder.path().join(file), copy.path().join(file)).unwrap();
+            std::fs::copy(f.folder.path().join(file), copy.path().join(file)).unwrap();
         }
         let reopened = Store::open(&copy.path().join("vca.sqlite")).await.unwrap();
         assert_eq!(reopened.repair_abandoned(at(9)).await.unwrap(), [(call.id, f.ours.tenant())]);
@@ -445,7 +445,7 @@ mod opening {
     #[tokio::test]
     async fn one_process_at_a_time() {
         let f = sqlite().await;
-        let path = f._folder.path().join("vca.sqlite");
+        let path = f.folder.path().join("vca.sqlite");
         let second = Store::open(&path).await.err().unwrap();
         assert!(matches!(&second, StoreError::InUse { .. }), "{second}");
         f.store.close().await;
@@ -485,7 +485,7 @@ mod opening {
             "DELETE FROM _sqlx_migrations",
         ] {
             let f = sqlite().await;
-            let path = f._folder.path().join("vca.sqlite");
+            let path = f.folder.path().join("vca.sqlite");
             sqlx::query(spoil).execute(f.store.driver.writer()).await.unwrap();
             f.store.close().await;
             let error = Store::open(&path).await.err().unwrap();
@@ -497,7 +497,7 @@ mod opening {
     #[tokio::test]
     async fn a_lock_held_by_another_program_is_reported_after_the_timeout() {
         let f = sqlite().await;
-        let path = f._folder.path().join("vca.sqlite");
+        let path = f.folder.path().join("vca.sqlite");
         f.store.close().await;
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
         let shell = sqlx::SqlitePool::connect_with(options).await.unwrap();

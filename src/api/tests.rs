@@ -1,0 +1,636 @@
+use std::net::SocketAddr;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tower::ServiceExt;
+
+use super::*;
+use crate::domain::{ApiKeyId, CallRecord, RecordingState, Speaker, TenantScope, Turn, Waterfall};
+use crate::store::tests::{Fixture, at, close, number, record, sqlite, turn};
+use crate::store::{ApiKey, KeyOwner};
+
+/// Each owner's key is made of one byte.
+const OURS: u8 = 1;
+const THEIRS: u8 = 2;
+const PLATFORM: u8 = 3;
+
+struct Api {
+    f: Fixture,
+    router: Router,
+    readiness: watch::Sender<Readiness>,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+async fn api() -> Api {
+    let f = sqlite().await;
+    let owners =
+        [(OURS, KeyOwner::Tenant(f.ours)), (THEIRS, KeyOwner::Tenant(f.theirs)), (PLATFORM, KeyOwner::Platform)];
+    for (byte, owner) in owners {
+        let id = ApiKeyId::new(at(0), [byte; 10]);
+        f.store.create_api_key(owner, id, "test", &ApiKey::generate([byte; 32]), at(0)).await.unwrap();
+    }
+    let (readiness, watched) = watch::channel(Readiness::Ready);
+    let recordings = f.folder.path().join("recordings").into();
+    let router = router(ApiState { store: f.store.clone(), recordings, readiness: watched });
+    Api { f, router, readiness }
+}
+
+impl Api {
+    async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn get(&self, key: u8, path: &str) -> Answer {
+        self.send(Method::GET, path, &[("authorization", &bearer(key))]).await
+    }
+
+    /// Writes a call and, when given, its recording.
+    async fn call(&self, scope: TenantScope, second: i64, recording: Option<&[u8]>) -> CallRecord {
+        let call = record(scope, second);
+        self.f.store.open_call(scope, &call).await.unwrap();
+        if let Some(bytes) = recording {
+            let folder = self.f.folder.path().join("recordings").join(call.tenant.to_string());
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(format!("{}.wav", call.id)), bytes).unwrap();
+        }
+        call
+    }
+}
+
+fn bearer(key: u8) -> String {
+    format!("Bearer {}", ApiKey::generate([key; 32]).reveal())
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status, type and body, for a snapshot.
+    fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.json()["status"], self.status.as_u16());
+        serde_json::to_string_pretty(&self.json()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn calls_are_listed_for_their_tenant_only() {
+    let api = api().await;
+    let first = api.call(api.f.ours, 0, None).await;
+    let second = api.call(api.f.ours, 10, None).await;
+    let foreign = api.call(api.f.theirs, 5, None).await;
+    api.f.store.close_call(api.f.ours, first.id, &close(60)).await.unwrap();
+
+    let answer = api.get(OURS, "/v1/calls").await;
+    assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/json"));
+    assert_eq!((answer.header("cache-control"), answer.header("x-content-type-options")), ("no-store", "nosniff"));
+    let page = answer.json();
+    let ids: Vec<&str> = page["calls"].as_array().unwrap().iter().map(|call| call["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [second.id.to_string(), first.id.to_string()]);
+    assert_eq!(page["next_cursor"], Value::Null);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&page["calls"][1]).unwrap(), @r#"
+    {
+      "answered_at": "2025-10-09T08:53:20Z",
+      "caller": "+919876543210",
+      "did": "+918047180000",
+      "duration_ms": 60000,
+      "end_cause": "caller_hung_up",
+      "ended_at": "2025-10-09T08:54:20Z",
+      "id": "call_0199c82cc00070008000000000000001",
+      "outcome": "message",
+      "profile": "prof_0000000000000000000000000000000a",
+      "recording": "complete",
+      "sip_call_id": "a84b4c76e66710@pbx.example",
+      "slots": {
+        "name": "Ravi \"Sonu\" Kumar ❤",
+        "number": "+919876543210",
+        "preferred_time": null,
+        "reason": "a broken tooth'; DROP TABLE calls; --"
+      },
+      "status": "completed",
+      "summary": "Ravi Kumar asks to be called back about a broken tooth.",
+      "tenant": "ten_00000000000000000000000000000001"
+    }
+    "#);
+
+    let theirs = api.get(THEIRS, "/v1/calls").await.json();
+    assert_eq!(theirs["calls"].as_array().unwrap().len(), 1);
+    assert_eq!(theirs["calls"][0]["id"], foreign.id.to_string());
+}
+
+#[tokio::test]
+async fn pages_follow_the_cursor_and_keep_the_filter() {
+    let api = api().await;
+    for second in 0..5 {
+        let call = api.call(api.f.ours, second, None).await;
+        if second != 2 {
+            api.f.store.close_call(api.f.ours, call.id, &close(second + 30)).await.unwrap();
+        }
+    }
+    let mut times = Vec::new();
+    let mut path = "/v1/calls?status=completed&limit=3".to_owned();
+    loop {
+        let page = api.get(OURS, &path).await.json();
+        for call in page["calls"].as_array().unwrap() {
+            times.push(call["answered_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap());
+        }
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/calls?status=completed&limit=3&cursor={cursor}");
+    }
+    assert_eq!(times, [4, 3, 1, 0].map(at));
+}
+
+#[tokio::test]
+async fn every_filter_reaches_the_database() {
+    let api = api().await;
+    let call = api.call(api.f.ours, 0, None).await;
+    api.f.store.close_call(api.f.ours, call.id, &close(60)).await.unwrap();
+    let answered = call.answered_at;
+    let before = answered - jiff::SignedDuration::from_secs(1);
+    let cases = [
+        ("status=completed".to_owned(), 1),
+        ("status=active".to_owned(), 0),
+        ("outcome=message".to_owned(), 1),
+        ("outcome=wrong_number".to_owned(), 0),
+        ("caller=%2B919876543210".to_owned(), 1),
+        ("caller=+919876543210".to_owned(), 1),
+        ("caller=09876543210".to_owned(), 1),
+        ("caller=9876543211".to_owned(), 0),
+        (format!("from={answered}"), 1),
+        (format!("until={answered}"), 0),
+        (format!("from={before}&until={answered}"), 0),
+        ("from=2020-01-01T00:00:00+05:30".to_owned(), 1),
+    ];
+    for (query, expected) in cases {
+        let page = api.get(OURS, &format!("/v1/calls?{query}")).await.json();
+        assert_eq!(page["calls"].as_array().map(Vec::len), Some(expected), "{query}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_shows_its_turns_and_where_the_time_went() {
+    let api = api().await;
+    let call = api.call(api.f.ours, 0, None).await;
+    let waterfall = Waterfall { endpoint_ms: 500, stt_ms: Some(620), first_packet_ms: 700, ..Waterfall::default() };
+    let turns = [
+        turn(0, Speaker::Caller, "I broke a tooth"),
+        Turn {
+            heard: Some("Oh no, may".to_owned()),
+            waterfall: Some(waterfall),
+            ..turn(1, Speaker::Agent, "Oh no, may I have your name?")
+        },
+    ];
+    for turn in &turns {
+        api.f.store.append_turn(api.f.ours, call.id, turn).await.unwrap();
+    }
+    let answer = api.get(OURS, &format!("/v1/calls/{}", call.id)).await.json();
+    assert_eq!(answer["caller"], "+919876543210");
+    assert_eq!(answer["duration_ms"], Value::Null);
+    assert_eq!(serde_json::from_value::<Vec<Turn>>(answer["turns"].clone()).unwrap(), turns);
+    assert_eq!(answer["turns"][1]["waterfall"]["stt_ms"], 620);
+}
+
+#[tokio::test]
+async fn without_a_known_key_nothing_is_told() {
+    let api = api().await;
+    let call = api.call(api.f.ours, 0, Some(b"RIFF")).await;
+    let paths = ["/v1/calls".to_owned(), format!("/v1/calls/{}", call.id), format!("/v1/calls/{}/recording", call.id)];
+    let key = ApiKey::generate([OURS; 32]);
+    let wrong = [
+        vec![],
+        vec![("authorization", "Bearer vca_unknown-key-unknown-key".to_owned())],
+        vec![("authorization", "Bearer ".to_owned())],
+        vec![("authorization", format!("Basic {}", key.reveal()))],
+        vec![("authorization", key.reveal().to_owned())],
+        vec![("authorization", bearer(OURS)), ("authorization", bearer(THEIRS))],
+        vec![("x-api-key", key.reveal().to_owned())],
+    ];
+    for path in &paths {
+        for headers in &wrong {
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let answer = api.send(Method::GET, path, &headers).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} {headers:?}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"vca\"");
+            answer.problem();
+        }
+    }
+    insta::assert_snapshot!(api.send(Method::GET, "/v1/calls", &[]).await.problem(), @r#"
+    {
+      "detail": "send an API key: `Authorization: Bearer vca_…`",
+      "status": 401,
+      "title": "Unauthorized",
+      "type": "about:blank"
+    }
+    "#);
+    insta::assert_snapshot!(api.get(99, "/v1/calls").await.problem(), @r#"
+    {
+      "detail": "the API key is not known",
+      "status": 401,
+      "title": "Unauthorized",
+      "type": "about:blank"
+    }
+    "#);
+    let lower =
+        api.send(Method::GET, "/v1/calls", &[("authorization", &bearer(OURS).replace("Bearer", "bearer"))]).await;
+    assert_eq!(lower.status, StatusCode::OK, "the scheme is case-insensitive");
+}
+
+#[tokio::test]
+async fn another_tenants_call_is_like_one_that_never_was() {
+    let api = api().await;
+    let call = api.call(api.f.ours, 0, Some(b"RIFF")).await;
+    let nobodys = record(api.f.ours, 999).id;
+    for suffix in ["", "/recording"] {
+        let foreign = api.get(THEIRS, &format!("/v1/calls/{}{suffix}", call.id)).await;
+        let unknown = api.get(THEIRS, &format!("/v1/calls/{nobodys}{suffix}")).await;
+        assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+        assert_eq!(foreign.problem(), unknown.problem());
+        for nonsense in ["call_1", "+919876543210", "..%2F..%2Fetc%2Fpasswd", "%FF"] {
+            let answer = api.get(OURS, &format!("/v1/calls/{nonsense}{suffix}")).await;
+            assert_eq!(answer.problem(), unknown.problem(), "{nonsense}");
+        }
+    }
+    insta::assert_snapshot!(api.get(THEIRS, &format!("/v1/calls/{}", call.id)).await.problem(), @r#"
+    {
+      "detail": "there is no such call",
+      "status": 404,
+      "title": "Not Found",
+      "type": "about:blank"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_platform_key_names_its_tenant() {
+    let api = api().await;
+    api.call(api.f.ours, 0, None).await;
+    let listed = async |key: u8, tenant: String| {
+        api.send(Method::GET, "/v1/calls", &[("authorization", &bearer(key)), (TENANT_HEADER, &tenant)]).await
+    };
+    let (ours, theirs) = (api.f.ours.tenant().to_string(), api.f.theirs.tenant().to_string());
+    assert_eq!(listed(PLATFORM, ours.clone()).await.json()["calls"].as_array().unwrap().len(), 1);
+    assert_eq!(listed(PLATFORM, theirs.clone()).await.json()["calls"].as_array().unwrap().len(), 0);
+    assert_eq!(listed(PLATFORM, "ten_0".to_owned()).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(listed(OURS, ours).await.status, StatusCode::OK);
+    assert_eq!(listed(OURS, theirs).await.status, StatusCode::NOT_FOUND, "a tenant's key acts for its tenant only");
+    insta::assert_snapshot!(api.get(PLATFORM, "/v1/calls").await.problem(), @r#"
+    {
+      "detail": "some parameters cannot be used; `errors` says which and why",
+      "errors": [
+        {
+          "field": "VCA-Tenant",
+          "message": "a platform key says in this header which tenant it acts for: `ten_…`"
+        }
+      ],
+      "status": 400,
+      "title": "Bad Request",
+      "type": "about:blank"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn wrong_parameters_are_all_named() {
+    let api = api().await;
+    let query = "limit=0&cursor=abc&status=gone&outcome=&caller=12&from=yesterday&until=2026-01-01&page=2&limit=3";
+    let answer = api.get(OURS, &format!("/v1/calls?{query}")).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    insta::assert_snapshot!(answer.problem(), @r#"
+    {
+      "detail": "some parameters cannot be used; `errors` says which and why",
+      "errors": [
+        {
+          "field": "limit",
+          "message": "must be a number from 1 to 200"
+        },
+        {
+          "field": "cursor",
+          "message": "the cursor is not one that a page of calls gave out"
+        },
+        {
+          "field": "status",
+          "message": "must be one of active, completed, abandoned"
+        },
+        {
+          "field": "outcome",
+          "message": "must be one of message, appointment, urgent, answered, wrong_number, nothing"
+        },
+        {
+          "field": "caller",
+          "message": "the number of digits fits no Indian or international number"
+        },
+        {
+          "field": "from",
+          "message": "must be a time such as 2026-01-31T18:30:00+05:30 or …Z"
+        },
+        {
+          "field": "until",
+          "message": "must be a time such as 2026-01-31T18:30:00+05:30 or …Z"
+        },
+        {
+          "field": "page",
+          "message": "is not known here; known: limit, cursor, status, outcome, caller, from, until"
+        },
+        {
+          "field": "limit",
+          "message": "is given twice"
+        }
+      ],
+      "status": 400,
+      "title": "Bad Request",
+      "type": "about:blank"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn unknown_routes_and_methods_are_problems() {
+    let api = api().await;
+    insta::assert_snapshot!(api.get(OURS, "/v2/calls").await.problem(), @r#"
+    {
+      "detail": "there is nothing at this path; the calls are at /v1/calls",
+      "status": 404,
+      "title": "Not Found",
+      "type": "about:blank"
+    }
+    "#);
+    let posted = api.send(Method::POST, "/v1/calls", &[("authorization", &bearer(OURS))]).await;
+    assert_eq!((posted.status, posted.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD"));
+    insta::assert_snapshot!(posted.problem(), @r#"
+    {
+      "detail": "this path does not take this method; the Allow header lists what it takes",
+      "status": 405,
+      "title": "Method Not Allowed",
+      "type": "about:blank"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn probes_need_no_key_and_tell_the_state() {
+    let api = api().await;
+    let probe = async |path| api.send(Method::GET, path, &[]).await;
+    assert_eq!(probe("/healthz").await.json(), json!({ "status": "ok" }));
+    assert_eq!(probe("/readyz").await.json(), json!({ "status": "ready" }));
+    api.readiness.send_replace(Readiness::Starting { waiting_for: "models".to_owned() });
+    let starting = probe("/readyz").await;
+    assert_eq!((starting.status, starting.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
+    insta::assert_snapshot!(starting.problem(), @r#"
+    {
+      "detail": "starting: waiting for models",
+      "status": 503,
+      "title": "Service Unavailable",
+      "type": "about:blank"
+    }
+    "#);
+    assert_eq!(probe("/healthz").await.status, StatusCode::OK);
+    api.readiness.send_replace(Readiness::Draining);
+    assert_eq!(probe("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    api.readiness.send_replace(Readiness::Ready);
+    api.f.store.clone().close().await;
+    insta::assert_snapshot!(probe("/readyz").await.problem(), @r#"
+    {
+      "detail": "the database does not answer",
+      "status": 503,
+      "title": "Service Unavailable",
+      "type": "about:blank"
+    }
+    "#);
+    let broken = api.get(OURS, "/v1/calls").await;
+    assert_eq!(broken.status, StatusCode::INTERNAL_SERVER_ERROR);
+    insta::assert_snapshot!(broken.problem(), @r#"
+    {
+      "detail": "the server failed to answer; its log says why",
+      "status": 500,
+      "title": "Internal Server Error",
+      "type": "about:blank"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_recording_is_sent_whole_and_in_parts() {
+    let api = api().await;
+    let wav: Vec<u8> = (0..200_000u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
+    let call = api.call(api.f.ours, 0, Some(&wav)).await;
+    let path = format!("/v1/calls/{}/recording", call.id);
+    let whole = api.get(OURS, &path).await;
+    assert_eq!(
+        (whole.status, whole.header("content-type"), whole.header("accept-ranges")),
+        (StatusCode::OK, "audio/wav", "bytes")
+    );
+    assert_eq!(whole.header("content-length"), "200000");
+    assert!(whole.body == wav);
+
+    let ranged =
+        async |range: &str| api.send(Method::GET, &path, &[("authorization", &bearer(OURS)), ("range", range)]).await;
+    let part = ranged("bytes=65000-131100").await;
+    assert_eq!((part.status, part.header("content-range")), (StatusCode::PARTIAL_CONTENT, "bytes 65000-131100/200000"));
+    assert_eq!(part.header("content-length"), "66101");
+    assert!(part.body == wav[65_000..=131_100]);
+    assert!(ranged("bytes=-1").await.body == wav[199_999..]);
+    let beyond = ranged("bytes=200000-").await;
+    assert_eq!((beyond.status, beyond.header("content-range")), (StatusCode::RANGE_NOT_SATISFIABLE, "bytes */200000"));
+    beyond.problem();
+    let head = api.send(Method::HEAD, &path, &[("authorization", &bearer(OURS))]).await;
+    assert_eq!((head.status, head.header("content-length"), head.body.len()), (StatusCode::OK, "200000", 0));
+}
+
+#[tokio::test]
+async fn a_recording_that_is_not_there_says_why() {
+    let api = api().await;
+    let removed = api.call(api.f.ours, 0, None).await;
+    let off = api.call(api.f.ours, 1, None).await;
+    api.f.store.set_recording(api.f.ours, off.id, RecordingState::Off).await.unwrap();
+    insta::assert_snapshot!(api.get(OURS, &format!("/v1/calls/{}/recording", removed.id)).await.problem(), @r#"
+    {
+      "detail": "the recording is not on this machine, or was removed",
+      "status": 404,
+      "title": "Not Found",
+      "type": "about:blank"
+    }
+    "#);
+    insta::assert_snapshot!(api.get(OURS, &format!("/v1/calls/{}/recording", off.id)).await.problem(), @r#"
+    {
+      "detail": "this call was not recorded",
+      "status": 404,
+      "title": "Not Found",
+      "type": "about:blank"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_caller_without_a_number_is_null() {
+    let api = api().await;
+    let call = CallRecord { caller: None, did: number("+918047180001"), ..record(api.f.ours, 0) };
+    api.f.store.open_call(api.f.ours, &call).await.unwrap();
+    let shown = api.get(OURS, &format!("/v1/calls/{}", call.id)).await.json();
+    assert_eq!((&shown["caller"], &shown["did"]), (&Value::Null, &json!("+918047180001")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_is_given_up() {
+    let router: Router =
+        Router::new().route("/hang", get(std::future::pending::<()>)).layer(middleware::from_fn(frame));
+    let request = Request::builder().uri("/hang").body(Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn numbers_and_keys_stay_out_of_the_log() {
+    use std::io::Write;
+    use std::sync::{Mutex, PoisonError};
+    use tracing::instrument::WithSubscriber;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl Write for Log {
+        fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let api = api().await;
+    api.call(api.f.ours, 0, None).await;
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    async {
+        for path in [
+            "/v1/calls?caller=%2B919876543210",
+            "/v1/calls/+919876543210",
+            "/+919876543210",
+            "/v1/calls?limit=9876543210",
+        ] {
+            api.get(OURS, path).await;
+            api.send(Method::GET, path, &[("authorization", "Bearer vca_a-key-that-leaks")]).await;
+        }
+    }
+    .with_subscriber(subscriber)
+    .await;
+    let text = String::from_utf8(log.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap();
+    assert_eq!(text.matches("request answered").count(), 8, "{text}");
+    assert!(text.contains("http.route=\"/v1/calls/{id}\""), "{text}");
+    assert!(!text.contains("9876543210") && !text.contains("vca_"), "{text}");
+}
+
+mod connections {
+    use super::*;
+
+    /// Serves on loopback until the sender is dropped.
+    async fn served(api: &Api, limits: Limits) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let router = api.router.clone();
+        let task = tokio::spawn(async move {
+            serve(listener, router, limits, async { drop(stopped.await) }).await.unwrap();
+        });
+        (addr, stop, task)
+    }
+
+    async fn healthy(stream: &mut TcpStream) -> String {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: vca\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_client_is_answered_and_the_server_stops_when_told() {
+        let api = api().await;
+        let (addr, stop, task) = served(&api, Limits::default()).await;
+        let key = bearer(OURS);
+        let answer = tokio::task::spawn_blocking(move || {
+            let mut answer = ureq::get(format!("http://{addr}/v1/calls")).header("authorization", key).call().unwrap();
+            answer.body_mut().read_json::<Value>().unwrap()
+        });
+        assert_eq!(answer.await.unwrap(), json!({ "calls": [], "next_cursor": null }));
+        let mut idle = TcpStream::connect(addr).await.unwrap();
+        drop(stop);
+        task.await.unwrap();
+        assert_eq!(idle.read(&mut [0; 8]).await.unwrap_or(0), 0, "an idle connection does not keep the server up");
+        assert!(TcpStream::connect(addr).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_no_request_gives_its_place_up() {
+        let api = api().await;
+        let limits = Limits { connections: 1, header_timeout: Duration::from_millis(50), ..Limits::default() };
+        let (addr, _stop, _task) = served(&api, limits).await;
+        let mut silent = TcpStream::connect(addr).await.unwrap();
+        let mut slow = TcpStream::connect(addr).await.unwrap();
+        slow.write_all(b"GET /healthz HTTP/1.1\r\nhost:").await.unwrap();
+        let mut third = TcpStream::connect(addr).await.unwrap();
+        assert!(healthy(&mut third).await.starts_with("HTTP/1.1 200 OK"), "the third waited for the two before it");
+        for stream in [&mut silent, &mut slow] {
+            let mut said = Vec::new();
+            let _ = stream.read_to_end(&mut said).await;
+            assert!(!said.starts_with(b"HTTP/1.1 200"), "closed without an answer");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endless_head_is_refused() {
+        let api = api().await;
+        let (addr, _stop, _task) = served(&api, Limits::default()).await;
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let head = format!("GET /healthz HTTP/1.1\r\nx-filler: {}\r\n\r\n", "a".repeat(64 * 1024));
+        // The server may close before it has read everything.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_at_its_age() {
+        let api = api().await;
+        let limits = Limits { connections: 1, lifetime: Duration::from_millis(200), ..Limits::default() };
+        let wav = vec![7; 64 * 1024 * 1024];
+        let call = api.call(api.f.ours, 0, Some(&wav)).await;
+        let (addr, _stop, _task) = served(&api, limits).await;
+        let mut stalled = TcpStream::connect(addr).await.unwrap();
+        let path = format!("/v1/calls/{}/recording", call.id);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: vca\r\nauthorization: {}\r\n\r\n", bearer(OURS));
+        stalled.write_all(request.as_bytes()).await.unwrap();
+        // The download holds the only place, and its client does not read: the next one is served when it is cut off.
+        let mut next = TcpStream::connect(addr).await.unwrap();
+        assert!(healthy(&mut next).await.starts_with("HTTP/1.1 200 OK"));
+        let mut rest = Vec::new();
+        let _ = stalled.read_to_end(&mut rest).await;
+        assert!(rest.starts_with(b"HTTP/1.1 200 OK") && rest.len() < wav.len());
+    }
+}
