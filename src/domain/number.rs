@@ -56,10 +56,10 @@ impl E164 {
             return Err(NumberError::NotANumber);
         }
         let indian = |national: &str| Ok(Self(format!("+91{national}")));
-        if let Some(national) = digits.strip_prefix("91") {
-            if is_national(national) {
-                return indian(national);
-            }
+        if let Some(national) = digits.strip_prefix("91")
+            && is_national(national)
+        {
+            return indian(national);
         }
         if international {
             return Self::parse(&format!("+{digits}"));
