@@ -280,7 +280,7 @@ impl Driver {
 
     fn send_datagram(&mut self, flow: Flow, data: &[u8]) {
         let sent = udp::socket_for(&self.sockets, flow.local, flow.remote)
-            .is_some_and(|bound| bound.socket.try_send_to(data, flow.remote).is_ok());
+            .is_some_and(|bound| bound.send(data, flow.remote).is_ok());
         if !sent {
             // Lost like any datagram; the timers repeat it.
             self.endpoint.count_send_failure();

@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
-/// Messages that may wait for a slow peer.
-pub(super) const WRITE_QUEUE: usize = 64;
+/// Messages that may wait for a slow peer: a second of a busy trunk, which sends all its calls over one connection.
+pub(super) const WRITE_QUEUE: usize = 1_024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);

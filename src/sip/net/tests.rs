@@ -164,19 +164,24 @@ async fn the_bound_of_incoming_calls_holds() {
     let first = connect(Transport::Udp, &caller, &callee, &mut calls).await;
     let (_leg, mut events) = caller.invite(invite(callee.udp_addr().unwrap(), Transport::Udp)).await.unwrap();
     let five = Some(Duration::from_secs(5));
-    assert!(matches!(next(&mut events).await, LegEvent::Failed { status: 503, retry_after, .. } if retry_after == five));
+    assert!(
+        matches!(next(&mut events).await, LegEvent::Failed { status: 503, retry_after, .. } if retry_after == five)
+    );
     drop(first);
 }
 
 #[tokio::test]
 async fn a_busy_port_is_named_with_what_to_do() {
     let (first, _calls) = stack().await;
-    for (udp, tcp, transport) in
-        [(first.udp_addr().into_iter().collect(), vec![], "UDP"), (vec![], first.tcp_addr().into_iter().collect(), "TCP")]
-    {
+    for (udp, tcp, transport) in [
+        (first.udp_addr().into_iter().collect(), vec![], "UDP"),
+        (vec![], first.tcp_addr().into_iter().collect(), "TCP"),
+    ] {
         let error = start(StackConfig { udp, tcp, ..StackConfig::default() }).await.unwrap_err();
         let text = error.to_string();
-        assert!(matches!(error, NetError::Busy { .. }) && text.contains(transport) && text.contains("choose another port"));
+        assert!(
+            matches!(error, NetError::Busy { .. }) && text.contains(transport) && text.contains("choose another port")
+        );
     }
 }
 

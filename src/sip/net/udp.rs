@@ -1,6 +1,6 @@
 //! UDP sockets, and which of our addresses a peer sees.
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
@@ -18,6 +18,14 @@ const MAX_ROUTES: usize = 1_024;
 pub(super) struct Bound {
     pub socket: UdpSocket,
     pub bound: SocketAddr,
+}
+
+impl Bound {
+    /// Sends now or fails. Not by tokio's `try_send_to`, which refuses until its reactor has seen the socket writable:
+    /// that would lose the first datagram of a new socket.
+    pub fn send(&self, data: &[u8], remote: SocketAddr) -> io::Result<usize> {
+        SockRef::from(&self.socket).send_to(data, &remote.into())
+    }
 }
 
 pub(super) fn bind(addr: SocketAddr) -> io::Result<Bound> {
