@@ -275,3 +275,6 @@ impl Drop for MediaSession {
         self.shared.closed.store(true, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,8 @@ pub struct JitterBuffer {
     noise: Noise,
     late_in_a_row: u32,
     strays: u32,
+    /// What was known of the network before packets began to be late.
+    before_late: Option<Spread>,
     /// A packet came too late since the delay was last long enough.
     starved: bool,
     excess_frames: u32,
@@ -86,6 +88,7 @@ impl JitterBuffer {
             noise: Noise::default(),
             late_in_a_row: 0,
             strays: 0,
+            before_late: None,
             starved: false,
             excess_frames: 0,
         }
@@ -135,19 +138,25 @@ impl JitterBuffer {
             return self.restart(timestamp, pcm, kind, arrival);
         }
         self.strays = 0;
-        self.spread.observe(arrival - at);
-        let timeline = self.timeline.as_mut().expect("invariant: set above");
         (timeline.last_ts, timeline.last) = (timestamp, at);
-        if end <= timeline.play {
+        let play = timeline.play;
+        if end > play {
+            self.late_in_a_row = 0;
+        } else if self.late_in_a_row == 0 {
+            self.before_late = Some(self.spread.clone());
+        }
+        self.spread.observe(arrival - at);
+        if end <= play {
             self.starved = true;
             self.late_in_a_row += 1;
             if self.late_in_a_row < LATE_IN_A_ROW {
                 return Inserted::Late;
             }
+            // It was no jitter: the timeline has moved.
+            self.spread = self.before_late.take().unwrap_or_default();
             return self.restart(timestamp, pcm, kind, arrival);
         }
-        self.late_in_a_row = 0;
-        let from = at.max(timeline.play);
+        let from = at.max(play);
         for (n, sample) in (from..end).zip(&pcm[(from - at) as usize..]) {
             self.samples[index(n)] = *sample;
             self.kinds[index(n)] = kind;
@@ -177,12 +186,10 @@ impl JitterBuffer {
         let delay = now - timeline.play - self.spread.base().unwrap_or(now - timeline.play);
         let play = timeline.play;
         let quiet = self.is_quiet(play);
-        if delay <= target - FRAME && (self.starved || quiet) {
+        self.starved &= delay < target - FRAME / 2;
+        if self.starved || (quiet && delay <= target - FRAME) {
             // Too little delay: this frame is invented and the timeline waits for it.
             return self.nothing(out);
-        }
-        if delay > target - FRAME {
-            self.starved = false;
         }
         self.excess_frames = if delay > target + FRAME * 3 / 2 { self.excess_frames + 1 } else { 0 };
         if self.excess_frames > 0 && (quiet || self.excess_frames > PATIENCE) {
@@ -272,6 +279,7 @@ const BASE_WINDOW: u32 = 250;
 const IN_TIME: f32 = 0.97;
 
 /// The spread of transits above their base, forgotten over some 4 s.
+#[derive(Clone)]
 struct Spread {
     histogram: [f32; BUCKETS],
     observed: u32,

@@ -11,7 +11,15 @@ use super::frame::{FRAME_SAMPLES, SAMPLES_PER_MS};
 pub enum PlayoutNote {
     Started { id: ClipId, offset_ms: u64 },
     Finished { id: ClipId, offset_ms: u64 },
-    Stopped { id: ClipId, played_ms: u64, total_ms: u64 },
+    Stopped(Stopped),
+}
+
+/// A clip that was ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    pub id: ClipId,
+    pub played_ms: u64,
+    pub total_ms: u64,
 }
 
 /// Plays clips one after the other without a gap, in the call's codec, at the call's level.
@@ -70,7 +78,7 @@ impl Playout {
     }
 
     /// Begins to fade the current clip out and drops the waiting ones. With nothing left to fade, it ends now.
-    pub fn stop(&mut self, fade_ms: u32, mut note: impl FnMut(PlayoutNote)) {
+    pub fn stop(&mut self, fade_ms: u32, mut note: impl FnMut(Stopped)) {
         let fade = (fade_ms as usize).min(1_000) * SAMPLES_PER_MS;
         match &mut self.current {
             Some(playing) if fade > 0 => {
@@ -86,7 +94,7 @@ impl Playout {
             }
         }
         for clip in self.queue.drain(..) {
-            note(PlayoutNote::Stopped { id: clip.id, played_ms: 0, total_ms: clip.audio.duration_ms() });
+            note(Stopped { id: clip.id, played_ms: 0, total_ms: clip.audio.duration_ms() });
         }
     }
 
@@ -111,7 +119,7 @@ impl Playout {
             if playing.position < playing.audio.bytes.len() && !faded {
                 self.current = Some(playing);
             } else if playing.fade.is_some() {
-                note(playing.stopped());
+                note(PlayoutNote::Stopped(playing.stopped()));
             } else {
                 note(PlayoutNote::Finished { id: playing.id, offset_ms: (filled / SAMPLES_PER_MS) as u64 });
             }
@@ -158,9 +166,9 @@ impl Playout {
 }
 
 impl Playing {
-    fn stopped(&self) -> PlayoutNote {
+    fn stopped(&self) -> Stopped {
         let played_ms = (self.position / SAMPLES_PER_MS) as u64;
-        PlayoutNote::Stopped { id: self.id, played_ms, total_ms: self.audio.duration_ms() }
+        Stopped { id: self.id, played_ms, total_ms: self.audio.duration_ms() }
     }
 }
 
@@ -223,8 +231,8 @@ mod tests {
         assert_eq!(
             notes,
             [
-                PlayoutNote::Stopped { id: ClipId(1), played_ms: 40, total_ms: 200 },
-                PlayoutNote::Stopped { id: ClipId(2), played_ms: 0, total_ms: 100 },
+                Stopped { id: ClipId(1), played_ms: 40, total_ms: 200 },
+                Stopped { id: ClipId(2), played_ms: 0, total_ms: 100 },
             ]
         );
         assert!(playout.is_idle());
@@ -249,7 +257,7 @@ mod tests {
         assert_eq!(
             notes,
             [
-                PlayoutNote::Stopped { id: ClipId(1), played_ms: 35, total_ms: 200 },
+                PlayoutNote::Stopped(Stopped { id: ClipId(1), played_ms: 35, total_ms: 200 }),
                 PlayoutNote::Started { id: ClipId(2), offset_ms: 15 },
             ]
         );
@@ -261,7 +269,7 @@ mod tests {
         playout.push(vec![clip(1, 1_600, 1)]);
         let mut notes = Vec::new();
         playout.stop(20, |note| notes.push(note));
-        assert_eq!(notes, [PlayoutNote::Stopped { id: ClipId(1), played_ms: 0, total_ms: 200 }]);
+        assert_eq!(notes, [Stopped { id: ClipId(1), played_ms: 0, total_ms: 200 }]);
     }
 
     #[test]

@@ -52,7 +52,8 @@ mod tests {
         assert_eq!(out.len(), 8_000);
         let expected = tone::sine(700.0, 12_000.0, 8_000);
         for n in 400..7_600 {
-            assert!((i32::from(out[n]) - i32::from(expected[n])).abs() < 400, "{n}: {} {}", out[n], expected[n]);
+            // A quarter of a sample at the steepest slope.
+            assert!((i32::from(out[n]) - i32::from(expected[n])).abs() < 1_500, "{n}: {} {}", out[n], expected[n]);
         }
     }
 

@@ -16,7 +16,7 @@ use super::engine::{MediaEvent, Shared};
 use super::frame::{FRAME_MS, FRAME_SAMPLES, PcmFrame};
 use super::jitter::Micros;
 use super::net::{self, IpNet, RecvBatch, SocketPair};
-use super::playout::{Playout, PlayoutNote};
+use super::playout::{Playout, PlayoutNote, Stopped};
 use super::receive::{DeadMedia, Receiver};
 use super::recorder::{Chunk, Job, Recorder};
 use super::rtcp::{self, Item, SenderInfo};
@@ -32,9 +32,11 @@ const RESERVED_EVENTS: usize = 32;
 const MOST_PENDING: usize = 1_024;
 /// Batches read per frame, so that a flood on one port cannot hold up the other calls.
 const MOST_BATCHES: usize = 8;
-/// RTCP is read every second and sent every five (RFC 3550 §6.2), in frames.
-const RTCP_READ_FRAMES: u64 = 50;
+/// RTCP is read twice a second and sent every five seconds (RFC 3550 §6.2), in frames; the first report goes out
+/// after a second, and a second one soon after it tells the round trip.
+const RTCP_READ_FRAMES: u64 = 25;
 const RTCP_SEND_FRAMES: u64 = 250;
+const RTCP_FIRST_FRAMES: [u64; 2] = [50, 100];
 /// One packet is 60 ms at most; another frame may lie behind it.
 const PACKET_BYTES: usize = HEADER_BYTES + 4 * FRAME_SAMPLES;
 /// Level of each of the two tones of a digit sent in band: -13 dBov.
@@ -98,8 +100,7 @@ pub struct Session {
     stats: MediaStats,
     connected: Option<SocketAddr>,
     events: mpsc::Sender<MediaEvent>,
-    // Last, because the port must be free before the receiver of the events learns of the end… which it does when
-    // `events` is dropped; so the sockets are taken out first in `bury`.
+    /// Taken out first when the session is dropped.
     sockets: Option<SocketPair>,
 }
 
@@ -182,7 +183,7 @@ impl Session {
             Order::Play(clips) => self.playout.push(clips),
             Order::Stop { fade_ms } => {
                 let pending = &mut self.pending;
-                self.playout.stop(fade_ms, |note| pending.push_back(stopped_event(note)));
+                self.playout.stop(fade_ms, |stopped| pending.push_back(stopped.into()));
             }
             Order::Duck(gain_db) => self.playout.set_gain(gain_db),
             Order::Dtmf(digits) => self.dtmf.push(&digits),
@@ -250,7 +251,13 @@ impl Session {
     fn destination(&self) -> Option<SocketAddr> {
         let params = self.params.as_ref()?;
         let wanted = params.direction.send && !params.remote.ip().is_unspecified();
-        wanted.then(|| self.receiver.source().map_or(params.remote, |(source, _)| source))
+        self.rtp_remote().filter(|_| wanted)
+    }
+
+    /// The far end of the RTP: the source heard, or else what the SDP says, if it says any.
+    fn rtp_remote(&self) -> Option<SocketAddr> {
+        let stated = self.params.as_ref().map(|params| params.remote).filter(|to| !to.ip().is_unspecified());
+        self.receiver.source().map(|(source, _)| source).or(stated)
     }
 
     fn send_audio(&mut self, payload_type: u8, packet_samples: usize, to: SocketAddr) {
@@ -308,7 +315,7 @@ impl Session {
                 PlayoutNote::Finished { id, offset_ms } => {
                     MediaEvent::PlayoutFinished { id, media_ms: media_ms + offset_ms }
                 }
-                stopped => stopped_event(stopped),
+                PlayoutNote::Stopped(stopped) => stopped.into(),
             });
         }
     }
@@ -336,7 +343,7 @@ impl Session {
         if self.frame % RTCP_READ_FRAMES == RTCP_READ_FRAMES - 1 {
             self.read_rtcp(batch, clocks);
         }
-        if self.frame % RTCP_SEND_FRAMES == RTCP_SEND_FRAMES / 2 {
+        if self.frame % RTCP_SEND_FRAMES == RTCP_SEND_FRAMES - 1 || RTCP_FIRST_FRAMES.contains(&self.frame) {
             self.send_rtcp(clocks, false);
         }
         self.record_frame(&frame);
@@ -392,7 +399,9 @@ impl Session {
             self.stats.packets_foreign += 1;
             return;
         }
-        if own_port {
+        // Symmetric like RTP: the port beside the media's is right, another only while that one is silent.
+        let beside = self.rtp_remote().is_some_and(|rtp| source.port() == rtp.port().saturating_add(1));
+        if own_port && (beside || self.rtcp.remote.is_none()) {
             self.rtcp.remote = Some(source);
         }
         let (stats, state, ours) = (&mut self.stats, &mut self.rtcp, self.out.ssrc);
@@ -414,10 +423,7 @@ impl Session {
     }
 
     fn send_rtcp(&mut self, clocks: Clocks, goodbye: bool) {
-        let Some(rtp) = self.params.as_ref().map(|params| params.remote).filter(|to| !to.ip().is_unspecified()) else {
-            return;
-        };
-        let rtp = self.receiver.source().map_or(rtp, |(source, _)| source);
+        let Some(rtp) = self.rtp_remote() else { return };
         let to = self.rtcp.remote.unwrap_or(SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1)));
         let sender = (self.stats.packets_sent > 0).then(|| SenderInfo {
             ntp: rtcp::ntp_from_unix_ns(clocks.unix_ns),
@@ -553,12 +559,8 @@ impl Outgoing {
     }
 }
 
-/// The event of a stop; the other notes need to know when they happened.
-fn stopped_event(note: PlayoutNote) -> MediaEvent {
-    match note {
-        PlayoutNote::Stopped { id, played_ms, total_ms } => MediaEvent::PlayoutStopped { id, played_ms, total_ms },
-        PlayoutNote::Started { id, .. } | PlayoutNote::Finished { id, .. } => {
-            MediaEvent::PlayoutStopped { id, played_ms: 0, total_ms: 0 }
-        }
+impl From<Stopped> for MediaEvent {
+    fn from(stopped: Stopped) -> Self {
+        Self::PlayoutStopped { id: stopped.id, played_ms: stopped.played_ms, total_ms: stopped.total_ms }
     }
 }

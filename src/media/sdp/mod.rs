@@ -233,7 +233,10 @@ fn parse(bytes: &[u8]) -> Result<Session, SdpError> {
             [b'v' | b'a', b'=', ..] => kept.push_str(line),
             [_, b'=', ..] | [] => continue,
             _ => {
-                return Err(SdpError::Malformed(format!("not a line: {:?}", line.chars().take(20).collect::<String>())));
+                return Err(SdpError::Malformed(format!(
+                    "not a line: {:?}",
+                    line.chars().take(20).collect::<String>()
+                )));
             }
         }
         let end = kept.trim_end_matches(' ').len();
