@@ -8,6 +8,7 @@ use super::phrases::Phrase;
 use super::receptionist::{Receptionist, State};
 use super::reply::Reply;
 use super::turn::SlotName;
+use super::yes_no::yes_no;
 use super::{names, slots, text, times};
 
 /// Corrections after which the call is closed with what is there.
@@ -17,7 +18,7 @@ impl Receptionist {
     /// The answer to "is that correct?".
     pub(super) fn read_back_said(&mut self, said: &str, intent: Intent, now: &Zoned) -> Reply {
         let plain = text::plain(&text::words(said));
-        let agrees = Self::agrees(said);
+        let agrees = yes_no(said);
         let objects =
             text::says_any(&plain, &["but", "change", "instead", "except", "actually", "however", "only the"]);
         let agreed = agrees == Some(true) && !objects;
@@ -27,6 +28,7 @@ impl Receptionist {
             }
         }
         if agreed {
+            self.add_told(said, &plain);
             return self.agreed();
         }
         if let Some(slot) = mentioned(&plain).filter(|_| agrees == Some(false) || objects) {
@@ -35,6 +37,7 @@ impl Receptionist {
         match intent {
             Intent::Thanks => self.agreed(),
             Intent::Repeat
+            | Intent::Person
             | Intent::Hold
             | Intent::WhoAreYou
             | Intent::Language
@@ -63,6 +66,17 @@ impl Receptionist {
                 self.reply(&[Phrase::ThankYou, Phrase::YesOrNo]).yes_no()
             }
             _ => self.miss(),
+        }
+    }
+
+    /// "Yes, and please tell the doctor …": the message goes on, without another read-back.
+    fn add_told(&mut self, said: &str, plain: &str) {
+        if text::says_any(plain, &["tell", "inform", "let him know", "let her know", "let them know"]) {
+            let told = slots::found(said, Purpose::Message).reason;
+            self.slots.reason = match (self.slots.reason.take(), told) {
+                (Some(reason), Some(told)) => Some(format!("{reason}; {told}")),
+                (reason, told) => reason.or(told),
+            };
         }
     }
 
@@ -169,6 +183,7 @@ impl Receptionist {
         let about_reason = text::says_any(
             &plain,
             &[
+                "for",
                 "reason",
                 "message is",
                 "message should",
@@ -182,7 +197,9 @@ impl Receptionist {
             ],
         );
         if changed.is_empty() && about_reason && !intents::is_question(&plain) {
-            let reason = slots::found(said, self.purpose.unwrap_or(Purpose::Message)).reason;
+            // "For a cleaning, not for a toothache": what comes after the "not" is the old reason.
+            let end = text::find(&words, "not", 1).map_or(said.len(), |found| words[found.start].at.start);
+            let reason = slots::found(&said[..end], self.purpose.unwrap_or(Purpose::Message)).reason;
             if reason.is_some() && reason != self.slots.reason {
                 self.slots.reason = reason;
                 changed.push(SlotName::Reason);

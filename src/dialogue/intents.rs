@@ -3,6 +3,7 @@
 use super::hours::{self, When};
 use super::text;
 use super::yes_no::yes_no;
+use crate::domain::AgentProfile;
 
 /// Whether any of the phrases, parted by `|`, occurs.
 fn says_any(plain: &str, phrases: &str) -> bool {
@@ -62,7 +63,7 @@ const PERSON: &str = "talk to|talk with|speak to|speak with|connect me|connect t
     doctor sahab hai|doctor se baat|baat karni|baat karna|is doctor in|is the doctor in|is doctor available|\
     is the doctor available|give the phone to|call the doctor|speak directly|talk directly";
 
-const APPOINTMENT: &str = "appointment|appointments|appoinment|apointment|appointmnt|booking|book|a slot|slot|slots|checkup|check up|\
+const APPOINTMENT: &str = "possible to come|aana chahta|aana chahti|aana hai|dikhana hai|appointment|appointments|appoinment|apointment|appointmnt|booking|book|a slot|slot|slots|checkup|check up|\
     consultation|consult|reservation|reserve|schedule|see the doctor|see doctor|see a doctor|see the dentist|\
     see a dentist|meet the doctor|meet doctor|show to doctor|show to the doctor|visit the doctor|\
     visit the clinic|want to come|can i come|like to come|come and see|come for|get it checked|get checked|\
@@ -83,6 +84,8 @@ const HOURS: &str = "timing|timings|opening hours|working hours|business hours|o
     closed today|closed tomorrow|closing time|opening time|till what time|until what time|how late|what days|\
     which days|open hai|khula hai|kitne baje|kab khulta|holiday|still open|open in the|working on|working today|\
     working tomorrow";
+
+const PRICE: &str = "how much|price|prices|cost|costs|charge|charges|fees|fee|rate|rates|kitna";
 
 const ADDRESS: &str = "address|where are you|where is the|where is your|where you are|location|located|how to reach|how do i reach|\
     how do i get|how can i reach|directions|direction|landmark|kahan hai|kaha hai|kidhar hai|which area|\
@@ -115,13 +118,13 @@ const WRONG_NUMBER: &str = "wrong number|wrong no|dialed wrong|dialled wrong|dia
 const LANGUAGE: &str = "speak hindi|speak in hindi|hindi mein|hindi me|hindi please|in hindi|talk in hindi|know hindi|kannada|tamil|\
     telugu|malayalam|marathi|bengali|gujarati|punjabi|hindi bolo|hindi aati|in urdu";
 
-/// Reads one turn. `visit_word` is what the business calls an appointment.
-pub(super) fn intent(said: &str, visit_word: &str) -> Intent {
+/// Reads one turn; the profile gives the words for the business and for its appointments.
+pub(super) fn intent(said: &str, profile: &AgentProfile) -> Intent {
     let words = text::words(said);
     let plain = text::plain(&words);
     let short = |limit: usize| words.iter().filter(|w| !text::is_filler(&w.norm)).count() <= limit;
     let content = words.iter().filter(|w| !text::is_filler(&w.norm)).count();
-    let visit = text::says(&plain, &visit_word.to_lowercase());
+    let visit = text::says(&plain, &profile.visit_word.to_lowercase());
     let thanks = says_any(&plain, "thank you|thanks|thank u|dhanyavaad|shukriya");
     if says_any(&plain, EMERGENCY)
         && !says_any(&plain, "not an emergency|no emergency|not emergency|isnt an emergency|stroke of")
@@ -131,7 +134,7 @@ pub(super) fn intent(said: &str, visit_word: &str) -> Intent {
     if says_any(&plain, WRONG_NUMBER) {
         return Intent::WrongNumber;
     }
-    if says_any(&plain, WHO) {
+    if says_any(&plain, WHO) || asks_for_business(&plain, &profile.business_name) {
         return Intent::WhoAreYou;
     }
     if short(8) && says_any(&plain, REPEAT) || content <= 1 && says_any(&plain, "sorry|what|excuse me|kya|huh") {
@@ -160,12 +163,23 @@ pub(super) fn intent(said: &str, visit_word: &str) -> Intent {
     {
         return Intent::Hello;
     }
+    if says_any(&plain, "need help|need some help|help me|ask something|some information|have a question|have a doubt")
+    {
+        return Intent::Yes;
+    }
     match yes_no(said).filter(|_| short(4)) {
         Some(true) => Intent::Yes,
         Some(false) => Intent::No,
         None if is_question(&plain) && content >= 3 => Intent::Question,
         None => Intent::Unclear,
     }
+}
+
+/// "Is this Sharma Dental?"
+fn asks_for_business(plain: &str, business_name: &str) -> bool {
+    let first = text::words(business_name).into_iter().next().map(|word| word.norm);
+    first
+        .is_some_and(|name| ["is this", "is it", "is that"].iter().any(|is| text::says(plain, &format!("{is} {name}"))))
 }
 
 /// The wishes that are the business's own.
@@ -177,6 +191,10 @@ fn business(plain: &str, visit: bool) -> Option<Intent> {
          had an appointment|already have|my appointment",
     );
     let appointment = visit || says_any(plain, APPOINTMENT);
+    let price = says_any(plain, PRICE) && is_question(plain);
+    if price && !says_any(plain, "want|need|book|booking|fix") {
+        return Some(Intent::Question);
+    }
     if appointment && exists {
         return Some(Intent::ChangeAppointment);
     }
@@ -196,12 +214,7 @@ fn business(plain: &str, visit: bool) -> Option<Intent> {
     if says_any(plain, "urgent|urgently") {
         return Some(Intent::UrgentMessage);
     }
-    if is_question(plain)
-        && says_any(
-            plain,
-            "how much|price|prices|cost|charge|charges|fees|fee|do you do|do you have|do you offer|\
-         do you provide|do you accept|rate|rates|kitna",
-        )
+    if price || is_question(plain) && says_any(plain, "do you do|do you have|do you offer|do you provide|do you accept")
     {
         return Some(Intent::Question);
     }
@@ -214,8 +227,8 @@ fn business(plain: &str, visit: bool) -> Option<Intent> {
 /// "Is doctor sahab available on Saturday?" is a question about hours; without a day it asks for the person.
 fn doctor_on_a_day(plain: &str) -> bool {
     says_any(plain, "doctor|dentist|doctor sahab|sir|madam|anyone|you")
-        && says_any(plain, "available|coming|sitting|come to clinic")
-        && says_any(plain, "is|will|are|when|what time")
+        && says_any(plain, "available|free|coming|sitting|come to clinic")
+        && says_any(plain, "is|will|are|when|what time|wondering")
         && hours::when(plain) != When::Week
 }
 
@@ -251,6 +264,7 @@ pub(super) fn is_refusal(said: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialogue::demo_profile;
 
     #[test]
     fn what_callers_say() {
@@ -297,6 +311,10 @@ mod tests {
             ("Do you speak Hindi?", Language),
             ("One minute.", Hold),
             ("How much is a root canal?", Question),
+            ("What are your consultation charges?", Question),
+            ("Is this Sharma Dental Clinic?", WhoAreYou),
+            ("I was wondering if the doctor is free tomorrow", Hours(When::Ahead(1))),
+            ("I need some help", Yes),
             ("Hello?", Hello),
             ("Good morning.", Hello),
             ("yes please", Yes),
@@ -304,9 +322,10 @@ mod tests {
             ("Rahul Verma", Unclear),
             ("", Unclear),
         ] {
-            assert_eq!(intent(said, "appointment"), wanted, "{said}");
+            assert_eq!(intent(said, &demo_profile()), wanted, "{said}");
         }
-        assert_eq!(intent("I need a table", "table"), Appointment);
+        let restaurant = AgentProfile { visit_word: "table".into(), ..demo_profile() };
+        assert_eq!(intent("I need a table", &restaurant), Appointment);
     }
 
     #[test]

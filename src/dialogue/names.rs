@@ -12,6 +12,7 @@ const INTRODUCTIONS: &[&str] = &[
     "my names",
     "mera naam",
     "name is",
+    "names",
     "name should be",
     "its actually",
     "myself",
@@ -26,7 +27,7 @@ const INTRODUCTIONS: &[&str] = &[
 ];
 
 /// Introductions that begin many other sentences, so that the words after them must look like a name.
-const WEAK: &[&str] = &["this is", "i am", "im", "its actually"];
+const WEAK: &[&str] = &["this is", "i am", "im", "its actually", "names"];
 
 /// The name in a sentence that was not asked for one: only after an introduction ("this is Rahul Verma", "myself
 /// Rahul", "Rahul here", "Rahul speaking"). The range is the words that the introduction and the name take.

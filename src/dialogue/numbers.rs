@@ -433,6 +433,10 @@ fn anchored(now: &str, words: &[Word]) -> Option<String> {
 
 /// "Five, not two", "not two but five", "instead of two, five": where the wrong digits stand only once.
 fn contrasted(now: &str, words: &[Word]) -> Option<String> {
+    if let Some(found) = text::find(words, "wrong", 0) {
+        let (wrong, right) = (digits_in(&words[..found.start])?, digits_in(&words[found.end..])?);
+        return replaced(now, &wrong, &right);
+    }
     let (at, prefix) = match text::find(words, "instead of", 0) {
         Some(found) => (found.start, 2),
         None => (text::find(words, "not", 0)?.start, 1),
@@ -448,7 +452,12 @@ fn contrasted(now: &str, words: &[Word]) -> Option<String> {
         (None, Some(split)) => (digits_in(&rest[..split])?, digits_in(&rest[split..])?),
         (None, None) => return None,
     };
-    let mut places = now.match_indices(&wrong);
+    replaced(now, &wrong, &right)
+}
+
+/// The number with the wrong digits replaced, where they stand only once.
+fn replaced(now: &str, wrong: &str, right: &str) -> Option<String> {
+    let mut places = now.match_indices(wrong);
     let (place, _) = places.next()?;
     let once = places.next().is_none() && wrong.len() == right.len();
     once.then(|| format!("{}{right}{}", &now[..place], &now[place + wrong.len()..]))

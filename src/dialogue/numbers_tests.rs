@@ -114,6 +114,7 @@ fn corrections_change_what_was_said_only() {
         ("no, five, not two", None),
         ("seven eight, not seven six", Some("9878254321")),
         ("not seven six but seven eight", Some("9878254321")),
+        ("No, 4321 is wrong, it is 4322", Some("9876254322")),
         ("no it's nine eight seven six five four three two one oh", Some("9876543210")),
         ("No, 98765 43210", Some("9876543210")),
         ("no, five four three two two", Some("9876254322")),

@@ -7,7 +7,7 @@ use super::numbers::{self, Kind};
 use super::phrases::{FILLERS, Phrase, Phrases};
 use super::reply::Reply;
 use super::summary::{self, Facts};
-use super::{Action, Input, SlotName, names, slots, text, times, yes_no};
+use super::{Action, Input, SlotName, names, slots, text, times};
 use crate::domain::{AgentProfile, CallOutcome, CallSlots, E164};
 
 /// Below this mean token probability a transcript is noise.
@@ -223,13 +223,12 @@ impl Receptionist {
             Input::NotUnderstood => self.miss(),
             Input::SttUnavailable => self.stt_down(),
             Input::NoInput => self.silence(),
-            Input::Answered => self.again(),
-            Input::Interrupted { .. } | Input::HungUp => self.again(),
+            Input::Answered | Input::Interrupted { .. } | Input::HungUp => self.again(),
         }
     }
 
     fn said(&mut self, said: &str, now: &Zoned) -> Reply {
-        let intent = intents::intent(said, &self.phrases.profile().visit_word);
+        let intent = intents::intent(said, self.phrases.profile());
         if intent != Intent::Repeat {
             self.count.repeats = 0;
         }
@@ -316,7 +315,8 @@ impl Receptionist {
     /// Begins a message whose text is the whole sentence.
     fn begin_whole(&mut self, said: &str, lead: Phrase) -> Reply {
         self.purpose = Some(Purpose::Message);
-        self.slots.reason = slots::reason_from_answer(said, Purpose::Message);
+        let whole = || times::lower_first(said.trim().trim_end_matches(['?', '.', '!']));
+        self.slots.reason = slots::reason_from_answer(said, Purpose::Message).or_else(|| Some(whole()));
         self.take(said, Purpose::Message);
         self.next(&[lead])
     }
@@ -504,11 +504,6 @@ impl Receptionist {
     fn repeat(&mut self) -> Reply {
         self.count.repeats += 1;
         if self.count.repeats > 3 { self.miss() } else { self.last.clone() }
-    }
-
-    /// Whether the caller agrees, where yes or no was asked.
-    pub(super) fn agrees(said: &str) -> Option<bool> {
-        yes_no::yes_no(said)
     }
 }
 

@@ -309,10 +309,3 @@ fn after_the_end_nothing_more_is_said() {
     assert_eq!(receptionist.step(Input::Said { text: "hello".into(), confidence: 1.0 }, &now), [Action::End]);
     assert_eq!(receptionist.step(Input::HungUp, &now), []);
 }
-
-fn adhoc() {
-    let text = std::fs::read_to_string("/tmp/adhoc.txt").unwrap();
-    for block in text.split("\n\n") {
-        println!("{}\n----", played(&format!("@time 2026-11-23T16:05:00+05:30\n@caller +919812345678\n{block}")));
-    }
-}

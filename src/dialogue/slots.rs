@@ -24,7 +24,11 @@ pub(super) const REASON_LIMIT: usize = 240;
 pub(super) fn found(said: &str, purpose: Purpose) -> Found {
     let words = text::words(said);
     let taken = Taken::of(&words, false, purpose);
-    let reason = introduced_reason(said, &words, &taken.ranges);
+    let reason = if purpose != Purpose::Appointment && text::says(&text::plain(&words), "calling from") {
+        reason_from_answer(said, purpose)
+    } else {
+        introduced_reason(said, &words, &taken.ranges)
+    };
     let time = taken.time.clone().map(|range| times::as_said(said, &words[range]));
     Found { name: taken.name, number: taken.number, reason, time }
 }
@@ -181,7 +185,8 @@ fn introduced_reason(said: &str, words: &[Word], taken: &[Range<usize>]) -> Opti
             from = found.start + 1;
             let start = if marker.starts_with("for my") { found.start + 1 } else { found.end };
             let end = clause_end(words, start, &free);
-            if let Some(reason) = cleaned(said, &words[start..end]).filter(|_| found.clone().all(free)) {
+            let addressee = found.start > 0 && words[found.start - 1].norm == "message" && marker.starts_with("for");
+            if let Some(reason) = cleaned(said, &words[start..end]).filter(|_| found.clone().all(free) && !addressee) {
                 return Some(reason);
             }
         }
@@ -378,7 +383,7 @@ fn is_empty_word(word: &str) -> bool {
         but with from as do does did not no yes yeah want need like please what when where which who how why \
         appointment appointments booking book fix make take leave message slot visit tomorrow today doctor clinic call calling come coming can could will would \
         one some any thing something anything nothing know dont now here there right correct ok okay thank thanks son daughter wife husband mother father \
-        name number speak talk have has had time timing timings sahab again repeat give get question ask also somebody someone person ";
+        name number speak talk have has had time timing timings sahab again repeat give get question ask help also somebody someone person ";
     text::is_filler(word) || text::says(EMPTY, word) || word.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -421,6 +426,8 @@ mod tests {
         for (said, reason) in [
             ("Please tell the doctor that I will be late", Some("I will be late")),
             ("I am calling about my bill", Some("my bill")),
+            ("I'm calling from Apollo Pharmacy about a delivery", Some("from Apollo Pharmacy about a delivery")),
+            ("Can I leave a message for Dr. Sharma?", None),
             ("I want to leave a message", None),
         ] {
             assert_eq!(found(said, Purpose::Message).reason.as_deref(), reason, "{said}");

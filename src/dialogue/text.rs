@@ -142,6 +142,8 @@ pub(super) fn find(words: &[Word], phrase: &str, from: usize) -> Option<Range<us
 /// The original text from the first to the last of these words.
 pub(super) fn original<'a>(text: &'a str, words: &[Word]) -> &'a str {
     match (words.first(), words.last()) {
+        // "5 p.m." keeps its last dot.
+        (Some(first), Some(last)) if last.raw.contains('.') => &text[first.at.start..last.at.end],
         (Some(first), Some(last)) => text[first.at.start..last.at.end].trim_end_matches(['.', ':', '\'']),
         _ => "",
     }

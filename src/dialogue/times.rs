@@ -149,6 +149,7 @@ fn trimmed(words: &[Word], run: Range<usize>) -> Option<Range<usize>> {
                 | "maybe"
                 | "back"
                 | "some"
+                | "time"
                 | "preferably"
         )
     {

@@ -104,8 +104,6 @@ const YES: &[&str] = &[
     "please do",
     "mm hmm",
     "uh huh",
-    "hmm",
-    "hm",
     "thats it",
     "yes it is",
     "i think so",
