@@ -169,6 +169,12 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let id = CallId::new(Timestamp::now(), rand::random());
     let recording =
         route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
+    if let Some(folder) = recording.as_deref().and_then(Path::parent)
+        && let Err(error) = tokio::fs::create_dir_all(folder).await
+    {
+        // The recorder will say so in the record; the call goes on.
+        error!(%error, folder = %folder.display(), "no folder for the recording");
+    }
     let options = SessionOptions { recording, ..SessionOptions::default() };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
     let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());

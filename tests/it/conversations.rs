@@ -121,7 +121,7 @@ fn a_crash_in_mid_call_leaves_a_repaired_record_and_a_playable_recording() {
     // Past the greeting, so that the recording has several seconds of speech.
     let id = wait_for("two turns in the record", Duration::from_secs(40), || {
         let (_, calls) = demo.get("/v1/calls?status=active");
-        let id = calls["items"].get(0)?["id"].as_str()?.to_owned();
+        let id = calls["calls"].get(0)?["id"].as_str()?.to_owned();
         let (_, call) = demo.get(&format!("/v1/calls/{id}"));
         (call["turns"].as_array()?.len() >= 2).then_some(id)
     });

@@ -114,7 +114,7 @@ impl Demo {
     pub fn closed_call(&self) -> Value {
         wait_for("a closed call record", Duration::from_secs(15), || {
             let (_, calls) = self.get("/v1/calls?limit=1");
-            let call = calls["items"].get(0)?.clone();
+            let call = calls["calls"].get(0)?.clone();
             let id = call["id"].as_str()?;
             (call["status"] != "active").then(|| self.get(&format!("/v1/calls/{id}")).1)
         })

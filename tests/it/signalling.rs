@@ -36,7 +36,7 @@ fn the_number_may_be_written_as_carriers_do() {
 fn a_caller_who_gives_up_gets_487_and_leaves_no_record() {
     let demo = Demo::start_with(&[("VCA__SIP__RING_MS", "10000")]);
     assert_sipp(&sipp("cancel", demo.sip, DID, &[]));
-    assert_eq!(demo.get("/v1/calls").1["items"].as_array().map(Vec::len), Some(0));
+    assert_eq!(demo.get("/v1/calls").1["calls"].as_array().map(Vec::len), Some(0));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn caps_refuse_the_call_too_many_and_free_their_places() {
         let first = std::thread::spawn(move || sipp("long_call", target, DID, &[]));
         wait_for("the first call", Duration::from_secs(10), || {
             let (_, calls) = demo.get("/v1/calls?status=active");
-            (calls["items"].as_array()?.len() == 1).then_some(())
+            (calls["calls"].as_array()?.len() == 1).then_some(())
         });
         assert_sipp(&sipp(refusal, demo.sip, DID, &[]));
         assert_sipp(&first.join().expect("sipp's thread"));
