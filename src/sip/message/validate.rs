@@ -116,10 +116,9 @@ fn check_shared(headers: &Headers) -> Result<(NameAddr, CSeq), HeaderError> {
     ];
     let mut seen = [false; ONCE.len()];
     for header in headers {
-        if let Some(i) = ONCE.iter().position(|name| *name == header.name) {
-            if std::mem::replace(&mut seen[i], true) {
-                return Err(HeaderError { name: header.name.clone(), fault: HeaderFault::Repeated });
-            }
+        let Some(i) = ONCE.iter().position(|name| *name == header.name) else { continue };
+        if std::mem::replace(&mut seen[i], true) {
+            return Err(HeaderError { name: header.name.clone(), fault: HeaderFault::Repeated });
         }
     }
     let from = headers.from()?;
