@@ -150,3 +150,5 @@ impl Response {
 
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod tests;

@@ -86,12 +86,11 @@ impl NameAddr {
         };
         let Some(open) = open else { return Self::parse_addr_spec(text).map_err(|(at, what)| (indent + at, what)) };
         let display = trim(&text[..open]);
-        if !display.starts_with(b"\"") {
-            if let Some(at) =
-                display.iter().position(|b| matches!(b, b',' | b';' | b'"' | b'>' | 0..=8 | 10..=31 | 127))
-            {
-                return fault(at, "a display name that needs quotes");
-            }
+        let needs_quotes = |b: &u8| matches!(b, b',' | b';' | b'"' | b'>' | 0..=8 | 10..=31 | 127);
+        if !display.starts_with(b"\"")
+            && let Some(at) = display.iter().position(needs_quotes)
+        {
+            return fault(at, "a display name that needs quotes");
         }
         let Some(length) = text[open..].iter().position(|b| *b == b'>') else { return fault(open, "no closing `>`") };
         let close = open + length;

@@ -1,7 +1,7 @@
 //! Typed reading of the headers this user agent acts on; each is read when asked for.
 
 use super::scan::{decimal, find_outside, is_token, split_commas, trim};
-use super::{HeaderError, HeaderFault, HeaderName, HeaderValue, Headers, Method, NameAddr, Params, Via};
+use super::{HeaderError, HeaderName, HeaderValue, Headers, Method, NameAddr, Params, Via};
 
 /// The CSeq header (RFC 3261 §20.16).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,14 +262,6 @@ impl Headers {
 
     fn required(&self, name: HeaderName) -> Result<&HeaderValue, HeaderError> {
         self.get(&name).ok_or_else(|| HeaderError::missing(name))
-    }
-
-    /// Refuses a second field of a header that may stand once only.
-    pub(super) fn at_most_once(&self, name: HeaderName) -> Result<(), HeaderError> {
-        if self.get_all(&name).count() > 1 {
-            return Err(HeaderError { name, fault: HeaderFault::Repeated });
-        }
-        Ok(())
     }
 
     fn list_of<'a>(&'a self, name: &HeaderName) -> Vec<&'a [u8]> {

@@ -6,6 +6,10 @@ use super::uri::{Scheme, Uri};
 const SIGNIFICANT: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 
 pub(super) fn equivalent(a: &Uri, b: &Uri) -> bool {
+    // The same text is the same URI, even one with a parameter repeated against the rules.
+    if a == b {
+        return true;
+    }
     match (a.scheme(), b.scheme()) {
         (Scheme::Sip, Scheme::Sip) | (Scheme::Sips, Scheme::Sips) => {
             same_escaped(a.user(), b.user())
@@ -17,7 +21,6 @@ pub(super) fn equivalent(a: &Uri, b: &Uri) -> bool {
                 && same_headers(a.headers(), b.headers())
         }
         (Scheme::Tel, Scheme::Tel) => digits(a) == digits(b) && params_equal(a, b) && params_equal(b, a),
-        (Scheme::Other, Scheme::Other) => a == b,
         _ => false,
     }
 }

@@ -1,7 +1,7 @@
 //! What is refused before a transaction user sees it (RFC 3261 §8.2, §16.3, §18.3).
 
 use super::{
-    HeaderError, HeaderFault, HeaderName, HeaderValue, Headers, Message, Method, NameAddr, ParseError, Request,
+    CSeq, HeaderError, HeaderFault, HeaderName, HeaderValue, Headers, Message, Method, NameAddr, ParseError, Request,
     Response, Via,
 };
 
@@ -57,18 +57,19 @@ impl From<HeaderError> for Rejection {
 /// [`Rejection`]: 400 with what is missing or malformed, 483 for Max-Forwards 0. An unknown Require is the user
 /// agent's business, see [`Headers::unknown_requirements`].
 pub fn validate(request: &Request) -> Result<(), Rejection> {
-    let routable = request.headers.top_via().is_ok() && request.method != Method::Ack;
-    check(request).map_err(|rejection| Rejection { silent: !routable, ..rejection })
+    check(request).map_err(|rejection| {
+        let silent = request.method == Method::Ack || request.headers.top_via().is_err();
+        Rejection { silent, ..rejection }
+    })
 }
 
 fn check(request: &Request) -> Result<(), Rejection> {
     let headers = &request.headers;
-    check_via(headers)?;
-    check_shared(headers)?;
-    if headers.from()?.tag().is_none() {
+    check_vias(headers)?;
+    let (from, cseq) = check_shared(headers)?;
+    if from.tag().is_none() {
         return Err(Rejection::new(400, "Missing From Tag"));
     }
-    let cseq = headers.cseq()?;
     if cseq.method != request.method {
         return Err(Rejection::new(400, "CSeq Method Mismatch"));
     }
@@ -87,28 +88,43 @@ fn check(request: &Request) -> Result<(), Rejection> {
 }
 
 /// All Via values must be readable, because the answer repeats them; a branch is mandatory in the top one.
-fn check_via(headers: &Headers) -> Result<(), Rejection> {
-    let top = headers.top_via()?;
-    for value in headers.get_all(HeaderName::Via) {
-        Via::parse(value.as_bytes()).map_err(|fault| HeaderError::malformed(HeaderName::Via, fault))?;
+fn check_vias(headers: &Headers) -> Result<(), Rejection> {
+    let mut top_branch = None;
+    for (i, value) in headers.get_all(HeaderName::Via).enumerate() {
+        let via = Via::parse(value.as_bytes()).map_err(|fault| HeaderError::malformed(HeaderName::Via, fault))?;
+        if i == 0 {
+            top_branch = Some(via.branch().is_some());
+        }
     }
-    match top.branch() {
-        Some(_) => Ok(()),
-        None => Err(Rejection::new(400, "Missing Via Branch")),
+    match top_branch {
+        Some(true) => Ok(()),
+        Some(false) => Err(Rejection::new(400, "Missing Via Branch")),
+        None => Err(HeaderError::missing(HeaderName::Via).into()),
     }
 }
 
-/// What requests and responses have in common.
-fn check_shared(headers: &Headers) -> Result<(), HeaderError> {
-    use HeaderName::{CSeq, CallId, ContentType, Expires, From, MaxForwards, To};
-    for name in [From, To, CallId, CSeq, MaxForwards, ContentType, Expires] {
-        headers.at_most_once(name)?;
+/// What requests and responses have in common; gives what was read on the way.
+fn check_shared(headers: &Headers) -> Result<(NameAddr, CSeq), HeaderError> {
+    const ONCE: [HeaderName; 7] = [
+        HeaderName::From,
+        HeaderName::To,
+        HeaderName::CallId,
+        HeaderName::CSeq,
+        HeaderName::MaxForwards,
+        HeaderName::ContentType,
+        HeaderName::Expires,
+    ];
+    let mut seen = [false; ONCE.len()];
+    for header in headers {
+        let Some(i) = ONCE.iter().position(|name| *name == header.name) else { continue };
+        if std::mem::replace(&mut seen[i], true) {
+            return Err(HeaderError { name: header.name.clone(), fault: HeaderFault::Repeated });
+        }
     }
-    headers.from()?;
+    let from = headers.from()?;
     headers.to()?;
     headers.call_id()?;
-    headers.cseq()?;
-    Ok(())
+    Ok((from, headers.cseq()?))
 }
 
 /// A dialog needs exactly one Contact to call back (RFC 3261 §8.1.1.8); elsewhere it must at least be readable.
@@ -170,5 +186,5 @@ pub fn judge(parsed: Result<Message, ParseError>) -> Verdict {
 
 fn check_response(response: &Response) -> Result<(), HeaderError> {
     response.headers.top_via()?;
-    check_shared(&response.headers)
+    check_shared(&response.headers).map(|_| ())
 }

@@ -92,7 +92,7 @@ fn wire_bytes(raw: &str) -> Vec<u8> {
 fn unescape(text: &str, out: &mut Vec<u8>, length_at: &mut Option<usize>) {
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
-        out.extend_from_slice(rest[..at].as_bytes());
+        out.extend_from_slice(&rest.as_bytes()[..at]);
         rest = &rest[at + 1..];
         match rest.as_bytes().first() {
             Some(b'\\') => out.push(b'\\'),
