@@ -1,4 +1,5 @@
 //! Dialog state (RFC 3261 §12): tags, route set, remote target, CSeq in both directions.
+#![deny(clippy::disallowed_methods)]
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,8 @@ const STREAM_QUEUE: usize = 256;
 const CALL_QUEUE: usize = 256;
 /// Events that may wait on one leg. A call has a handful; this many means that nobody reads.
 const EVENT_QUEUE: usize = 64;
+/// Connections from outside the configured peers.
+const STRANGER_CONNECTIONS: usize = 16;
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver {
@@ -236,6 +238,14 @@ impl Driver {
 
     fn accept(&mut self, stream: TcpStream, remote: SocketAddr, now: Instant) {
         let Ok(local) = stream.local_addr() else { return };
+        // Strangers may ask (and be refused), but not push the connections of peers out of the table.
+        let endpoint = &self.endpoint;
+        let is_stranger = |addr: &SocketAddr| !endpoint.is_peer(addr.ip());
+        if is_stranger(&remote)
+            && self.conns.values().filter(|conn| is_stranger(&conn.remote)).count() >= STRANGER_CONNECTIONS
+        {
+            return;
+        }
         let (conn, queue) = self.new_conn(remote);
         self.endpoint.handle_connected(conn, local, remote, now);
         tokio::spawn(stream::serve(conn, stream, self.connection_idle, queue, self.streams_sender.clone()));

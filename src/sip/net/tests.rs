@@ -219,3 +219,18 @@ async fn a_stack_bound_to_all_addresses_knows_the_one_its_peer_sees() {
     assert_eq!(next(&mut events).await, LegEvent::Answered { sdp: b"a".to_vec() });
     drop(leg);
 }
+
+#[tokio::test]
+async fn strangers_cannot_fill_the_table_of_connections() {
+    use tokio::io::AsyncReadExt;
+    let peers = "192.0.2.1".parse().unwrap();
+    let (stack, _calls) = stack_with(StackConfig { peers, ..StackConfig::default() }).await;
+    let mut streams = Vec::new();
+    for _ in 0..17 {
+        streams.push(tokio::net::TcpStream::connect(stack.tcp_addr().unwrap()).await.unwrap());
+    }
+    let mut last = streams.pop().unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(10), last.read(&mut [0; 16])).await.expect("closed in time");
+    assert!(matches!(closed, Ok(0) | Err(_)));
+    assert_eq!(stack.stats().connections, 16);
+}

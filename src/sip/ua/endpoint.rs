@@ -9,7 +9,7 @@ use super::{ConnId, EndpointConfig, Event, Flow, LegEvent, LegId, Output, StatsS
 use crate::sip::message::{Message, StreamDecoder, StreamItem};
 use crate::sip::transaction::{ClientFired, ServerFired};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -84,11 +84,11 @@ impl Endpoint {
 
     /// A stream connection was opened, by either side.
     pub fn handle_connected(&mut self, conn: ConnId, local: SocketAddr, remote: SocketAddr, now: Instant) {
-        if self.conns.len() >= self.config.limits.connections {
-            if let Some((_, oldest)) = self.conns_by_use.first().copied() {
-                self.handle_disconnected(oldest);
-                self.outputs.push_back(Output::Event(Event::CloseConnection(oldest)));
-            }
+        if self.conns.len() >= self.config.limits.connections
+            && let Some((_, oldest)) = self.conns_by_use.first().copied()
+        {
+            self.handle_disconnected(oldest);
+            self.outputs.push_back(Output::Event(Event::CloseConnection(oldest)));
         }
         self.conns_by_use.insert((now, conn));
         self.conns.insert(conn, Conn { local, remote, decoder: StreamDecoder::new(), heard: now });
@@ -175,6 +175,11 @@ impl Endpoint {
     /// The legs there are, oldest first.
     pub fn legs(&self) -> Vec<LegId> {
         self.legs.keys().copied().collect()
+    }
+
+    /// Whether requests from this address are served.
+    pub fn is_peer(&self, ip: IpAddr) -> bool {
+        self.config.peers.contains(ip)
     }
 
     /// Counts a leg that the driver ends because nobody takes its events.

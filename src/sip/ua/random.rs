@@ -39,7 +39,7 @@ impl Tokens {
 
     /// A number below `bound`.
     pub fn below(&mut self, bound: u32) -> u32 {
-        (u64::from(self.0.next_u32()) * u64::from(bound) >> 32) as u32
+        ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
     }
 
     pub fn key(&mut self) -> u64 {

@@ -111,11 +111,11 @@ impl Endpoint {
             return self.reschedule_server(id);
         }
         self.stats.retransmissions_received += 1;
-        if row.machine.handle_retransmission() == ServerAction::Resend {
-            if let Some((flow, data)) = row.last.clone().map(|data| (row.flow, data)) {
-                self.stats.retransmissions_sent += 1;
-                self.transmit(flow, data);
-            }
+        if row.machine.handle_retransmission() == ServerAction::Resend
+            && let Some((flow, data)) = row.last.clone().map(|data| (row.flow, data))
+        {
+            self.stats.retransmissions_sent += 1;
+            self.transmit(flow, data);
         }
     }
 
@@ -151,6 +151,10 @@ impl Endpoint {
         let merge_key = merge_key.filter(|_| !merged);
         let refusal = refuse(&request).or_else(|| merged.then(|| (482, Extra::default())));
         let method = request.method.clone();
+        if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(&leg)) {
+            // The peer may have come by a new connection or a new NAT binding.
+            leg.flow = Flow { remote: reply_flow.remote, ..source };
+        }
         let Some(tx) = self.open_server(key, request, reply_flow, merge_key) else { return };
         match (refusal, leg) {
             (Some((status, extra)), _) => {
@@ -355,9 +359,9 @@ fn merge_key(request: &Request) -> Option<String> {
 }
 
 fn set_to_tag(response: &mut Response, tag: &str) {
-    if let Ok(to) = response.headers.to() {
-        if to.tag().is_none() {
-            response.headers.set(HeaderName::To, to.with_tag(tag));
-        }
+    if let Ok(to) = response.headers.to()
+        && to.tag().is_none()
+    {
+        response.headers.set(HeaderName::To, to.with_tag(tag));
     }
 }

@@ -159,10 +159,10 @@ impl Endpoint {
         // A peer that goes on in the dialog has our 2xx: its ACK was lost or comes late.
         let acked = leg.unacked.take().is_some();
         let body = (!request.body.is_empty()).then(|| request.body.clone());
-        if let (Some(dialog), Ok(contacts)) = (leg.dialog.as_mut(), request.headers.contacts()) {
-            if let Some(contact) = contacts.first() {
-                dialog.refresh_target(contact);
-            }
+        if let (Some(dialog), Ok(contacts)) = (leg.dialog.as_mut(), request.headers.contacts())
+            && let Some(contact) = contacts.first()
+        {
+            dialog.refresh_target(contact);
         }
         leg.to_answer = Some((tx, body.is_some()));
         leg.deadline = Some(now + REINVITE_ANSWER);
