@@ -91,6 +91,7 @@ pub struct Clip {
 /// What a session tells its call. Times named `media_ms` are milliseconds since the media start, which is the first
 /// [`MediaSession::configure`]: the same clock for frames, playout and the position in the recording.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all events are frames; boxing them would allocate every 20 ms")]
 pub enum MediaEvent {
     /// Every 20 ms from the media start on, whether or not anything is received.
     Frame(PcmFrame),

@@ -153,7 +153,7 @@ impl RecvBatch {
                 header.msg_iov = &raw mut iovecs[n];
                 header.msg_iovlen = 1;
                 header.msg_control = self.controls[n].as_mut_ptr().cast();
-                header.msg_controllen = CONTROL_BYTES as _;
+                header.msg_controllen = CONTROL_BYTES;
             }
             let received = libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -165,7 +165,7 @@ impl RecvBatch {
             let received = usize::try_from(received).unwrap_or(0);
             for (n, header) in headers.iter().enumerate().take(received) {
                 self.lengths[n] = header.msg_len as usize;
-                self.control_lengths[n] = header.msg_hdr.msg_controllen as usize;
+                self.control_lengths[n] = header.msg_hdr.msg_controllen;
             }
             received
         };

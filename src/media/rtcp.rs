@@ -121,13 +121,13 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// Writes a compound packet: a sender report when there is something sent, else a receiver report; with our name, and
 /// a goodbye at the end. Returns its bytes within `buffer`.
-pub fn write<'a>(
-    buffer: &'a mut [u8; MAX_BYTES],
+pub fn write(
+    buffer: &mut [u8; MAX_BYTES],
     ssrc: u32,
     sender: Option<SenderInfo>,
     block: Option<ReportBlock>,
     goodbye: bool,
-) -> &'a [u8] {
+) -> &[u8] {
     let mut out = Writer { buffer, at: 0 };
     let count = u8::from(block.is_some());
     let words = 1 + if sender.is_some() { 5 } else { 0 } + if block.is_some() { 6 } else { 0 };

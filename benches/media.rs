@@ -1,0 +1,210 @@
+//! What carrying calls costs: pacing, CPU per call, and how soon a cached phrase begins.
+//!
+//! The far ends live in a child process, so that their cost is not counted. Arrival times are the kernel's.
+//!
+//! `cargo bench --bench media -- [calls] [seconds]`
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Receiver;
+use vca::media::net::{RecvBatch, make_punctual, monotonic_ns, sleep_until};
+use vca::media::{
+    Clip, ClipId, Codec, Direction, EncodedAudio, MediaConfig, MediaEngine, MediaEvent, MediaParams, MediaSession,
+    SessionOptions, rtp, tone,
+};
+
+const FRAME_NS: u64 = 20_000_000;
+
+fn main() {
+    if std::env::var_os("VCA_BENCH_PEER").is_some() {
+        return peer();
+    }
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if !args.iter().any(|arg| arg == "--bench") {
+        println!("run by `cargo bench --bench media`");
+        return;
+    }
+    let mut numbers = args.iter().filter_map(|arg| arg.parse::<usize>().ok());
+    let calls = numbers.next().unwrap_or(100);
+    let seconds = numbers.next().unwrap_or(10);
+    for (what, recorded) in [("cached prompt, RTP both ways", false), ("the same, recorded", true)] {
+        carry(what, calls, seconds, recorded);
+    }
+}
+
+/// Carries calls for some time and prints what it cost.
+fn carry(what: &str, calls: usize, seconds: usize, recorded: bool) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut child, mut to_child, mut from_child) = start_peer(calls, seconds);
+    let engine = MediaEngine::start(MediaConfig::default()).expect("the engine starts");
+    let mut remotes = String::new();
+    from_child.read_line(&mut remotes).expect("the peer's ports");
+    let prompt = EncodedAudio::from_pcm(Codec::Pcma, &tone::sine(440.0, 8_000.0, 8_000 * 5));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let started = Arc::new(Mutex::new(Vec::new()));
+    let mut sessions = Vec::new();
+    for (n, port) in remotes.split_whitespace().enumerate() {
+        let recording = recorded.then(|| folder.path().join(format!("{n}.wav")));
+        let opts = SessionOptions { recording, ..SessionOptions::default() };
+        let (session, events) = engine.open(opts).expect("a free port");
+        session.configure(MediaParams {
+            codec: Codec::Pcma,
+            payload_type: 8,
+            dtmf_payload_type: Some(101),
+            remote: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
+            direction: Direction::SEND_RECV,
+            ptime_ms: 20,
+        });
+        runtime.spawn(consume(events, Arc::clone(&started)));
+        sessions.push(session);
+    }
+    let ports: Vec<String> = sessions.iter().map(|s| s.local_port().to_string()).collect();
+    writeln!(to_child, "{}", ports.join(" ")).expect("the peer reads");
+
+    let first_packets = first_packet_latencies(&sessions, &prompt, &started);
+    for session in &sessions {
+        let clips = (0..seconds as u64 / 5 + 2).map(|n| Clip { id: ClipId(1_000 + n), audio: prompt.clone() });
+        session.play(clips.collect());
+    }
+    std::thread::sleep(Duration::from_secs(1));
+    let (cpu, clock) = (media_cpu(), Instant::now());
+    std::thread::sleep(Duration::from_secs(seconds as u64));
+    let (cpu, clock) = (media_cpu() - cpu, clock.elapsed());
+    let mut pacing = String::new();
+    writeln!(to_child, "stop").expect("the peer reads");
+    from_child.read_line(&mut pacing).expect("the peer's figures");
+    child.wait().expect("the peer ends");
+
+    let stats: Vec<_> = sessions.iter().map(MediaSession::stats).collect();
+    let sum = |field: fn(&vca::media::MediaStats) -> u64| stats.iter().map(field).sum::<u64>();
+    println!("{calls} calls, {what}, {seconds} s");
+    println!("  pacing error           {}", pacing.trim());
+    let share = cpu.as_secs_f64() / clock.as_secs_f64() / calls as f64 * 100.0;
+    println!("  CPU per call           {share:.3} % of a core ({:.1} µs per frame)", share * 200.0);
+    println!("  command → first packet {}", quantiles(first_packets, 1e6, "ms"));
+    println!(
+        "  packets sent {} received {} lost {} late {}, frames dropped {}, woken late by at most {} µs",
+        sum(|s| s.packets_sent),
+        sum(|s| s.packets_received),
+        sum(|s| s.packets_lost),
+        sum(|s| s.packets_late),
+        sum(|s| s.frames_dropped),
+        engine.stats().max_late_us
+    );
+}
+
+async fn consume(mut events: Receiver<MediaEvent>, started: Arc<Mutex<Vec<(u64, Instant)>>>) {
+    while let Some(event) = events.recv().await {
+        if let MediaEvent::PlayoutStarted { id, at, .. } = event {
+            started.lock().expect("no panic elsewhere").push((id.0, at));
+        }
+    }
+}
+
+/// From the command to the first packet, in nanoseconds: one phrase after the other, at changing phases of the wheel.
+fn first_packet_latencies(
+    sessions: &[MediaSession],
+    prompt: &EncodedAudio,
+    started: &Mutex<Vec<(u64, Instant)>>,
+) -> Vec<u64> {
+    let phrase = EncodedAudio { codec: prompt.codec, bytes: prompt.bytes[..800].into() };
+    let mut commanded = Vec::new();
+    for n in 0..200u64 {
+        std::thread::sleep(Duration::from_micros(7_300));
+        commanded.push(Instant::now());
+        sessions[n as usize % sessions.len()].play(vec![Clip { id: ClipId(n), audio: phrase.clone() }]);
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let started = started.lock().expect("no panic elsewhere");
+    let latency = |(n, at): &(u64, Instant)| at.duration_since(commanded[*n as usize]).as_nanos() as u64;
+    let latencies: Vec<u64> = started.iter().filter(|(n, _)| *n < 200).map(latency).collect();
+    assert_eq!(latencies.len(), 200, "every phrase has begun");
+    latencies
+}
+
+/// CPU time of the wheels and the recorder so far.
+fn media_cpu() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("a Linux system");
+    let mut total = 0;
+    for task in tasks.flatten() {
+        let read = |file: &str| std::fs::read_to_string(task.path().join(file)).unwrap_or_default();
+        if read("comm").starts_with("media-") {
+            total += read("schedstat").split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+        }
+    }
+    Duration::from_nanos(total)
+}
+
+fn quantiles(mut values: Vec<u64>, unit: f64, name: &str) -> String {
+    values.sort_unstable();
+    let at = |share: f64| values[((values.len() - 1) as f64 * share) as usize] as f64 / unit;
+    format!("p50 {:.3} p99 {:.3} max {:.3} {name} ({} values)", at(0.5), at(0.99), at(1.0), values.len())
+}
+
+fn start_peer(calls: usize, seconds: usize) -> (Child, ChildStdin, BufReader<std::process::ChildStdout>) {
+    let mut child = Command::new(std::env::current_exe().expect("our own path"))
+        .env("VCA_BENCH_PEER", format!("{calls} {seconds}"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the peer starts");
+    let to_child = child.stdin.take().expect("piped");
+    let from_child = BufReader::new(child.stdout.take().expect("piped"));
+    (child, to_child, from_child)
+}
+
+/// The far ends: each sends a packet every 20 ms, and all arrivals are noted by the kernel's clock.
+fn peer() {
+    let setting = std::env::var("VCA_BENCH_PEER").expect("set by the parent");
+    let calls: usize = setting.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
+    let sockets: Vec<UdpSocket> = (0..calls).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a free port")).collect();
+    for socket in &sockets {
+        socket.set_nonblocking(true).expect("non-blocking");
+        let one: libc::c_int = 1;
+        // SAFETY: the option's value is a c_int and its size is given.
+        let done = unsafe {
+            let fd = std::os::fd::AsRawFd::as_raw_fd(socket);
+            libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, (&raw const one).cast(), 4)
+        };
+        assert_eq!(done, 0, "kernel timestamps");
+    }
+    let ports: Vec<String> = sockets.iter().map(|s| s.local_addr().expect("bound").port().to_string()).collect();
+    println!("{}", ports.join(" "));
+    let mut remotes = String::new();
+    std::io::stdin().read_line(&mut remotes).expect("the engine's ports");
+    for (socket, port) in sockets.iter().zip(remotes.split_whitespace()) {
+        socket.connect((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))).expect("connects");
+    }
+    let (stop, stopped) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        _ = std::io::stdin().read_line(&mut String::new());
+        _ = stop.send(());
+    });
+    make_punctual(true);
+    let mut arrivals: Vec<Vec<u64>> = vec![Vec::new(); calls];
+    let mut batch = RecvBatch::default();
+    let mut packet = vec![0xD5; rtp::HEADER_BYTES + 160];
+    let start = monotonic_ns() / FRAME_NS * FRAME_NS;
+    for turn in 1u64.. {
+        if stopped.try_recv().is_ok() {
+            break;
+        }
+        for (n, socket) in sockets.iter().enumerate() {
+            sleep_until(start + turn * FRAME_NS + FRAME_NS * n as u64 / calls as u64);
+            let (sequence, timestamp) = (turn as u16, turn as u32 * 160);
+            rtp::Header { payload_type: 8, marker: turn == 1, sequence, timestamp, ssrc: n as u32 }.write(&mut packet);
+            _ = socket.send(&packet);
+            let count = batch.receive(socket);
+            arrivals[n].extend((0..count).filter_map(|i| batch.get(i)?.2));
+        }
+    }
+    // The first second is set-up.
+    let errors = arrivals.iter().flat_map(|times| {
+        times.get(50..).unwrap_or_default().windows(2).map(|pair| (pair[1] - pair[0]).abs_diff(FRAME_NS))
+    });
+    println!("{}", quantiles(errors.collect(), 1e6, "ms"));
+}
