@@ -1,1 +1,33 @@
 //! RTP sessions: SDP, codecs, jitter buffer, paced sending, recording.
+//!
+//! [`MediaEngine`] owns the port pool, one recorder thread and one or more wheel threads. A wheel owns all of its
+//! sessions' sockets: every 20 ms, at a session's own place on the wheel, it sends the next packet, reads what has
+//! arrived, and hands one [`PcmFrame`] to the call. Everything between a packet and a frame ([`receive`], [`jitter`],
+//! [`plc`], [`dtmf`], [`rtcp`]) takes the time as a parameter and does no I/O.
+
+pub mod codec;
+pub mod dtmf;
+pub mod engine;
+pub mod frame;
+pub mod jitter;
+pub mod net;
+pub mod playout;
+pub mod plc;
+pub mod pool;
+pub mod receive;
+pub mod recorder;
+pub mod resample;
+pub mod rtcp;
+pub mod rtp;
+pub mod sdp;
+mod session;
+pub mod stats;
+pub mod tone;
+mod wheel;
+
+pub use codec::{Codec, EncodedAudio};
+pub use engine::{Clip, ClipId, MediaConfig, MediaEngine, MediaError, MediaEvent, MediaSession, SessionOptions};
+pub use frame::{FRAME_MS, FRAME_SAMPLES, PcmFrame, SAMPLE_RATE_HZ};
+pub use net::IpNet;
+pub use sdp::{Capabilities, Direction, MediaParams, Negotiated, SdpError, SdpSession};
+pub use stats::{EngineStats, MediaStats};

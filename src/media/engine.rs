@@ -1,0 +1,280 @@
+//! The handles: one engine for the process, one session per call.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::codec::EncodedAudio;
+use super::frame::PcmFrame;
+use super::net::{self, IpNet};
+use super::pool::PortPool;
+use super::recorder::{self, Recorder};
+use super::sdp::MediaParams;
+use super::session::{Session, SessionParts};
+use super::stats::{EngineStats, EngineStatsCells, MediaStats, MediaStatsCells};
+use super::wheel::{self, Command, Order, Wheel};
+
+/// Events that wait for a slow consumer before frames are dropped: 5 s of frames.
+const EVENT_QUEUE: usize = 256;
+
+/// How the engine is set up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MediaConfig {
+    /// Where the sockets are bound.
+    pub bind_ip: IpAddr,
+    /// Ports for RTP (even) and RTCP (odd): one pair per call.
+    pub port_range: RangeInclusive<u16>,
+    /// No RTP for so long, outside of a hold, is reported as [`MediaEvent::Dead`].
+    pub dead_media: Option<Duration>,
+    /// Wheel threads; one carries some hundred calls.
+    pub threads: usize,
+    /// Ask for real-time scheduling of the wheels, and go on without where it is not allowed.
+    pub realtime: bool,
+    /// The least and the most that the jitter buffer delays, in milliseconds.
+    pub jitter_ms: RangeInclusive<u32>,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self {
+            bind_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port_range: 16_384..=32_767,
+            dead_media: Some(Duration::from_secs(20)),
+            threads: 1,
+            realtime: true,
+            jitter_ms: 40..=200,
+        }
+    }
+}
+
+/// What one session is opened with.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// Where to record to from the start of media; see [`MediaSession::set_recording`].
+    pub recording: Option<PathBuf>,
+    /// Networks that RTP may come from besides the address in the SDP; empty allows any.
+    pub allowed_nets: Vec<IpNet>,
+}
+
+/// Why the engine or a session could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    #[error("the port range {0}-{1} holds no pair of an even port and the odd one above")]
+    NoPorts(u16, u16),
+    #[error("all {0} RTP ports are in use")]
+    PortsExhausted(usize),
+    #[error("no RTP socket on {addr}")]
+    Socket { addr: IpAddr, source: std::io::Error },
+    #[error("cannot start a media thread")]
+    Thread(#[source] std::io::Error),
+    #[error("the media thread takes no more sessions")]
+    Busy,
+}
+
+/// Names a clip in the events about it; unique within a session by the caller's care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClipId(pub u64);
+
+/// Something to play.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    pub id: ClipId,
+    /// In any codec: it is transcoded while it plays when the call's is another.
+    pub audio: EncodedAudio,
+}
+
+/// What a session tells its call. Times named `media_ms` are milliseconds since the media start, which is the first
+/// [`MediaSession::configure`]: the same clock for frames, playout and the position in the recording.
+#[derive(Debug, Clone)]
+pub enum MediaEvent {
+    /// Every 20 ms from the media start on, whether or not anything is received.
+    Frame(PcmFrame),
+    /// A key was pressed; reported once, at its end.
+    Dtmf { digit: char, duration_ms: u32 },
+    /// The first packet with audio of the clip was sent.
+    PlayoutStarted { id: ClipId, at: Instant, media_ms: u64 },
+    /// The clip was sent to its end, which lies at `media_ms`.
+    PlayoutFinished { id: ClipId, media_ms: u64 },
+    /// [`MediaSession::stop_playout`] ended the clip; 0 played for those that still waited. Every clip that was
+    /// queued ends in exactly one of finished and stopped, unless the session is closed before.
+    PlayoutStopped { id: ClipId, played_ms: u64, total_ms: u64 },
+    /// No RTP for so long; once per silence.
+    Dead { silent_ms: u64 },
+    /// The recording ends here or has a hole; the call goes on.
+    RecordingFailed { why: String },
+}
+
+/// The media plane of the process: ports, wheel threads and the recorder thread.
+///
+/// The threads end when the engine and all of its sessions are dropped.
+pub struct MediaEngine {
+    config: MediaConfig,
+    ports: Arc<PortPool>,
+    wheels: Vec<Wheel>,
+    recorder: Recorder,
+    stats: Arc<EngineStatsCells>,
+    next_key: AtomicU64,
+}
+
+impl MediaEngine {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When the port range is useless or a thread cannot be started.
+    pub fn start(config: MediaConfig) -> Result<Arc<Self>, MediaError> {
+        let ports = PortPool::new(config.port_range.clone());
+        if ports.available() == 0 {
+            return Err(MediaError::NoPorts(*config.port_range.start(), *config.port_range.end()));
+        }
+        let stats = Arc::new(EngineStatsCells::default());
+        let recorder = recorder::start().map_err(MediaError::Thread)?;
+        let wheels = (0..config.threads.max(1))
+            .map(|n| wheel::start(n, config.realtime, Arc::clone(&stats), recorder.clone()))
+            .collect::<Result<_, _>>()
+            .map_err(MediaError::Thread)?;
+        Ok(Arc::new(Self { config, ports, wheels, recorder, stats, next_key: AtomicU64::new(1) }))
+    }
+
+    /// Opens a session: takes a port pair, binds it, and puts it on the wheel that has the least to do.
+    ///
+    /// The receiver ends when the session is closed and its recording is whole.
+    ///
+    /// # Errors
+    /// When no port is free or can be bound.
+    pub fn open(&self, opts: SessionOptions) -> Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError> {
+        let sockets = self.bind()?;
+        let local_port = sockets.port.port();
+        let wheel = self.wheels.iter().min_by_key(|w| w.load()).ok_or(MediaError::Busy)?;
+        let (events, receiver) = mpsc::channel(EVENT_QUEUE);
+        let shared = Arc::new(Shared::default());
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        let session = Session::new(SessionParts {
+            key,
+            sockets,
+            allowed_nets: opts.allowed_nets,
+            dead_media: self.config.dead_media,
+            jitter_ms: self.config.jitter_ms.clone(),
+            events,
+            shared: Arc::clone(&shared),
+            recorder: self.recorder.clone(),
+        });
+        wheel.send(Command::Add(Box::new(session))).map_err(|_| MediaError::Busy)?;
+        let local = SocketAddr::new(self.config.bind_ip, local_port);
+        let session = MediaSession { key, local, shared, wheel: wheel.clone() };
+        if opts.recording.is_some() {
+            session.set_recording(opts.recording);
+        }
+        Ok((session, receiver))
+    }
+
+    /// What happened on the wheels so far.
+    pub fn stats(&self) -> EngineStats {
+        self.stats.snapshot(self.wheels.iter().map(|w| w.load() as u64).sum())
+    }
+
+    /// Binds the next free pair; one that another program holds is passed over.
+    fn bind(&self) -> Result<net::SocketPair, MediaError> {
+        let mut refused = Vec::new();
+        let total = self.ports.available();
+        while refused.len() < total {
+            let Some(port) = self.ports.take() else { break };
+            match net::SocketPair::bind(self.config.bind_ip, port) {
+                Ok(pair) => return Ok(pair),
+                Err((port, error)) if error.kind() == std::io::ErrorKind::AddrInUse => refused.push(port),
+                Err((_, source)) => return Err(MediaError::Socket { addr: self.config.bind_ip, source }),
+            }
+        }
+        Err(MediaError::PortsExhausted((self.config.port_range.len()) / 2))
+    }
+}
+
+/// What the handle and the wheel share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// A flag, not a command, so that a full queue cannot keep a session open for ever.
+    pub closed: AtomicBool,
+    pub stats: MediaStatsCells,
+    pub commands_dropped: AtomicU64,
+}
+
+/// One call's media. Every method returns at once; dropping it closes the sockets, gives the port back and finishes
+/// the recording, after which the event receiver ends.
+pub struct MediaSession {
+    key: u64,
+    local: SocketAddr,
+    shared: Arc<Shared>,
+    wheel: Wheel,
+}
+
+impl MediaSession {
+    /// The RTP port, even; RTCP is the one above.
+    pub fn local_port(&self) -> u16 {
+        self.local.port()
+    }
+
+    /// Where RTP is received: the bound address, unspecified when the engine is bound to all.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Applies a negotiation: the first starts the media clock, later ones are re-INVITEs and holds.
+    pub fn configure(&self, params: MediaParams) {
+        self.order(Order::Configure(params));
+    }
+
+    /// Appends to the playout queue; clips follow each other without a gap.
+    pub fn play(&self, clips: Vec<Clip>) {
+        self.order(Order::Play(clips));
+    }
+
+    /// Ends the playing clip within `fade_ms` and drops the queue.
+    pub fn stop_playout(&self, fade_ms: u32) {
+        self.order(Order::Stop { fade_ms });
+    }
+
+    /// Changes the level of what is played, e.g. `Some(-12.0)` while the caller may be interrupting; `None` restores.
+    pub fn duck(&self, gain_db: Option<f32>) {
+        self.order(Order::Duck(gain_db));
+    }
+
+    /// Sends keypad digits (`0-9*#A-D`, others are left out) by RFC 4733, or as tones where that was not agreed.
+    /// What is playing waits meanwhile.
+    pub fn send_dtmf(&self, digits: &str) {
+        self.order(Order::Dtmf(digits.to_owned()));
+    }
+
+    /// Starts a recording in stereo WAV (caller left, agent right), or ends it. A recording that starts in mid-call
+    /// begins with silence up to that point, so that positions in it stay `media_ms`. The file is replaced if it exists.
+    pub fn set_recording(&self, path: Option<PathBuf>) {
+        self.order(Order::Record(path));
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> MediaStats {
+        let mut stats = self.shared.stats.snapshot();
+        stats.commands_dropped = self.shared.commands_dropped.load(Ordering::Relaxed);
+        stats
+    }
+
+    fn order(&self, order: Order) {
+        if self.wheel.send(Command::Order(self.key, order)).is_err()
+            && self.shared.commands_dropped.fetch_add(1, Ordering::Relaxed) == 0
+        {
+            tracing::error!(rtp.port = self.local.port(), "media thread has no room for commands");
+        }
+    }
+}
+
+impl Drop for MediaSession {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests;
