@@ -40,7 +40,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { slack: Some(128), flash_attention: true }
+        Self { slack: Some(128), flash_attention: false }
     }
 }
 

@@ -1,0 +1,320 @@
+//! What speech costs and how well it hears: `cargo bench --bench speech`.
+//!
+//! Everything goes through A-law at 8 kHz, as on a call. Processor time is that of the thread that works. The words of
+//! the human recordings come with them: `apt install pocketsphinx-testdata`. `-- --tune` compares more settings, and
+//! the 16-bit weights (`vca models pull whisper-base-f16`); `-- --words` prints what was misheard.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+
+use vca::speech::models::ModelStore;
+use vca::speech::stt::{Tuning, Whisper};
+use vca::speech::tts::Piper;
+use vca::speech::vad::{SileroModel, SileroVad};
+use vca::speech::{
+    CancelFlag, Codec, EncodedAudio, SpeechToText, SttOptions, TextToSpeech, Transcript, synthesize_all,
+};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let asked = |name: &str| arguments.iter().any(|argument| argument == name);
+    let models = ModelStore::default();
+    let model = |name: &str| models.locate(name).unwrap_or_else(|error| panic!("{error}"));
+    let piper = Piper::load(&model("piper-joe")).expect("the voice loads");
+    println!("Speech engines, one thread a job\n");
+    synthesis(&piper);
+    voice_activity(&piper, &model("silero-vad"));
+    println!();
+    let corpora = [piper_corpus(&piper), human_corpus(), other_voices(Noise::None), other_voices(Noise::Street)];
+    let mut settings = vec![("30 s window", "whisper-base", Tuning { slack: None, ..Tuning::default() })];
+    if asked("--tune") {
+        let slack = |slack| Tuning { slack: Some(slack), ..Tuning::default() };
+        settings.extend([
+            ("slack 32", "whisper-base", slack(32)),
+            ("slack 64", "whisper-base", slack(64)),
+            ("slack 128", "whisper-base", slack(128)),
+            ("slack 256", "whisper-base", slack(256)),
+            ("slack 512", "whisper-base", slack(512)),
+            ("flash attention", "whisper-base", Tuning { flash_attention: true, ..Tuning::default() }),
+            ("f16 weights", "whisper-base-f16", Tuning::default()),
+        ]);
+    }
+    settings.push(("default", "whisper-base", Tuning::default()));
+    println!(
+        "{:<20} {:<22} {:>7} {:>18} {:>8} {:>7}",
+        "settings", "speech", "WER %", "CPU-s per audio-s", "CPU ms", "guard"
+    );
+    for (name, file, tuning) in settings {
+        let whisper = Whisper::load_with(&model(file), tuning).expect("the model loads");
+        for corpus in corpora.iter().filter(|corpus| !corpus.clips.is_empty()) {
+            let score = Score::of(&whisper, corpus, asked("--words"));
+            println!("{name:<20} {:<22} {}", corpus.name, score.row());
+        }
+    }
+    println!("\nmemory of the process: {} MB", resident_mb());
+}
+
+struct Clip {
+    audio: Vec<i16>,
+    said: String,
+}
+
+struct Corpus {
+    name: &'static str,
+    clips: Vec<Clip>,
+}
+
+/// What callers of a clinic, a salon or a workshop say.
+const CALLERS: [&str; 24] = [
+    "Hello, I would like to book an appointment for tomorrow morning.",
+    "My tooth has been hurting since last night and I cannot sleep.",
+    "Are you open on Sunday?",
+    "What is your address please?",
+    "My name is Anita Sharma.",
+    "This is Rahul calling from Bangalore.",
+    "nine eight seven six five four three two one zero",
+    "my number is nine nine eight zero one two three four five six",
+    "double nine one six four double seven three two one",
+    "Yes, that is correct.",
+    "No, it ends in four.",
+    "Can I come at half past five in the evening?",
+    "I want to speak to the doctor.",
+    "How much do you charge for a haircut?",
+    "Please ask him to call me back after lunch.",
+    "I need to change my appointment from Monday to Wednesday.",
+    "Thank you, goodbye.",
+    "Sorry, I think I have the wrong number.",
+    "My car makes a strange noise when I brake.",
+    "It is for my son, he is seven years old.",
+    "Could you repeat that please?",
+    "Tell her that the parcel has arrived at the office.",
+    "I have a fever and a bad cough since Friday.",
+    "Yes.",
+];
+
+fn through_a_law(samples: &[i16]) -> Vec<i16> {
+    EncodedAudio::from_pcm(Codec::Pcma, samples).to_pcm()
+}
+
+fn piper_corpus(piper: &Piper) -> Corpus {
+    let clips = CALLERS.iter().map(|&said| {
+        let samples = synthesize_all(piper, said, &CancelFlag::new()).expect("the voice speaks");
+        Clip { audio: through_a_law(&samples), said: said.to_owned() }
+    });
+    Corpus { name: "Piper voice", clips: clips.collect() }
+}
+
+/// Runs sox; `None` when it is not installed or the input is missing.
+fn sox(arguments: &[&str]) -> Option<Vec<i16>> {
+    let output = Command::new("sox").args(arguments).output().ok().filter(|output| output.status.success())?;
+    Some(output.stdout.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect())
+}
+
+const TELEPHONE: [&str; 10] = ["-t", "raw", "-e", "signed", "-b", "16", "-r", "8000", "-c", "1"];
+
+fn human_corpus() -> Corpus {
+    let folder = Path::new("/usr/share/pocketsphinx/test/data");
+    let mut clips = Vec::new();
+    for (directory, transcription) in [("librivox", "transcription"), ("cards", "cards.transcription")] {
+        let text = std::fs::read_to_string(folder.join(directory).join(transcription)).unwrap_or_default();
+        for line in text.lines() {
+            let Some((said, file)) = line.rsplit_once('(') else { continue };
+            let said = said.replace("<s>", "").replace("</s>", "").replace("a amiable", "amiable");
+            let path = folder.join(directory).join(file.trim_end_matches(')')).with_extension("wav");
+            clips.extend(human_clip(&[path.to_str().expect("an ASCII path")], &said));
+        }
+    }
+    let raw = ["-t", "raw", "-e", "signed", "-b", "16", "-r", "16000", "-c", "1"];
+    for (file, said) in
+        [("goforward.raw", "go forward ten meters"), ("tidigits/dhd.2934z.raw", "two nine three four zero")]
+    {
+        let path = folder.join(file);
+        let input = [&raw[..], &[path.to_str().expect("an ASCII path")]].concat();
+        clips.extend(human_clip(&input, said));
+    }
+    if clips.is_empty() {
+        println!("no human recordings: apt install pocketsphinx-testdata sox");
+    }
+    Corpus { name: "people", clips }
+}
+
+fn human_clip(input: &[&str], said: &str) -> Option<Clip> {
+    let samples = sox(&[input, &TELEPHONE, &["-"]].concat())?;
+    Some(Clip { audio: through_a_law(&samples), said: said.to_owned() })
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Noise {
+    None,
+    Street,
+}
+
+/// The same sentences in flite's voices, clean and with brown noise about 12 dB below.
+fn other_voices(noise: Noise) -> Corpus {
+    let name = if noise == Noise::None { "flite voices" } else { "flite voices, noisy" };
+    let folder = std::env::temp_dir().join(format!("vca-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let file = folder.join("said.wav");
+    let path = file.to_str().expect("a UTF-8 path");
+    let mut clips = Vec::new();
+    for (&said, voice) in CALLERS.iter().zip(["slt", "rms", "awb", "kal16"].iter().cycle()) {
+        let spoken = Command::new("flite").args(["-voice", voice, "-t", said, "-o", path]).status();
+        if !spoken.is_ok_and(|status| status.success()) {
+            println!("no flite voices: apt install flite sox");
+            break;
+        }
+        let Some(mut samples) = sox(&[&[path, "-G"][..], &TELEPHONE, &["-", "gain", "-n", "-6"]].concat()) else {
+            break;
+        };
+        if noise == Noise::Street {
+            add_brown_noise(&mut samples);
+        }
+        clips.push(Clip { audio: through_a_law(&samples), said: said.to_owned() });
+    }
+    // Only a temporary folder is at stake.
+    let _ = std::fs::remove_dir_all(&folder);
+    Corpus { name, clips }
+}
+
+fn add_brown_noise(samples: &mut [i16]) {
+    let mut seed = 7_u32;
+    let mut level = 0.0_f32;
+    for sample in samples {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        level = level * 0.95 + f32::from((seed >> 16) as i16) * 0.02;
+        *sample = sample.saturating_add(level as i16);
+    }
+}
+
+#[derive(Default)]
+struct Score {
+    errors: usize,
+    words: usize,
+    audio_ms: u64,
+    cpu_ms: u64,
+    clips: usize,
+    guard: usize,
+}
+
+impl Score {
+    fn of(whisper: &Whisper, corpus: &Corpus, show: bool) -> Self {
+        let mut score = Self::default();
+        for clip in &corpus.clips {
+            let heard: Transcript = whisper
+                .transcribe(&clip.audio, &SttOptions::default(), &CancelFlag::new())
+                .expect("the recogniser works");
+            let (wanted, got) = (words(&clip.said), words(&heard.text));
+            let errors = distance(&wanted, &got);
+            if show && errors > 0 {
+                println!("    {errors} in `{}`: `{}` ({:.2})", clip.said.trim(), heard.text, heard.confidence);
+            }
+            score.errors += errors;
+            score.words += wanted.len();
+            score.audio_ms += heard.audio_ms;
+            score.cpu_ms += heard.cpu_ms;
+            score.guard += usize::from(heard.guard_fired);
+            score.clips += 1;
+        }
+        score
+    }
+
+    fn row(&self) -> String {
+        let rate = 100.0 * self.errors as f64 / self.words as f64;
+        let cost = self.cpu_ms as f64 / self.audio_ms as f64;
+        let each = self.cpu_ms / self.clips as u64;
+        format!("{rate:>7.1} {cost:>18.3} {each:>8} {:>4}/{}", self.guard, self.clips)
+    }
+}
+
+/// Words to compare: case and punctuation aside, numbers as digits said one by one.
+fn words(text: &str) -> Vec<String> {
+    let digits: HashMap<&str, &str> =
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+            .into_iter()
+            .zip(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"])
+            .collect();
+    let same: HashMap<&str, &str> =
+        [("mr", "mister"), ("dr", "doctor"), ("bangalore", "bengaluru"), ("metres", "meters"), ("oh", "0"), ("o", "0")]
+            .into_iter()
+            .collect();
+    let lower = text.to_lowercase().replace("half past five", "5 30").replace("haircut", "hair cut");
+    let mut words = Vec::new();
+    for word in lower.split(|letter: char| !letter.is_alphanumeric() && letter != '\'').filter(|word| !word.is_empty())
+    {
+        let word = digits.get(word).or(same.get(word)).copied().unwrap_or(word);
+        if word.bytes().all(|byte| byte.is_ascii_digit()) {
+            words.extend(word.chars().map(String::from));
+        } else {
+            words.push(word.to_owned());
+        }
+    }
+    words
+}
+
+fn distance(wanted: &[String], got: &[String]) -> usize {
+    let mut row: Vec<usize> = (0..=got.len()).collect();
+    for (i, want) in wanted.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, word) in got.iter().enumerate() {
+            let substituted = diagonal + usize::from(want != word);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[got.len()]
+}
+
+fn synthesis(piper: &Piper) {
+    let (mut audio, mut first, mut all) = (0.0, 0.0, 0.0);
+    for said in CALLERS {
+        let began = Instant::now();
+        let mut first_after = None;
+        let mut sink = |chunk: &[i16]| {
+            first_after.get_or_insert_with(|| began.elapsed().as_secs_f64());
+            audio += chunk.len() as f64 / 8000.0;
+            ControlFlow::Continue(())
+        };
+        piper.synthesize(said, &mut sink, &CancelFlag::new()).expect("the voice speaks");
+        first += first_after.unwrap_or_default();
+        all += began.elapsed().as_secs_f64();
+    }
+    let count = CALLERS.len() as f64;
+    println!(
+        "Piper: real-time factor {:.3}, first sentence after {:.0} ms, {:.1} s of audio a text",
+        all / audio,
+        1000.0 * first / count,
+        audio / count
+    );
+}
+
+fn voice_activity(piper: &Piper, path: &PathBuf) {
+    let model = SileroModel::load(path).expect("the network loads");
+    let speech: Vec<i16> = CALLERS[..6]
+        .iter()
+        .flat_map(|said| synthesize_all(piper, said, &CancelFlag::new()).expect("the voice speaks"))
+        .collect();
+    for (name, samples) in [("speech", &speech), ("a quiet line", &vec![8_i16; 80_000])] {
+        let mut vad = SileroVad::new(Arc::clone(&model));
+        let began = Instant::now();
+        for frame in samples.chunks_exact(160) {
+            vad.push(frame.try_into().expect("a whole frame"));
+        }
+        let elapsed = began.elapsed().as_secs_f64();
+        let chunks = samples.len() as f64 / 256.0;
+        println!(
+            "Silero, {name}: {:.3} ms a 32 ms chunk, network asked for {:.0} % of them",
+            1000.0 * elapsed / chunks,
+            100.0 * vad.inferences() as f64 / chunks
+        );
+    }
+}
+
+fn resident_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
