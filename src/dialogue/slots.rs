@@ -303,6 +303,14 @@ fn cleaned(said: &str, words: &[Word]) -> Option<String> {
         "get",
     ];
     const TAILS: &[&str] = &[
+        "id prefer",
+        "i prefer",
+        "i would prefer",
+        "id like",
+        "i would like",
+        "i can come",
+        "i will come",
+        "to come",
         "please",
         "thank you",
         "thanks",
