@@ -199,7 +199,7 @@ fn business(plain: &str, visit: bool) -> Option<Intent> {
         return Some(Intent::ChangeAppointment);
     }
     let asks_hours = says_any(plain, HOURS) || doctor_on_a_day(plain);
-    if appointment && !(asks_hours && !says_any(plain, "want|need|appointment|book|booking")) {
+    if appointment && (!asks_hours || says_any(plain, "want|need|appointment|book|booking")) {
         return Some(Intent::Appointment);
     }
     if asks_hours {
