@@ -22,10 +22,9 @@ impl Receptionist {
         let objects =
             text::says_any(&plain, &["but", "change", "instead", "except", "actually", "however", "only the"]);
         let agreed = agrees == Some(true) && !objects;
-        if !(agreed && is_bare_yes(said, &plain)) {
-            if let Some(reply) = self.corrected(said) {
-                return reply;
-            }
+        let correction = if agreed && is_bare_yes(said, &plain) { None } else { self.corrected(said) };
+        if let Some(reply) = correction {
+            return reply;
         }
         if agreed {
             self.add_told(said, &plain);

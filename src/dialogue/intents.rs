@@ -199,10 +199,15 @@ fn business(plain: &str, visit: bool) -> Option<Intent> {
         return Some(Intent::ChangeAppointment);
     }
     let asks_hours = says_any(plain, HOURS) || doctor_on_a_day(plain);
-    if appointment && !(asks_hours && !says_any(plain, "want|need|appointment|book|booking")) {
+    if appointment && (!asks_hours || says_any(plain, "want|need|appointment|book|booking")) {
         return Some(Intent::Appointment);
     }
     if asks_hours {
+        return Some(Intent::Hours(hours::when(plain)));
+    }
+    if says_any(plain, "doctor|dentist")
+        && says_any(plain, "when is|when will|when does|when the doctor|when doctor|what time")
+    {
         return Some(Intent::Hours(hours::when(plain)));
     }
     if says_any(plain, PERSON) && !says_any(plain, "pass on a message|leave a message") {
@@ -314,6 +319,7 @@ mod tests {
             ("What are your consultation charges?", Question),
             ("Is this Sharma Dental Clinic?", WhoAreYou),
             ("I was wondering if the doctor is free tomorrow", Hours(When::Ahead(1))),
+            ("When is the doctor available?", Hours(When::Week)),
             ("I need some help", Yes),
             ("Hello?", Hello),
             ("Good morning.", Hello),

@@ -20,6 +20,10 @@ const INTRODUCTIONS: &[&str] = &[
     "this is",
     "i am",
     "im",
+    "put it under",
+    "under the name of",
+    "under the name",
+    "in the name of",
     "you can call me",
     "my name",
     "the name",
@@ -66,18 +70,39 @@ fn trailing(words: &[Word], cased: bool) -> Option<(String, Range<usize>)> {
 pub fn from_answer(text: &str) -> Option<String> {
     let words: Vec<Word> = text::words(text);
     let intro = INTRODUCTIONS.iter().find_map(|phrase| text::find(&words, phrase, 0));
-    let from = intro.map_or(0, |found| found.end);
+    let from = intro.as_ref().map_or(0, |found| found.end);
     if let Some(name) = spelled(&words[from..]) {
         return Some(name);
     }
     if let Some((name, _)) = introduced(&words) {
         return Some(name);
     }
+    if intro.is_none() && words.first().is_some_and(|first| is_question_word(&first.norm)) {
+        return None;
+    }
     let rest = skip_fillers(&words[from..]);
-    let (name, end) = name_at(rest, 0, false)?;
-    let tail = &rest[end..];
+    whole_or_first_clause(rest).or_else(|| last_clause(rest))
+}
+
+/// The name at the beginning, when nothing of weight follows, or a new clause: "Sunil. My number is …".
+fn whole_or_first_clause(words: &[Word]) -> Option<String> {
+    let (name, end) = name_at(words, 0, false)?;
+    let tail = &words[end..];
     let more = tail.iter().filter(|w| !text::is_filler(&w.norm) && !is_after_name(&w.norm)).count();
-    (more == 0).then_some(name)
+    let cased = is_cased(words) && words[..end].iter().all(|w| w.raw.starts_with(char::is_uppercase));
+    let clause = tail.first().is_some_and(|w| w.gap > Gap::Space || matches!(&*w.norm, "from" | "and"));
+    (more == 0 || cased && clause && end <= 3).then_some(name)
+}
+
+/// "It's for my mother, Kamala Devi."
+fn last_clause(words: &[Word]) -> Option<String> {
+    let start = words.iter().rposition(|w| w.gap > Gap::Space)?;
+    let (name, end) = name_at(&words[start..], 0, true).filter(|_| is_cased(words))?;
+    (start > 0 && start + end == words.len()).then_some(name)
+}
+
+fn is_question_word(word: &str) -> bool {
+    matches!(word, "is" | "are" | "why" | "what" | "do" | "does" | "should" | "will" | "how" | "when" | "where" | "who")
 }
 
 /// The name that a correction gives: "the name is Anita", "it's Anita, not Rahul", a spelling, or a bare name that is
@@ -116,7 +141,11 @@ fn skip_fillers(words: &[Word]) -> &[Word] {
         text::is_filler(&w.norm)
             || matches!(
                 &*w.norm,
-                "yes"
+                "good"
+                    | "great"
+                    | "fine"
+                    | "alright"
+                    | "yes"
                     | "yeah"
                     | "ya"
                     | "sure"
@@ -322,6 +351,11 @@ mod tests {
             ("Myself Rahul", "Rahul"),
             ("Rahul this side.", "Rahul"),
             ("Rahul here", "Rahul"),
+            ("Sunil. My number is 98450 12345.", "Sunil"),
+            ("Ravi Kumar, and I want to come on Friday", "Ravi Kumar"),
+            ("Good, Rakesh Gupta", "Rakesh Gupta"),
+            ("It's for my mother, Kamala Devi", "Kamala Devi"),
+            ("You can put it under Deepak", "Deepak"),
             ("Anita D'souza, sir", "Anita D'souza"),
             ("anita d'souza", "Anita D'Souza"),
             ("Dr. Mehta", "Dr Mehta"),
@@ -348,6 +382,7 @@ mod tests {
     fn answers_that_are_no_names() {
         for answer in [
             "I want an appointment",
+            "Is it necessary?",
             "What?",
             "Yes.",
             "I have a toothache",

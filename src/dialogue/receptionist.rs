@@ -2,6 +2,7 @@
 
 use jiff::Zoned;
 
+use super::hours::When;
 use super::intents::{self, Intent, Purpose};
 use super::numbers::{self, Kind};
 use super::phrases::{FILLERS, Phrase, Phrases};
@@ -284,11 +285,11 @@ impl Receptionist {
             Intent::Emergency if self.purpose != Some(Purpose::Urgent) => {
                 Some(self.begin(Purpose::Urgent, said, &[Phrase::EmergencyAdvice, Phrase::EmergencyMessage]))
             }
-            Intent::Person if self.purpose != Some(Purpose::Urgent) => {
+            Intent::Person if matches!(self.purpose, None | Some(Purpose::Message)) => {
                 Some(self.begin(Purpose::Urgent, said, &[Phrase::NoTransfer]))
             }
             Intent::Person => Some(self.answer_aside(&[Phrase::StillNoTransfer])),
-            Intent::UrgentMessage if self.purpose != Some(Purpose::Urgent) => {
+            Intent::UrgentMessage if matches!(self.purpose, None | Some(Purpose::Message)) => {
                 Some(self.begin(Purpose::Urgent, said, &[Phrase::TakeUrgent]))
             }
             Intent::WrongNumber => {
@@ -340,7 +341,13 @@ impl Receptionist {
     fn slot_said(&mut self, slot: SlotName, said: &str, intent: Intent, now: &Zoned) -> Reply {
         let question = intents::is_question(&text::plain(&text::words(said)));
         let is_aside = match (slot, intent) {
-            (SlotName::Reason, Intent::NothingMore) => return self.skip(slot),
+            (SlotName::Reason, Intent::NothingMore) => match slots::reason_from_answer(said, Purpose::Message) {
+                Some(reason) if reason.split(' ').count() > 3 => false,
+                _ => return self.skip(slot),
+            },
+            (SlotName::PreferredTime, Intent::Appointment) if question && times::from_answer(said).is_none() => {
+                return self.answer_hours(When::Week, now);
+            }
             (SlotName::Reason, Intent::Person | Intent::UrgentMessage) => false,
             (SlotName::Reason | SlotName::PreferredTime, Intent::Hours(_) | Intent::Address) => question,
             (SlotName::PreferredTime, Intent::UrgentMessage) => false,
@@ -358,8 +365,13 @@ impl Receptionist {
         };
         let answer = answer.filter(|_| !matches!(intent, Intent::Thanks | Intent::Hello));
         if answer.is_some() && !(intents::is_refusal(said) && slot != SlotName::Reason) {
-            *self.slot_mut(slot) = answer;
+            *self.slot_mut(slot) = answer.clone();
             self.take(said, purpose);
+            if slot == SlotName::Name && before.reason.is_none() {
+                // "For my mother, Kamala Devi" is whom it is for, not why.
+                let name = answer.unwrap_or_default();
+                self.slots.reason.take_if(|reason| reason.contains(&name));
+            }
             return self.next(&[Phrase::ThankYou]);
         }
         if intents::is_refusal(said) {
@@ -390,6 +402,7 @@ impl Receptionist {
 
     /// An answer to the number question, spoken.
     fn number_said(&mut self, said: &str, intent: Intent, now: &Zoned) -> Reply {
+        self.time_with_number(said);
         if let Some(reply) = self.number_heard(said) {
             return reply;
         }
@@ -406,6 +419,16 @@ impl Receptionist {
         }
         self.take(said, self.purpose.unwrap_or(Purpose::Message));
         if self.slots != before { self.next(&[Phrase::ThankYou]) } else { self.miss() }
+    }
+
+    /// "98450 12345, and I'd like Friday evening."
+    fn time_with_number(&mut self, said: &str) {
+        let words = text::words(said);
+        let (heard, spans) = numbers::heard_words(&words, true);
+        if self.purpose == Some(Purpose::Appointment) && matches!(heard, numbers::NumberHeard::Complete(_)) {
+            let found = times::find(&words, &spans).map(|range| times::as_said(said, &words[range]));
+            self.slots.preferred_time = self.slots.preferred_time.take().or(found);
+        }
     }
 
     /// Keys count for the number at any time; at the read-back, 1 is yes and 2 is no.

@@ -226,120 +226,27 @@ fn clause_end(words: &[Word], start: usize, free: &impl Fn(usize) -> bool) -> us
     (start..words.len()).find(|at| !free(*at) || *at > start && words[*at].gap == Gap::Stop).unwrap_or(words.len())
 }
 
+/// Lead-ins before a reason, parted by `|`.
+const LEADS: &str = "yes|yeah|ya|it is|its|this is|that|to|for|a|an|the|i have got|i have|ive|i am having|im having|i am calling|\
+    im calling|i was calling|calling|having|i want to leave a message|i want to|i want|i wanted to|\
+    i need to get|i need to|i need|i would like to|i just want to|the reason is|my reason is|reason is|\
+    the problem is|my problem is|problem is|the message is|my message is|message is|message|regarding|about|\
+    because of|because|and|also|but|my concern is|you can tell|can you tell|could you tell|please tell|\
+    tell the doctor|tell doctor sahab|tell doctor|tell him|tell her|tell them|tell sir|tell madam|inform him|\
+    inform her|inform them|inform the doctor|inform doctor|let him know|let her know|let them know|say|i|get";
+
+/// Courtesies and loose ends after it.
+const TAILS: &str = "id prefer|i prefer|i would prefer|id like|i would like|i can come|i will come|to come|please|thank you|\
+    thanks|thank you so much|that is all|thats all|thats it|only|ok|okay|and|at|on|in|by|for|the|from|to|is|my|\
+    so|appointment|an appointment|an|i want|i need|with|or|do the needful|around";
+
 /// Cuts courtesies and lead-ins at both ends; `None` when nothing that says something remains.
 fn cleaned(said: &str, words: &[Word]) -> Option<String> {
-    const LEADS: &[&str] = &[
-        "yes",
-        "yeah",
-        "ya",
-        "it is",
-        "its",
-        "this is",
-        "that",
-        "to",
-        "for",
-        "a",
-        "an",
-        "the",
-        "i have got",
-        "i have",
-        "ive",
-        "i am having",
-        "im having",
-        "i am calling",
-        "im calling",
-        "i was calling",
-        "calling",
-        "having",
-        "i want to leave a message",
-        "i want to",
-        "i want",
-        "i wanted to",
-        "i need to get",
-        "i need to",
-        "i need",
-        "i would like to",
-        "i just want to",
-        "the reason is",
-        "my reason is",
-        "reason is",
-        "the problem is",
-        "my problem is",
-        "problem is",
-        "the message is",
-        "my message is",
-        "message is",
-        "message",
-        "regarding",
-        "about",
-        "because of",
-        "because",
-        "and",
-        "also",
-        "but",
-        "my concern is",
-        "you can tell",
-        "can you tell",
-        "could you tell",
-        "please tell",
-        "tell the doctor",
-        "tell doctor sahab",
-        "tell doctor",
-        "tell him",
-        "tell her",
-        "tell them",
-        "tell sir",
-        "tell madam",
-        "inform him",
-        "inform her",
-        "inform them",
-        "inform the doctor",
-        "inform doctor",
-        "let him know",
-        "let her know",
-        "let them know",
-        "say",
-        "i",
-        "get",
-    ];
-    const TAILS: &[&str] = &[
-        "please",
-        "thank you",
-        "thanks",
-        "thank you so much",
-        "that is all",
-        "thats all",
-        "thats it",
-        "only",
-        "ok",
-        "okay",
-        "and",
-        "at",
-        "on",
-        "in",
-        "by",
-        "for",
-        "the",
-        "from",
-        "to",
-        "is",
-        "my",
-        "so",
-        "appointment",
-        "an appointment",
-        "an",
-        "i want",
-        "i need",
-        "with",
-        "or",
-        "do the needful",
-        "around",
-    ];
     let mut words = words;
-    while let Some(cut) = lead_len(words, LEADS) {
+    while let Some(cut) = lead_len(words) {
         words = &words[cut..];
     }
-    while let Some(cut) = tail_len(words, TAILS) {
+    while let Some(cut) = tail_len(words) {
         words = &words[..words.len() - cut];
     }
     let says_something = words.iter().any(|word| !is_empty_word(&word.norm));
@@ -354,27 +261,27 @@ fn is_name_like(word: &Word) -> bool {
     matches!(&*word.norm, "im" | "ill" | "ive" | "id" | "dr")
 }
 
-fn lead_len(words: &[Word], leads: &[&str]) -> Option<usize> {
+fn lead_len(words: &[Word]) -> Option<usize> {
     let first = words.first()?;
     if text::is_filler(&first.norm) {
         return Some(1);
     }
-    let fits = |lead: &&&str| text::find(words, lead, 0).is_some_and(|found| found.start == 0);
-    let longest = leads.iter().filter(fits).max_by_key(|lead| lead.len())?;
+    let fits = |lead: &&str| text::find(words, lead, 0).is_some_and(|found| found.start == 0);
+    let longest = LEADS.split('|').filter(fits).max_by_key(|lead| lead.len())?;
     // "I will be late" keeps its subject: a lone "I" is cut only before what was a lead-in all along.
-    (*longest != "i" || words.len() == 1).then(|| longest.split(' ').count())
+    (longest != "i" || words.len() == 1).then(|| longest.split(' ').count())
 }
 
-fn tail_len(words: &[Word], tails: &[&str]) -> Option<usize> {
+fn tail_len(words: &[Word]) -> Option<usize> {
     let last = words.last()?;
     if text::is_filler(&last.norm) {
         return Some(1);
     }
-    let fits = |tail: &&&str| {
+    let fits = |tail: &&str| {
         let len = tail.split(' ').count();
         words.len() >= len && text::find(words, tail, words.len() - len).is_some()
     };
-    tails.iter().filter(fits).map(|tail| tail.split(' ').count()).max()
+    TAILS.split('|').filter(fits).map(|tail| tail.split(' ').count()).max()
 }
 
 /// Words that are no reason by themselves.
