@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::engine::{CancelFlag, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 use super::models::{ModelError, ModelStore};
+use super::stt::NoRecogniser;
 use super::pool::{JobHandle, PoolFull, Priority, WorkerPool};
 use super::prompt_cache::{PromptCache, PromptError};
 use super::vad::{SileroModel, SileroVad, VadError};
@@ -172,11 +173,17 @@ impl Speech {
 
 #[cfg(feature = "whisper")]
 fn load_stt(models: &ModelStore, model: &str) -> Result<Arc<dyn SpeechToText>, SpeechError> {
+    if model == NoRecogniser::NAME {
+        return Ok(Arc::new(NoRecogniser));
+    }
     Ok(Arc::new(super::stt::Whisper::load(&models.locate(model)?)?))
 }
 
 #[cfg(not(feature = "whisper"))]
-fn load_stt(_: &ModelStore, _: &str) -> Result<Arc<dyn SpeechToText>, SpeechError> {
+fn load_stt(_: &ModelStore, model: &str) -> Result<Arc<dyn SpeechToText>, SpeechError> {
+    if model == NoRecogniser::NAME {
+        return Ok(Arc::new(NoRecogniser));
+    }
     Err(SpeechError::NotBuilt("whisper"))
 }
 

@@ -71,10 +71,6 @@ impl Demo {
         self.data.path()
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Ends it without notice, as a crash would, and hands its folder on.
     pub fn crash(mut self) -> TempDir {
         self.child.kill().expect("SIGKILL is sent");

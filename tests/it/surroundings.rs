@@ -7,8 +7,12 @@ use std::process::Output;
 use crate::harness::{text, vca};
 
 fn demo(args: &[&str], settings: &[(&str, &str)], data: &Path) -> Output {
+    demo_at("127.0.0.1:0", args, settings, data)
+}
+
+fn demo_at(sip: &str, args: &[&str], settings: &[(&str, &str)], data: &Path) -> Output {
     let mut command = vca();
-    command.args(["demo", "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data).args(args);
+    command.args(["demo", "--sip", sip, "--http", "127.0.0.1:0", "--data"]).arg(data).args(args);
     command.envs(settings.iter().copied()).output().expect("vca runs")
 }
 
@@ -46,8 +50,8 @@ fn a_busy_port() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let taken = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
-    let output = demo(&["--sip", &address], &[], folder.path());
-    assert_complains(&output, &[&address, "--sip"]);
+    let output = demo_at(&address, &[], &[], folder.path());
+    assert_complains(&output, &[&address, "choose another"]);
 }
 
 #[test]

@@ -88,6 +88,10 @@ pub struct Caller<'a> {
     /// The other side has spoken since our last step.
     heard_since_step: bool,
     recognised: JoinSet<(usize, String)>,
+    /// Lines of the other side whose words are not known yet.
+    unrecognised: Vec<usize>,
+    /// Lines up to here were told.
+    told: usize,
     next_clip: u64,
 }
 
@@ -120,6 +124,8 @@ impl<'a> Caller<'a> {
             hold_until: now,
             heard_since_step: false,
             recognised: JoinSet::new(),
+            unrecognised: Vec::new(),
+            told: 0,
             next_clip: 0,
         }
     }
@@ -205,6 +211,7 @@ impl<'a> Caller<'a> {
                 });
                 let start_ms = self.at(now);
                 let text = String::new();
+                self.unrecognised.push(self.said.len());
                 self.said.push(Said { speaker: "agent", text, start_ms, end_ms: start_ms, response_ms });
             }
         }
@@ -238,14 +245,27 @@ impl<'a> Caller<'a> {
                     (index, text)
                 });
             }
-            Err(full) => self.said[index].text = format!("({full})"),
+            Err(full) => {
+                self.said[index].text = format!("({full})");
+                self.unrecognised.retain(|waiting| *waiting != index);
+            }
         }
     }
 
     fn on_recognised(&mut self, done: Result<(usize, String), tokio::task::JoinError>) {
         if let Ok((index, text)) = done {
             self.said[index].text = text;
-            (self.on_line)(&self.said[index]);
+            self.unrecognised.retain(|waiting| *waiting != index);
+            self.tell();
+        }
+    }
+
+    /// Tells of the lines that are whole, in the order of the conversation.
+    fn tell(&mut self) {
+        let whole = self.unrecognised.iter().min().copied().unwrap_or(self.said.len());
+        while self.told < whole {
+            (self.on_line)(&self.said[self.told]);
+            self.told += 1;
         }
     }
 
@@ -297,7 +317,7 @@ impl<'a> Caller<'a> {
     fn push_own(&mut self, text: String, start_ms: u64) -> usize {
         self.said.push(Said { speaker: "caller", text, start_ms, end_ms: start_ms, response_ms: None });
         let index = self.said.len() - 1;
-        (self.on_line)(&self.said[index]);
+        self.tell();
         index
     }
 }

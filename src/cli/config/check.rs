@@ -53,6 +53,10 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
         findings.error("data_dir", format!("{folder} cannot be written ({error}): make it writable or choose another"));
     }
     for (key, name) in config.models() {
+        if key == "speech.stt.model" && name == "none" {
+            findings.warning(key, "\"none\" recognises nothing: callers are asked to use the keypad");
+            continue;
+        }
         if let Err(error) = locate(config, name) {
             findings.error(key, error);
         }

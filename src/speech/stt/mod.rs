@@ -1,8 +1,10 @@
 //! Speech to text engines.
 
 mod guard;
+mod none;
 #[cfg(feature = "whisper")]
 mod whisper;
 
+pub use none::NoRecogniser;
 #[cfg(feature = "whisper")]
 pub use whisper::{Tuning, Whisper, WhisperError};
