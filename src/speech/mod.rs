@@ -8,7 +8,6 @@
 //! * [`models`] — where model files live and how they get there
 
 mod audio;
-mod encoded;
 mod engine;
 mod facade;
 pub mod fake;
@@ -21,8 +20,7 @@ pub mod stt;
 pub mod tts;
 pub mod vad;
 
-pub use encoded::{Codec, EncodedAudio};
 pub use engine::{
     CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, synthesize_all,
 };
-pub use facade::{Speech, SpeechConfig, SpeechError};
+pub use facade::{Speaking, Speech, SpeechConfig, SpeechError};
