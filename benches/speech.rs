@@ -11,13 +11,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
+use vca::media::{Codec, EncodedAudio};
 use vca::speech::models::ModelStore;
 use vca::speech::stt::{Tuning, Whisper};
 use vca::speech::tts::Piper;
 use vca::speech::vad::{SileroModel, SileroVad};
-use vca::speech::{
-    CancelFlag, Codec, EncodedAudio, SpeechToText, SttOptions, TextToSpeech, Transcript, synthesize_all,
-};
+use vca::speech::{CancelFlag, Expect, SpeechToText, SttOptions, TextToSpeech, Transcript, synthesize_all};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +24,9 @@ fn main() {
     let models = ModelStore::default();
     let model = |name: &str| models.locate(name).unwrap_or_else(|error| panic!("{error}"));
     let piper = Piper::load(&model("piper-joe")).expect("the voice loads");
+    if asked("--dictation") {
+        return dictation(&piper, &model("whisper-base"));
+    }
     println!("Speech engines, one thread a job\n");
     synthesis(&piper);
     voice_activity(&piper, &model("silero-vad"));
@@ -34,6 +36,8 @@ fn main() {
     if asked("--tune") {
         let slack = |slack| Tuning { slack: Some(slack), ..Tuning::default() };
         settings.extend([
+            ("slack 0, retry full", "whisper-base", Tuning { retry_slack: None, ..slack(0) }),
+            ("slack 0, retry 512", "whisper-base", slack(0)),
             ("slack 32", "whisper-base", slack(32)),
             ("slack 64", "whisper-base", slack(64)),
             ("slack 128", "whisper-base", slack(128)),
@@ -55,6 +59,7 @@ fn main() {
             println!("{name:<20} {:<22} {}", corpus.name, score.row());
         }
     }
+    dictation(&piper, &model("whisper-base"));
     println!("\nmemory of the process: {} MB", resident_mb());
 }
 
@@ -310,6 +315,52 @@ fn voice_activity(piper: &Piper, path: &PathBuf) {
             1000.0 * elapsed / chunks,
             100.0 * vad.inferences() as f64 / chunks
         );
+    }
+}
+
+/// Telephone numbers said digit by digit: how many of them come out whole, with and without a prompt.
+fn dictation(piper: &Piper, path: &Path) {
+    const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    let whisper = Whisper::load(path).expect("the model loads");
+    let mut seed = 11_u32;
+    let numbers: Vec<String> = (0..30)
+        .map(|_| {
+            let digit = |i| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let digit = (seed >> 16) % 10;
+                char::from(b'0' + if i == 0 { 6 + digit % 4 } else { digit } as u8)
+            };
+            (0..10).map(digit).collect()
+        })
+        .collect();
+    let said = |number: &String| {
+        let words: Vec<&str> = number.bytes().map(|digit| NAMES[usize::from(digit - b'0')]).collect();
+        words.join(" ")
+    };
+    let clips: Vec<Vec<i16>> = numbers
+        .iter()
+        .map(|number| through_a_law(&synthesize_all(piper, &said(number), &CancelFlag::new()).expect("it speaks")))
+        .collect();
+    println!();
+    let prompts = [
+        (Expect::General, None),
+        (Expect::Digits, None),
+        (Expect::General, Some("9 8 4 5 0 1 2 3 7 6")),
+        (Expect::General, Some("9, 8, 4, 5, 0, 1, 2, 3, 7, 6.")),
+        (Expect::General, Some("9-8-4-5-0-1-2-3-7-6.")),
+        (Expect::General, Some("nine eight four five zero one two three seven six")),
+        (Expect::General, Some("Nine, eight, four, five, zero, one, two, three, seven, six.")),
+        (Expect::General, Some("My phone number is 9 8 4 5 0 1 2 3 7 6.")),
+    ];
+    for (expect, prompt) in prompts {
+        let options = SttOptions { expect, prompt: prompt.map(str::to_owned), ..SttOptions::default() };
+        let (mut exact, mut cpu_ms) = (0, 0);
+        for (number, clip) in numbers.iter().zip(&clips) {
+            let heard = whisper.transcribe(clip, &options, &CancelFlag::new()).expect("the recogniser works");
+            cpu_ms += heard.cpu_ms;
+            exact += usize::from(words(&heard.text).concat() == *number);
+        }
+        println!("ten digits, {expect:?} {prompt:?}: {exact}/30 whole, {} CPU ms each", cpu_ms / 30);
     }
 }
 

@@ -1,29 +1,11 @@
-//! What engines need done to samples: other rates, levels, silence cut off.
+//! What engines need done to samples: levels measured and set, silence cut off.
 
 use std::ops::Range;
-
-use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler};
 
 use super::engine::RATE_HZ;
 
 /// Level reported for digital silence, in dB below full scale.
 pub const SILENCE_DBFS: f32 = -100.0;
-
-/// A whole clip at another rate, in time with the input.
-pub fn resample(input: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
-    const CHUNK: usize = 1024;
-    if from_hz == to_hz || input.is_empty() {
-        return input.to_vec();
-    }
-    let mut resampler = Fft::<f32>::new(from_hz as usize, to_hz as usize, CHUNK, 1, FixedSync::Input)
-        .expect("invariant: both rates are positive");
-    let clip = InterleavedSlice::new(input, 1, input.len()).expect("invariant: one channel, all samples");
-    resampler
-        .process_all(&clip, input.len(), None)
-        .expect("invariant: the output is sized by the resampler")
-        .take_data()
-}
 
 /// 16-bit samples as floats in -1..1.
 pub fn to_float(samples: &[i16]) -> Vec<f32> {
@@ -92,25 +74,6 @@ mod tests {
     fn tone(hz: f32, rate_hz: u32, seconds: f32, amplitude: f32) -> Vec<f32> {
         let count = (rate_hz as f32 * seconds) as usize;
         (0..count).map(|i| amplitude * (TAU * hz * i as f32 / rate_hz as f32).sin()).collect()
-    }
-
-    #[test]
-    fn resampling_keeps_length_phase_and_level() {
-        for (from, to) in [(22_050, 8000), (8000, 16_000)] {
-            let out = resample(&tone(440.0, from, 0.5, 0.5), from, to);
-            let wanted = tone(440.0, to, 0.5, 0.5);
-            assert!(out.len().abs_diff(wanted.len()) <= 1, "{} for {}", out.len(), wanted.len());
-            let middle = wanted.len() / 4..wanted.len() * 3 / 4;
-            for i in middle {
-                assert!((out[i] - wanted[i]).abs() < 0.05, "{from} → {to}: {} for {} at {i}", out[i], wanted[i]);
-            }
-        }
-    }
-
-    #[test]
-    fn resampling_down_removes_what_would_alias() {
-        let out = to_pcm(&resample(&tone(6000.0, 22_050, 0.5, 0.5), 22_050, 8000));
-        assert!(rms_dbfs(&out[400..3600]) < -60.0, "{}", rms_dbfs(&out[400..3600]));
     }
 
     #[test]

@@ -80,6 +80,9 @@ pub enum SpeechError {
     NotBuilt(&'static str),
 }
 
+/// Speech on its way: its chunks, and how it ended.
+pub type Speaking = (mpsc::Receiver<Vec<i16>>, JobHandle<Result<(), TtsError>>);
+
 /// The engines, their threads and the ready phrases.
 pub struct Speech {
     /// Where engine work runs.
@@ -153,11 +156,7 @@ impl Speech {
     /// Speaks `text` on the pool, one chunk (8 kHz mono) for each sentence.
     ///
     /// The channel closes after the last chunk; the handle then says whether all was spoken. Dropping either ends it.
-    pub fn speak(
-        &self,
-        text: String,
-        priority: Priority,
-    ) -> Result<(mpsc::Receiver<Vec<i16>>, JobHandle<Result<(), TtsError>>), PoolFull> {
+    pub fn speak(&self, text: String, priority: Priority) -> Result<Speaking, PoolFull> {
         let (sender, receiver) = mpsc::channel(SENTENCES_AHEAD);
         let tts = Arc::clone(&self.tts);
         let handle = self.pool.submit(priority, move |cancel: &CancelFlag| {

@@ -24,4 +24,4 @@ pub use vad::{SileroVad, Vad};
 pub use engine::{
     CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, synthesize_all,
 };
-pub use facade::{Speech, SpeechConfig, SpeechError};
+pub use facade::{Speaking, Speech, SpeechConfig, SpeechError};

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::media::{Codec, EncodedAudio};
 use super::engine::{CancelFlag, TextToSpeech, TtsError, synthesize_all};
 use super::models::hex;
 use super::pool::{Class, JobError, Priority, WorkerPool};
+use crate::media::{Codec, EncodedAudio};
 
 /// Bytes of audio kept in memory: over an hour of speech.
 pub const MEMORY_BYTES: usize = 32 << 20;

@@ -65,5 +65,28 @@ fn the_default_models_are_whole() {
     let store = ModelStore::default();
     for model in MODELS.iter().filter(|model| model.default) {
         store.verify(model).unwrap();
+        let pulled = store.pull(model, &mut |progress| panic!("{progress:?} for what is already here")).unwrap();
+        assert!(!pulled);
     }
+}
+
+#[test]
+fn a_second_pull_waits_for_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let downloads = dir.path().join(".download");
+    std::fs::create_dir(&downloads).unwrap();
+    let held = File::create(downloads.join("lock")).unwrap();
+    held.lock().unwrap();
+    let store = ModelStore::new(dir.path());
+    let mut held = Some(held);
+    let mut waited = false;
+    let mut on_progress = |progress: Progress<'_>| {
+        if matches!(progress, Progress::Waiting { .. }) {
+            waited = true;
+            held = None;
+        }
+    };
+    let error = store.pull_url("file:///nowhere/at.all", &mut on_progress).unwrap_err();
+    assert!(matches!(error, ModelError::Download { .. }), "{error}");
+    assert!(waited);
 }

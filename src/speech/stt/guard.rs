@@ -95,10 +95,17 @@ pub fn cut_loop(text: &str) -> String {
     text.to_owned()
 }
 
+/// Whether the whole text is one phrase of three words or more, said twice: rare in people, and a loop's shortest form.
+pub fn is_doubled(text: &str) -> bool {
+    let words = words(text);
+    let half = words.len() / 2;
+    half >= 3 && words.len().is_multiple_of(2) && words[..half] == words[half..]
+}
+
 /// Whether there are more words than a mouth can say in `seconds`.
 pub fn is_too_fast(text: &str, seconds: f32) -> bool {
-    const WORDS_A_SECOND: f32 = 8.0;
-    words(text).len() as f32 > 3.0 + WORDS_A_SECOND * seconds
+    const WORDS_A_SECOND: f32 = 5.0;
+    words(text).len() as f32 > 2.0 + WORDS_A_SECOND * seconds
 }
 
 #[cfg(test)]
@@ -151,6 +158,7 @@ mod tests {
     fn subtitle_phrases_are_known_only_whole() {
         assert!(is_subtitle_phrase("Thanks for watching!"));
         assert!(!is_subtitle_phrase("Thanks for watching my dog."));
+        assert!(is_doubled("Are you open on Sunday? Are you open on Sunday?") && !is_doubled("bye bye"));
         assert!(is_too_fast(&"a b ".repeat(20), 1.0) && !is_too_fast("hello there", 0.4));
     }
 

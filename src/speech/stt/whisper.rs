@@ -2,7 +2,7 @@
 //!
 //! Whisper was trained on windows of 30 s. Encoding only as much as was said makes a short utterance several times
 //! cheaper, but lets the decoder fall into loops, so three things belong together: timestamps stay on, tokens are
-//! capped, and a text that loops or reaches the cap is decoded again with the whole window.
+//! capped, and a text that loops or reaches the cap is decoded again with a wider window.
 
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
@@ -12,8 +12,9 @@ use std::time::Instant;
 
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
 
-use super::guard::{cut_loop, is_looping, is_subtitle_phrase, is_too_fast, spoken_text};
-use crate::speech::audio::{resample, sound_bounds, to_float};
+use super::guard::{cut_loop, is_doubled, is_looping, is_subtitle_phrase, is_too_fast, spoken_text};
+use crate::media::resample::resample_f32;
+use crate::speech::audio::{sound_bounds, to_float};
 use crate::speech::engine::{CancelFlag, RATE_HZ, SpeechToText, SttError, SttOptions, Transcript};
 
 /// Whisper's own sample rate.
@@ -34,13 +35,15 @@ const SHORTEST: usize = WHISPER_HZ as usize;
 pub struct Tuning {
     /// Encoder positions added to those that the audio needs (50 a second); `None` encodes the whole window.
     pub slack: Option<u32>,
+    /// The same for the second try, after the guard has fired.
+    pub retry_slack: Option<u32>,
     /// Fused attention kernels.
     pub flash_attention: bool,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { slack: Some(128), flash_attention: false }
+        Self { slack: Some(128), retry_slack: Some(512), flash_attention: false }
     }
 }
 
@@ -209,17 +212,19 @@ impl SpeechToText for Whisper {
         let nothing = |cpu_ms| Transcript { no_speech: 1.0, cpu_ms, audio_ms, ..Transcript::default() };
         let Some(bounds) = sound_bounds(audio, SILENT_DBFS, MARGIN) else { return Ok(nothing(0)) };
         Abort { cancel, deadline: options.deadline }.verdict()?;
-        let mut samples = resample(&to_float(&audio[bounds]), RATE_HZ, WHISPER_HZ);
+        let mut samples =
+            resample_f32(&to_float(&audio[bounds]), RATE_HZ, WHISPER_HZ).map_err(|error| self.error(error))?;
         let seconds = samples.len() as f32 / WHISPER_HZ as f32;
         samples.resize(samples.len().max(SHORTEST), 0.0);
 
         let mut decoded = self.decode(&samples, options, cancel, self.tuning.slack)?;
         let suspect = |decoded: &Decoded| {
-            decoded.hit_cap || is_looping(&decoded.text) || is_too_fast(&spoken_text(&decoded.text), seconds)
+            let text = spoken_text(&decoded.text);
+            decoded.hit_cap || is_looping(&text) || is_doubled(&text) || is_too_fast(&text, seconds)
         };
         let guard_fired = suspect(&decoded);
         if guard_fired {
-            decoded = self.decode(&samples, options, cancel, None)?;
+            decoded = self.decode(&samples, options, cancel, self.tuning.retry_slack)?;
             if suspect(&decoded) {
                 decoded.confidence *= 0.3;
             }

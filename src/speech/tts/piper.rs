@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::espeak::Espeak;
 use super::text::{Clause, sentences};
-use crate::speech::audio::{normalise_level, resample, sound_bounds, to_pcm};
+use crate::media::resample::resample_f32;
+use crate::speech::audio::{normalise_level, sound_bounds, to_pcm};
 use crate::speech::engine::{CancelFlag, RATE_HZ, TextToSpeech, TtsError};
 use crate::speech::onnx::one_thread;
 
@@ -147,11 +148,11 @@ impl Piper {
     }
 
     /// 8 kHz, at the telephone's level, without silence around it.
-    fn finish(&self, audio: &[f32]) -> Vec<i16> {
-        let mut audio = resample(audio, self.rate_hz, RATE_HZ);
+    fn finish(&self, audio: &[f32]) -> Result<Vec<i16>, Box<dyn std::error::Error + Send + Sync>> {
+        let mut audio = resample_f32(audio, self.rate_hz, RATE_HZ)?;
         normalise_level(&mut audio, LEVEL_DBFS);
         let pcm = to_pcm(&audio);
-        sound_bounds(&pcm, SILENT_DBFS, LEAD).map_or_else(Vec::new, |bounds| pcm[bounds].to_vec())
+        Ok(sound_bounds(&pcm, SILENT_DBFS, LEAD).map_or_else(Vec::new, |bounds| pcm[bounds].to_vec()))
     }
 }
 
@@ -183,10 +184,10 @@ impl TextToSpeech for Piper {
             }
             let ids = self.phoneme_ids(sentence, &phonemes[done..done + sentence.len()]);
             done += sentence.len();
-            let audio = self
+            let mut pcm = self
                 .infer(ids)
+                .and_then(|audio| self.finish(&audio))
                 .map_err(|error| TtsError::Engine { engine: "piper".to_owned(), reason: error.to_string() })?;
-            let mut pcm = self.finish(&audio);
             if done < clauses.len() {
                 let full_stop = sentence.last().is_some_and(|clause| matches!(clause.mark, '.' | '?' | '!'));
                 pcm.resize(pcm.len() + if full_stop { SENTENCE_PAUSE } else { CLAUSE_PAUSE }, 0);
