@@ -63,7 +63,7 @@ impl Default for TurnSettings {
         Self {
             speculate_ms: 200,
             end_of_turn_ms: 500,
-            dictation_end_ms: 1_200,
+            dictation_end_ms: 1_000,
             barge_in_ms: 300,
             no_input_ms: 6_000,
             watchdog_ms: 1_500,

@@ -23,7 +23,7 @@ impl Call {
 
     /// A call one second old, whose greeting is over.
     pub fn greeted() -> Self {
-        let mut call = Self::answered(TurnSettings::default());
+        let mut call = Self::answered(settings());
         call.agent_says(1_000).silence(1_000);
         assert_eq!(call.log(), Vec::<String>::new(), "a greeting on an empty line needs no action");
         call
@@ -190,4 +190,9 @@ fn tell(action: &Action) -> String {
         Action::Digits(digits) => format!("digits {}", digits.0),
         Action::FillSilence { speech_end, count } => format!("fill {count} since {}", speech_end.0),
     }
+}
+
+/// The defaults, and a pause in dictation that the scripts' figures are written for.
+pub fn settings() -> TurnSettings {
+    TurnSettings { dictation_end_ms: 1_200, ..TurnSettings::default() }
 }

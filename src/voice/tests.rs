@@ -337,7 +337,7 @@ fn a_line_ends_while_ducked() {
 
 #[test]
 fn a_call_that_is_answered_with_silence_is_filled() {
-    let mut call = Call::answered(TurnSettings::default());
+    let mut call = Call::answered(super::script::settings());
     call.silence(6_000);
     assert_eq!(call.log(), ["1500 fill 1 since 0", "5500 fill 2 since 0"]);
 }

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use crate::dialogue::Expectation;
 use crate::media::PcmFrame;
 use crate::speech::pool::{Class, JobError, Priority};
-use crate::speech::{Expect, SileroVad, Speech, SttError, SttOptions, Transcript, Vad};
+use crate::speech::{SileroVad, Speech, SttError, SttOptions, Transcript, Vad};
 use crate::voice::{Ms, UtteranceId};
 
 /// Audio kept for transcription: the longest utterance with its lead-in.
@@ -71,10 +70,9 @@ impl Ears {
     }
 
     /// Starts to transcribe `from..to`, in place of an earlier transcription of the same utterance.
-    pub fn transcribe(&mut self, utterance: UtteranceId, from: Ms, to: Ms, class: Class, expect: Expectation) {
+    pub fn transcribe(&mut self, utterance: UtteranceId, from: Ms, to: Ms, class: Class, options: SttOptions) {
         self.drop_transcription(utterance);
         let samples = self.range(from, to);
-        let options = SttOptions { expect: engine_expectation(expect), ..SttOptions::default() };
         let priority = Priority { deadline: Instant::now() + TRANSCRIPTION_LIMIT, class };
         let job = self.speech.transcribe(samples, options, priority);
         let task = self.jobs.spawn(async move {
@@ -131,13 +129,5 @@ fn hearing_failure(failure: &SttError) -> HearingFailure {
             warn!(error = %other, "the speech recogniser failed");
             HearingFailure::Engine
         }
-    }
-}
-
-fn engine_expectation(expect: Expectation) -> Expect {
-    match expect {
-        Expectation::Digits { .. } => Expect::Digits,
-        Expectation::YesNo => Expect::YesNo,
-        _ => Expect::General,
     }
 }

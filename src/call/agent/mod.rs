@@ -15,11 +15,12 @@ use crate::domain::{
 };
 use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
 use crate::sip::net::{Leg, LegEvent};
-use crate::speech::Speech;
+use crate::speech::{Speech, SttOptions};
 use crate::speech::pool::Class;
 use crate::voice::{self, LineId, Ms, TurnController};
 
 mod ears;
+mod hints;
 mod mouth;
 
 use ears::{Ears, Heard, HearingFailure};
@@ -86,6 +87,7 @@ pub struct Conversation<'a> {
     cut: Option<String>,
     recogniser_down: bool,
     fillers: Vec<String>,
+    business_name: String,
     recording: RecordingState,
     over: Option<EndCause>,
     hang_up_at: Option<tokio::time::Instant>,
@@ -122,6 +124,7 @@ impl<'a> Conversation<'a> {
             cut: None,
             recogniser_down: false,
             fillers: Receptionist::fillers(&profile),
+            business_name: profile.business_name.clone(),
             receptionist: Receptionist::new(profile, caller),
             recording: if record_calls { RecordingState::Complete } else { RecordingState::Off },
             over: None,
@@ -212,16 +215,24 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    fn listening_for(&self) -> SttOptions {
+        SttOptions {
+            prompt: hints::prompt(self.expect, &self.business_name),
+            expect: hints::kind(self.expect),
+            ..SttOptions::default()
+        }
+    }
+
     fn act(&mut self, action: voice::Action) {
         use voice::Action;
         match action {
             Action::Speculate { utterance, from, to } => {
-                self.ears.transcribe(utterance, from, to, Class::Speculative, self.expect);
+                self.ears.transcribe(utterance, from, to, Class::Speculative, self.listening_for());
             }
             Action::DropSpeculation { utterance } => self.ears.drop_transcription(utterance),
             Action::Commit { utterance, from, to, .. } => {
                 if !self.ears.covers(utterance, to) {
-                    self.ears.transcribe(utterance, from, to, Class::Final, self.expect);
+                    self.ears.transcribe(utterance, from, to, Class::Final, self.listening_for());
                 }
             }
             Action::TurnEnded { text: Pii(text), confidence, speech_start, speech_end, endpoint_at, .. } => {
