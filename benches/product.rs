@@ -38,12 +38,18 @@ fn turns(server: &Server) {
     let cpu_before = server.cpu_s();
     while responses.len() < wanted {
         let report = server.call(&[
-            "--say", "I would like to book an appointment.",
-            "--say", "My name is Rahul Verma.",
-            "--say", "nine eight seven six five, four three two one zero.",
-            "--say", "I have a toothache and it hurts a lot when I drink something cold.",
-            "--say", "Tomorrow evening.",
-            "--say", "Yes, that is correct.",
+            "--say",
+            "I would like to book an appointment.",
+            "--say",
+            "My name is Rahul Verma.",
+            "--say",
+            "nine eight seven six five, four three two one zero.",
+            "--say",
+            "I have a toothache and it hurts a lot when I drink something cold.",
+            "--say",
+            "Tomorrow evening.",
+            "--say",
+            "Yes, that is correct.",
         ]);
         let lines = report["conversation"].as_array().expect("a conversation");
         let mut of_agent = lines.iter().filter_map(|line| line["response_ms"].as_u64());
@@ -53,9 +59,17 @@ fn turns(server: &Server) {
         calls += 1;
     }
     let cpu = server.cpu_s() - cpu_before;
-    println!("end of caller's speech to first audible answer   {} ({} turns, {calls} calls)", spread(responses.clone(), "ms"), responses.len());
+    println!(
+        "end of caller's speech to first audible answer   {} ({} turns, {calls} calls)",
+        spread(responses.clone(), "ms"),
+        responses.len()
+    );
     println!("answer (200) to first audible sound              {}", spread(first_sounds, "ms"));
-    println!("CPU of a conversation                            {:.2} CPU-s per 8 s of call, {:.2} CPU-s per caller's turn", cpu / seconds * 8.0, cpu / responses.len() as f64);
+    println!(
+        "CPU of a conversation                            {:.2} CPU-s per 8 s of call, {:.2} CPU-s per caller's turn",
+        cpu / seconds * 8.0,
+        cpu / responses.len() as f64
+    );
 }
 
 /// Resident memory that `IDLE_CALLS` calls with a silent caller add, per call.

@@ -20,12 +20,7 @@ impl Answerer {
     ///
     /// # Errors
     /// 488 when the offer has nothing that we can use.
-    pub fn reinvite(
-        &mut self,
-        body: Option<&[u8]>,
-        leg: &Leg,
-        media: &MediaSession,
-    ) -> Result<Vec<u8>, (u16, String)> {
+    pub fn reinvite(&mut self, body: Option<&[u8]>, leg: &Leg, media: &MediaSession) -> Result<Vec<u8>, (u16, String)> {
         let local = SocketAddr::new(leg.local_ip(), media.local_port());
         let Some(offer) = body else {
             return Ok(sdp::offer(&self.capabilities, local, Direction::SEND_RECV, &mut self.session));

@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span};
 
 use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId};
-use crate::media::{Capabilities, Direction, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions, sdp};
+use crate::media::{
+    Capabilities, Direction, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions, sdp,
+};
 use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent};
 use crate::speech::Speech;
@@ -84,7 +86,11 @@ pub async fn serve(node: Arc<Node>, mut incoming: mpsc::Receiver<IncomingCall>, 
         }
     }
     drop(incoming);
-    let all_done = async { while let Some(ended) = calls.join_next().await { report(ended) } };
+    let all_done = async {
+        while let Some(ended) = calls.join_next().await {
+            report(ended)
+        }
+    };
     if tokio::time::timeout(node.settings.drain, all_done).await.is_err() {
         stop.send_replace(true);
     }
@@ -185,7 +191,15 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
             let negotiated = sdp::answer(offer, &capabilities, local, &mut session).map_err(|error| {
                 let (status, reason) = leg::refusal(&error);
                 info!(%error, "the offer cannot be answered");
-                Refused::plain(status, if status == 488 { "Not Acceptable Here" } else { let _ = reason; "Bad SDP" })
+                Refused::plain(
+                    status,
+                    if status == 488 {
+                        "Not Acceptable Here"
+                    } else {
+                        let _ = reason;
+                        "Bad SDP"
+                    },
+                )
             })?;
             media.configure(negotiated.media);
             negotiated.sdp
@@ -283,4 +297,3 @@ async fn converse(
     };
     journal.close(closing).await;
 }
-

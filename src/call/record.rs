@@ -92,7 +92,9 @@ impl Journal {
 
 fn refused_reason(refused: &mpsc::error::TrySendError<Entry>) -> String {
     match refused {
-        mpsc::error::TrySendError::Full(entry) => format!("{}: the database has not answered for too long", entry.name()),
+        mpsc::error::TrySendError::Full(entry) => {
+            format!("{}: the database has not answered for too long", entry.name())
+        }
         mpsc::error::TrySendError::Closed(entry) => format!("{}: the writer ended", entry.name()),
     }
 }

@@ -85,7 +85,11 @@ fn same_port(wanted: SocketAddr) -> Result<SocketAddr, Failure> {
 }
 
 /// Makes the demo tenant, its receptionist and number; returns the API key when it can be shown.
-async fn onboard(store: &Store, max_calls: u32, chosen: Option<ApiKey>) -> Result<Option<ApiKey>, crate::store::StoreError> {
+async fn onboard(
+    store: &Store,
+    max_calls: u32,
+    chosen: Option<ApiKey>,
+) -> Result<Option<ApiKey>, crate::store::StoreError> {
     let tenant = TenantId::from_uuid(DEMO_TENANT);
     let scope = TenantScope::proven(tenant);
     let profile = demo_profile();
@@ -119,7 +123,10 @@ fn explain(server: &Server, key: Option<&ApiKey>, data: &Path) -> std::io::Resul
     writeln!(out, "Sharma Dental Clinic answers {DEMO_DID} at sip:{DEMO_DID}@{sip} (UDP and TCP).\n")?;
     writeln!(out, "Call it from another terminal:")?;
     writeln!(out, "  vca call --to sip:{DEMO_DID}@{sip} --say \"I would like an appointment for a toothache\" \\")?;
-    writeln!(out, "           --say \"My name is Rahul Verma\" --dtmf 9876543210# --say \"tomorrow evening\" --say \"yes, that is right\"")?;
+    writeln!(
+        out,
+        "           --say \"My name is Rahul Verma\" --dtmf 9876543210# --say \"tomorrow evening\" --say \"yes, that is right\""
+    )?;
     writeln!(out, "or from any SIP phone on this machine, without registering: {DEMO_DID}@{sip}\n")?;
     match key {
         Some(key) => {
@@ -128,7 +135,10 @@ fn explain(server: &Server, key: Option<&ApiKey>, data: &Path) -> std::io::Resul
             writeln!(out, "  curl -H \"Authorization: Bearer {}\" http://{http}/v1/calls", key.reveal())?;
         }
         None => {
-            writeln!(out, "See what was written down, with the API key of the first start (or choose one with --api-key):")?;
+            writeln!(
+                out,
+                "See what was written down, with the API key of the first start (or choose one with --api-key):"
+            )?;
             writeln!(out, "  curl -H \"Authorization: Bearer $VCA_API_KEY\" http://{http}/v1/calls")?;
         }
     }

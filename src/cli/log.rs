@@ -11,7 +11,10 @@ use super::config::{Log, LogFormat};
 /// When the level in the configuration cannot be read.
 pub fn start(log: &Log) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&log.level).map_err(|error| {
-        Failure::Setup(format!("log.level = {:?}: {error}; write for example \"info\" or \"warn,vca::sip=debug\"", log.level))
+        Failure::Setup(format!(
+            "log.level = {:?}: {error}; write for example \"info\" or \"warn,vca::sip=debug\"",
+            log.level
+        ))
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {

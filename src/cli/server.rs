@@ -80,7 +80,9 @@ impl Server {
     pub async fn start(config: &Config, store: Store) -> Result<Self, Failure> {
         let http_listener = tokio::net::TcpListener::bind(config.http.listen).await.map_err(|error| {
             let listen = config.http.listen;
-            Failure::Setup(format!("cannot listen for HTTP on {listen}: {error}; choose another with http.listen (or --http)"))
+            Failure::Setup(format!(
+                "cannot listen for HTTP on {listen}: {error}; choose another with http.listen (or --http)"
+            ))
         })?;
         let http = http_listener.local_addr().map_err(|error| Failure::setup(&error))?;
         // Bound before the models are loaded, so that a busy port is told at once.
@@ -127,7 +129,19 @@ impl Server {
         let (sip_udp, sip_tcp) = (stack.udp_addr(), stack.tcp_addr());
         info!(?sip_udp, ?sip_tcp, %http, "ready");
         let call_runtime = Some(call_runtime);
-        Ok(Self { sip_udp, sip_tcp, http, store, stack, calls, http_task, readiness, shutdown, stop_http, call_runtime })
+        Ok(Self {
+            sip_udp,
+            sip_tcp,
+            http,
+            store,
+            stack,
+            calls,
+            http_task,
+            readiness,
+            shutdown,
+            stop_http,
+            call_runtime,
+        })
     }
 
     /// Waits for an interrupt or a termination signal, then drains: no new calls, the others may finish.

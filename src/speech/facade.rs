@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 
 use super::engine::{CancelFlag, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 use super::models::{ModelError, ModelStore};
-use super::stt::NoRecogniser;
 use super::pool::{JobHandle, PoolFull, Priority, WorkerPool};
 use super::prompt_cache::{PromptCache, PromptError};
+use super::stt::NoRecogniser;
 use super::vad::{SileroModel, SileroVad, VadError};
 
 /// Sentences that may wait between synthesis and the line: more than an answer has, so that no worker stands idle until

@@ -20,8 +20,8 @@ pub mod stt;
 pub mod tts;
 pub mod vad;
 
-pub use vad::{SileroVad, Vad};
 pub use engine::{
     CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, synthesize_all,
 };
 pub use facade::{Speaking, Speech, SpeechConfig, SpeechError};
+pub use vad::{SileroVad, Vad};

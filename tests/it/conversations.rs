@@ -24,13 +24,20 @@ fn assert_heard(report: &Value, words: &[&str]) {
 fn a_caller_leaves_name_number_and_reason_and_hears_them_read_back() {
     let demo = Demo::start();
     let report = demo.call(&[
-        "--say", "I would like to book an appointment.",
-        "--say", "My name is Rahul Verma.",
-        "--say", "nine eight seven six five, four three two one zero.",
-        "--say", "I have a toothache.",
-        "--say", "Tomorrow evening.",
-        "--say", "Yes, that is correct.",
-        "--say", "No, thank you.",
+        "--say",
+        "I would like to book an appointment.",
+        "--say",
+        "My name is Rahul Verma.",
+        "--say",
+        "nine eight seven six five, four three two one zero.",
+        "--say",
+        "I have a toothache.",
+        "--say",
+        "Tomorrow evening.",
+        "--say",
+        "Yes, that is correct.",
+        "--say",
+        "No, thank you.",
     ]);
     let call = demo.closed_call();
     let detail = || format!("{call:#}\n{report:#}");
@@ -69,9 +76,12 @@ fn opening_hours_are_told() {
 fn an_interruption_stops_the_agent_and_what_was_heard_is_kept() {
     let demo = Demo::start();
     let report = demo.call(&[
-        "--say", "What is your address?",
-        "--interrupt", "Sorry, please tell me your opening hours on Monday instead.",
-        "--say", "No, thank you.",
+        "--say",
+        "What is your address?",
+        "--interrupt",
+        "Sorry, please tell me your opening hours on Monday instead.",
+        "--say",
+        "No, thank you.",
     ]);
     let call = demo.closed_call();
     let turns = call["turns"].as_array().expect("turns");
@@ -96,12 +106,18 @@ fn a_silent_caller_is_asked_again_and_the_call_ends() {
 fn keys_and_this_same_number_are_taken() {
     let demo = Demo::start();
     demo.call(&[
-        "--say", "I want to leave a message.",
-        "--say", "Anita Desai.",
-        "--dtmf", "9988776655#",
-        "--say", "Please send me the bill.",
-        "--say", "Yes.",
-        "--say", "No, thank you.",
+        "--say",
+        "I want to leave a message.",
+        "--say",
+        "Anita Desai.",
+        "--dtmf",
+        "9988776655#",
+        "--say",
+        "Please send me the bill.",
+        "--say",
+        "Yes.",
+        "--say",
+        "No, thank you.",
     ]);
     let call = demo.closed_call();
     assert_eq!(call["slots"]["number"], "+919988776655", "{call:#}");

@@ -15,8 +15,8 @@ use crate::domain::{
 };
 use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
 use crate::sip::net::{Leg, LegEvent};
-use crate::speech::{Speech, SttOptions};
 use crate::speech::pool::Class;
+use crate::speech::{Speech, SttOptions};
 use crate::voice::{self, LineId, Ms, TurnController};
 
 mod ears;
@@ -30,6 +30,8 @@ use mouth::{Ended, Mouth, MouthEvent};
 const HANG_UP_GRACE: Duration = Duration::from_millis(300);
 /// How long the greeting waits for the ACK: sound before it may be cut off at the caller's end.
 const ACK_WAIT: Duration = Duration::from_millis(500);
+/// How long the media session may take to report what was played of the last lines.
+const LAST_REPORTS: Duration = Duration::from_millis(300);
 /// How long the recorder may take to finish the file.
 const RECORDING_LIMIT: Duration = Duration::from_secs(5);
 /// Fade of a stopped line, so that it does not click.
@@ -103,7 +105,8 @@ struct Answering {
 impl<'a> Conversation<'a> {
     /// Leads the call to its end. The journal gets every turn; the record is closed by the caller of this function.
     pub async fn run(parts: Parts, journal: &'a Journal) -> Finished {
-        let Parts { leg, leg_events, media, media_events, sdp, speech, profile, caller, longest_call, shutdown } = parts;
+        let Parts { leg, leg_events, media, media_events, sdp, speech, profile, caller, longest_call, shutdown } =
+            parts;
         let record_calls = profile.record_calls;
         let mut conversation = Conversation {
             capabilities: super::leg::Answerer::new(sdp),
@@ -189,7 +192,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn now(&self) -> Ms {
-        Ms(u64::try_from(self.answered.elapsed().as_millis()).unwrap_or(u64::MAX))
+        elapsed(self.answered)
     }
 
     fn next_tick(&self) -> tokio::time::Instant {
@@ -295,12 +298,9 @@ impl<'a> Conversation<'a> {
 
     fn stop_playout(&mut self) {
         self.last_line = None;
-        let reported = self.mouth.cut();
         self.media.stop_playout(STOP_FADE_MS);
-        if !reported {
-            let events = self.mouth.stopped(None, self.now());
-            self.on_mouth(events);
-        }
+        let events = self.mouth.cut(self.now());
+        self.on_mouth(events);
     }
 
     /// Gives the receptionist an input and carries out what it decides.
@@ -417,11 +417,8 @@ impl<'a> Conversation<'a> {
                 self.on_mouth(events);
             }
             MediaEvent::PlayoutStopped { id, played_ms, .. } => {
-                // The first clip that was stopped ends all the lines; the others of them are unknown by then.
-                if self.mouth.owns(id) {
-                    let events = self.mouth.stopped(Some((id, played_ms)), now);
-                    self.on_mouth(events);
-                }
+                let events = self.mouth.clip_stopped(id, played_ms, now);
+                self.on_mouth(events);
             }
             MediaEvent::Dead { silent_ms } => {
                 info!(silent_ms, "no audio arrives any more; the call is ended");
@@ -490,9 +487,28 @@ impl<'a> Conversation<'a> {
     }
 
     async fn finish(mut self, cause: EndCause, mut media_events: mpsc::Receiver<MediaEvent>) -> Finished {
-        self.mouth.cut();
-        for event in self.mouth.stopped(None, self.now()) {
-            if let MouthEvent::Stopped(ended) = event {
+        // The caller heard at most what was sent until now; the session is about to close and reports no more.
+        self.media.stop_playout(0);
+        let mut events = self.mouth.cut(self.now());
+        let reports = async {
+            while self.mouth.is_busy() {
+                match media_events.recv().await {
+                    Some(MediaEvent::PlayoutStopped { id, played_ms, .. }) => {
+                        events.extend(self.mouth.clip_stopped(id, played_ms, elapsed(self.answered)));
+                    }
+                    Some(MediaEvent::PlayoutFinished { id, .. }) => {
+                        events.extend(self.mouth.clip_finished(id, elapsed(self.answered)));
+                    }
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+        };
+        if tokio::time::timeout(LAST_REPORTS, reports).await.is_err() {
+            debug!("the media session did not say in time how much was played");
+        }
+        for event in events {
+            if let MouthEvent::Stopped(ended) | MouthEvent::Finished(ended) = event {
                 self.line_over(ended);
             }
         }
@@ -527,6 +543,10 @@ fn waiting_tone() -> EncodedAudio {
     let mut samples = tone::sine(440.0, 4_000.0, 2_000);
     samples.extend(tone::sine(554.0, 4_000.0, 2_000));
     EncodedAudio::from_pcm(Codec::Pcma, &samples)
+}
+
+fn elapsed(since: Instant) -> Ms {
+    Ms(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX))
 }
 
 fn late(at: Ms, since: Ms) -> u32 {

@@ -57,8 +57,6 @@ struct Spoken {
     audio_at: Option<Ms>,
     /// Parts up to here were handed to the media session or left out.
     sent: usize,
-    /// Parts up to here are over.
-    done: usize,
     /// Given up: nothing more of it is sent.
     cut: bool,
 }
@@ -69,6 +67,8 @@ struct Part {
     clip: Option<ClipId>,
     /// Milliseconds of the part, once known.
     length_ms: u64,
+    /// How much of it was played, once that is over.
+    played_ms: Option<u64>,
 }
 
 enum Audio {
@@ -99,15 +99,20 @@ impl Mouth {
                 None => {
                     for sentence in sentences(&segment.text) {
                         let audio = self.make(id, parts.len(), sentence);
-                        parts.push(Part { text: sentence.to_owned(), audio, clip: None, length_ms: 0 });
+                        parts.push(Part::new(sentence.to_owned(), audio));
                     }
                 }
             }
         }
         let cached = parts.first().is_some_and(|part| matches!(part.audio, Audio::Ready(_)));
-        self.lines.push_back(Spoken { id, parts, started: None, audio_at: None, sent: 0, done: 0, cut: false });
+        self.lines.push_back(Spoken { id, parts, started: None, audio_at: None, sent: 0, cut: false });
         self.send_ready(now, media);
         (id, cached)
+    }
+
+    /// Whether any line is not over.
+    pub fn is_busy(&self) -> bool {
+        !self.lines.is_empty()
     }
 
     /// Whether a phrase can be said at once.
@@ -120,22 +125,17 @@ impl Mouth {
         let id = LineId(self.next_line);
         self.next_line += 1;
         let parts = vec![Part::ready(name.to_owned(), audio)];
-        self.lines.push_back(Spoken { id, parts, started: None, audio_at: None, sent: 0, done: 0, cut: false });
+        self.lines.push_back(Spoken { id, parts, started: None, audio_at: None, sent: 0, cut: false });
         self.send_ready(now, media);
         id
     }
 
-    /// Gives up every line there is. True when the media session has clips of them and will report where each was
-    /// stopped; otherwise [`Self::stopped`] must be called at once.
-    pub fn cut(&mut self) -> bool {
+    /// Gives up every line there is: what the media session has of them is reported by [`Self::clip_stopped`] or
+    /// [`Self::clip_finished`], the rest is over now.
+    pub fn cut(&mut self, at: Ms) -> Vec<MouthEvent> {
         self.syntheses.abort_all();
         self.lines.iter_mut().for_each(|line| line.cut = true);
-        self.lines.iter().any(|line| line.parts[line.done..].iter().any(|part| part.clip.is_some()))
-    }
-
-    /// Whether a clip belongs to a line that is not over.
-    pub fn owns(&self, clip: ClipId) -> bool {
-        self.lines.iter().any(|line| line.has(clip))
+        self.end_cut_lines(at)
     }
 
     /// Waits for the next synthesis; pends for ever while none is under way.
@@ -164,7 +164,7 @@ impl Mouth {
 
     /// A clip's first packet left.
     pub fn clip_started(&mut self, clip: ClipId, at: Ms) -> Option<MouthEvent> {
-        let line = self.line_of(clip)?;
+        let line = self.lines.iter_mut().find(|line| line.has(clip))?;
         if line.started.is_some() {
             return None;
         }
@@ -174,44 +174,35 @@ impl Mouth {
 
     /// A clip was played to its end.
     pub fn clip_finished(&mut self, clip: ClipId, at: Ms) -> Vec<MouthEvent> {
-        if let Some(line) = self.line_of(clip) {
-            let index = line.parts.iter().position(|part| part.clip == Some(clip)).map_or(line.done, |i| i + 1);
-            line.done = line.done.max(index);
-        }
-        self.finish_lines(at)
-    }
-
-    /// The lines given up are over; `playing` is the clip that was under way and how much of it was played.
-    pub fn stopped(&mut self, playing: Option<(ClipId, u64)>, at: Ms) -> Vec<MouthEvent> {
-        let (cut, kept): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.lines).into_iter().partition(|line| line.cut);
-        self.lines = kept;
-        let mut events = Vec::new();
-        for line in cut {
-            let mut played_ms: u64 = line.parts[..line.done].iter().map(|part| part.length_ms).sum();
-            let mut heard: Vec<String> = line.parts[..line.done].iter().map(|part| part.text.clone()).collect();
-            if let Some((clip, part_ms)) = playing
-                && let Some(part) = line.parts[line.done..].iter().find(|part| part.clip == Some(clip))
-            {
-                played_ms += part_ms;
-                heard.push(spoken_part(&part.text, part_ms, part.length_ms));
-            }
-            let total_ms = line.parts.iter().map(|part| part.length_ms).sum();
-            events.push(MouthEvent::Stopped(Ended {
-                line: line.id,
-                text: line.text(),
-                heard: Some(heard.join(" ").trim().to_owned()),
-                started: line.started,
-                at,
-                played_ms,
-                total_ms,
-            }));
-        }
+        self.clip_over(clip, u64::MAX);
+        let mut events = self.end_cut_lines(at);
+        events.extend(self.finish_lines(at));
         events
     }
 
-    fn line_of(&mut self, clip: ClipId) -> Option<&mut Spoken> {
-        self.lines.iter_mut().find(|line| line.has(clip))
+    /// A clip was stopped after `played_ms`.
+    pub fn clip_stopped(&mut self, clip: ClipId, played_ms: u64, at: Ms) -> Vec<MouthEvent> {
+        self.clip_over(clip, played_ms);
+        self.end_cut_lines(at)
+    }
+
+    fn clip_over(&mut self, clip: ClipId, played_ms: u64) {
+        let parts = self.lines.iter_mut().flat_map(|line| &mut line.parts);
+        for part in parts.filter(|part| part.clip == Some(clip)) {
+            part.played_ms = Some(played_ms.min(part.length_ms));
+        }
+    }
+
+    /// Takes out the lines that were given up and of which nothing is under way any more.
+    fn end_cut_lines(&mut self, at: Ms) -> Vec<MouthEvent> {
+        let over = |line: &Spoken| line.cut && !line.parts.iter().any(Part::is_under_way);
+        let (ended, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.lines).into_iter().partition(over);
+        self.lines = kept;
+        let stopped = |line: Spoken| {
+            let heard: Vec<String> = line.parts.iter().map(Part::heard).filter(|text| !text.is_empty()).collect();
+            MouthEvent::Stopped(Ended { heard: Some(heard.join(" ")), ..line.ended(at) })
+        };
+        ended.into_iter().map(stopped).collect()
     }
 
     /// Hands the parts that are ready to the media session, in order; stops at the first that is still being made.
@@ -241,26 +232,14 @@ impl Mouth {
     /// Takes lines that are over off the front.
     fn finish_lines(&mut self, at: Ms) -> Vec<MouthEvent> {
         let mut events = Vec::new();
-        while let Some(line) = self.lines.front_mut() {
-            while line.done < line.sent && line.parts[line.done].clip.is_none() {
-                line.done += 1;
-            }
-            if line.done < line.parts.len() {
-                break;
-            }
-            let Some(line) = self.lines.pop_front() else { break };
-            let total_ms = line.parts.iter().map(|part| part.length_ms).sum();
-            let missing = line.parts.iter().any(|part| part.clip.is_none());
-            let spoken = || line.parts.iter().filter(|p| p.clip.is_some()).map(|p| p.text.as_str()).collect::<Vec<_>>();
-            events.push(MouthEvent::Finished(Ended {
-                line: line.id,
-                heard: missing.then(|| spoken().join(" ")),
-                text: line.text(),
-                started: line.started,
-                at,
-                played_ms: total_ms,
-                total_ms,
-            }));
+        let over = |line: &mut Spoken| {
+            !line.cut && line.sent == line.parts.len() && !line.parts.iter().any(Part::is_under_way)
+        };
+        while let Some(line) = self.lines.pop_front_if(over) {
+            let complete = line.parts.iter().all(|part| part.clip.is_some());
+            let heard: Vec<String> = line.parts.iter().map(Part::heard).filter(|text| !text.is_empty()).collect();
+            let heard = (!complete).then(|| heard.join(" "));
+            events.push(MouthEvent::Finished(Ended { heard, ..line.ended(at) }));
         }
         events
     }
@@ -311,15 +290,42 @@ impl Spoken {
         self.parts.iter().any(|part| part.clip == Some(clip))
     }
 
-    fn text(&self) -> String {
-        self.parts.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(" ")
+    /// The line as it is over, with nothing said of what was heard.
+    fn ended(&self, at: Ms) -> Ended {
+        Ended {
+            line: self.id,
+            text: self.parts.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(" "),
+            heard: None,
+            started: self.started,
+            at,
+            played_ms: self.parts.iter().filter_map(|part| part.played_ms).sum(),
+            total_ms: self.parts.iter().map(|part| part.length_ms).sum(),
+        }
     }
 }
 
 impl Part {
     fn ready(text: String, audio: EncodedAudio) -> Self {
         let length_ms = audio.duration_ms();
-        Self { text, audio: Audio::Ready(audio), clip: None, length_ms }
+        Self { length_ms, ..Self::new(text, Audio::Ready(audio)) }
+    }
+
+    fn new(text: String, audio: Audio) -> Self {
+        Self { text, audio, clip: None, length_ms: 0, played_ms: None }
+    }
+
+    /// Whether the media session has it and has not said yet what became of it.
+    fn is_under_way(&self) -> bool {
+        self.clip.is_some() && self.played_ms.is_none()
+    }
+
+    /// The words of it that were played.
+    fn heard(&self) -> String {
+        match self.played_ms {
+            Some(played) if played >= self.length_ms => self.text.clone(),
+            Some(played) => spoken_part(&self.text, played, self.length_ms),
+            None => String::new(),
+        }
     }
 
     fn set(&mut self, audio: EncodedAudio) {
@@ -366,7 +372,15 @@ mod tests {
     #[test]
     fn long_answers_split_at_sentence_ends_only() {
         let split: Vec<&str> = sentences("We open at 9.30 a.m. daily. Is that fine? Yes").collect();
-        assert_eq!(split, ["We open at 9.30 a.m.", "daily.", "Is that fine?"].map(|s| s).to_vec().into_iter().chain(["Yes"]).collect::<Vec<_>>());
+        assert_eq!(
+            split,
+            ["We open at 9.30 a.m.", "daily.", "Is that fine?"]
+                .map(|s| s)
+                .to_vec()
+                .into_iter()
+                .chain(["Yes"])
+                .collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -53,7 +53,12 @@ pub enum Ending {
 /// What the caller has to say, already in audio.
 pub enum Prepared {
     /// Our words (empty for a file), the audio, and its length up to the last sound.
-    Speak { text: String, audio: EncodedAudio, sound_ms: u64, interrupt: bool },
+    Speak {
+        text: String,
+        audio: EncodedAudio,
+        sound_ms: u64,
+        interrupt: bool,
+    },
     Keys(String),
     Silent(Duration),
 }
@@ -192,6 +197,8 @@ impl<'a> Caller<'a> {
                     let last_sound = self.answered + Duration::from_millis(self.said[speaking.index].end_ms);
                     self.awaiting = Some(last_sound);
                     self.hold_until = Instant::now();
+                    // Only what comes now is an answer to what was said.
+                    self.heard_since_step = false;
                 }
             }
             _ => {}
@@ -206,9 +213,10 @@ impl<'a> Caller<'a> {
             self.heard_since_step = true;
             if self.hearing_since.is_none() {
                 self.hearing_since = Some(now);
-                let response_ms = self.awaiting.take().map(|since| {
-                    u64::try_from(now.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX)
-                });
+                let response_ms = self
+                    .awaiting
+                    .take()
+                    .map(|since| u64::try_from(now.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX));
                 let start_ms = self.at(now);
                 let text = String::new();
                 self.unrecognised.push(self.said.len());

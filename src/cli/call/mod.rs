@@ -11,7 +11,9 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::Failure;
-use crate::media::{Capabilities, Direction, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, resample, sdp};
+use crate::media::{
+    Capabilities, Direction, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, resample, sdp,
+};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{self, Leg, LegEvent, OutgoingInvite, StackConfig, Transport};
 use crate::speech::pool::{Class, Priority};
@@ -20,8 +22,8 @@ use crate::speech::{Speech, SpeechConfig, synthesize_all};
 mod caller;
 mod script;
 
-pub use caller::{Ending, Said};
 use caller::{Caller, Prepared};
+pub use caller::{Ending, Said};
 use script::{Step, Steps};
 
 /// Be a caller: speak, listen, and print the conversation.
@@ -208,8 +210,11 @@ fn elapsed_ms(since: Instant) -> u64 {
 /// Where the INVITE goes: the host of the URI, which must be an address, or `localhost`.
 fn destination(to: &Uri) -> Result<SocketAddr, Failure> {
     let host = to.host().trim_start_matches('[').trim_end_matches(']');
-    let ip: IpAddr = if host.eq_ignore_ascii_case("localhost") { IpAddr::from([127, 0, 0, 1]) } else {
-        host.parse().map_err(|_| Failure::Setup(format!("--to: `{host}` is not an IP address; names are not looked up here")))?
+    let ip: IpAddr = if host.eq_ignore_ascii_case("localhost") {
+        IpAddr::from([127, 0, 0, 1])
+    } else {
+        host.parse()
+            .map_err(|_| Failure::Setup(format!("--to: `{host}` is not an IP address; names are not looked up here")))?
     };
     Ok(SocketAddr::new(ip, to.port().unwrap_or(5060)))
 }

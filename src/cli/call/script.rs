@@ -101,8 +101,7 @@ mod tests {
 
     #[test]
     fn steps_keep_the_order_of_the_command_line() {
-        let probe =
-            Probe::parse_from(["x", "--say", "one", "--dtmf", "12#", "--silent", "2.5", "--say", "two"]);
+        let probe = Probe::parse_from(["x", "--say", "one", "--dtmf", "12#", "--silent", "2.5", "--say", "two"]);
         assert_eq!(
             probe.steps.0,
             [
