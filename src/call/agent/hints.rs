@@ -8,15 +8,13 @@ use crate::speech::Expect;
 /// Common names of all parts of India, so that names are not heard as English words.
 const NAMES: &str = "Rahul Verma, Priya Sharma, Mohammed Khan, Lakshmi Iyer, Suresh Kumar, Anita Desai, Harpreet Singh, \
                      Sunita Reddy, Joseph Fernandes, Neha Patel, Arjun Nair, Fatima Shaikh, Debashish Ghosh.";
-/// Numbers in the groups that Indians write.
-const NUMBERS: &str = "My number is 98450 12345. 77600 33421. 91234 56789.";
 
 /// The prompt for an answer of this kind.
 pub fn prompt(expect: Expectation, business_name: &str) -> Option<String> {
     match expect {
         Expectation::Name | Expectation::Spelling => Some(format!("My name is {NAMES}")),
-        Expectation::Digits { .. } => Some(NUMBERS.to_owned()),
-        Expectation::YesNo | Expectation::None => None,
+        // A prompt of other numbers was tried: their digits then turn up in the caller's.
+        Expectation::Digits { .. } | Expectation::YesNo | Expectation::None => None,
         Expectation::Open | Expectation::Time => Some(format!("{business_name}.")),
     }
 }
