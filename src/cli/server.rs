@@ -205,6 +205,7 @@ async fn load_speech(config: &Config, store: &Store) -> Result<Arc<Speech>, Fail
         models_dir: config.models_dir.clone().unwrap_or_else(models::default_dir),
         stt_model: config.speech.stt.model.clone(),
         tts_voice: config.speech.tts.voice.clone(),
+        tts_variation: 1.0,
         vad_model: config.speech.vad.clone(),
         prompts_dir: config.prompts(),
         workers,

@@ -29,6 +29,8 @@ pub struct SpeechConfig {
     pub tts_voice: String,
     /// Voice activity model: a name of the manifest, a file in the model folder, or a path.
     pub vad_model: String,
+    /// How much two renditions of one text by the voice differ: 1 as its maker meant it, 0 not at all.
+    pub tts_variation: f32,
     /// Where synthesised phrases are kept.
     pub prompts_dir: PathBuf,
     /// Threads for engines; by default one for each core.
@@ -45,6 +47,7 @@ impl SpeechConfig {
             stt_model: "whisper-base".to_owned(),
             tts_voice: "piper-joe".to_owned(),
             vad_model: "silero-vad".to_owned(),
+            tts_variation: 1.0,
             prompts_dir: prompts_dir.into(),
             workers: None,
             queue: None,
@@ -110,7 +113,7 @@ impl Speech {
     /// Loads and warms every engine; takes about a second, on the calling thread.
     pub fn load(config: &SpeechConfig) -> Result<Self, SpeechError> {
         let models = ModelStore::new(&config.models_dir);
-        let tts = load_tts(&models, &config.tts_voice)?;
+        let tts = load_tts(&models, &config.tts_voice, config.tts_variation)?;
         let stt = load_stt(&models, &config.stt_model)?;
         let vad = SileroModel::load(&models.locate(&config.vad_model)?)?;
         let pool = match (config.workers, config.queue) {
@@ -187,12 +190,12 @@ fn load_stt(_: &ModelStore, model: &str) -> Result<Arc<dyn SpeechToText>, Speech
 }
 
 #[cfg(feature = "piper")]
-fn load_tts(models: &ModelStore, voice: &str) -> Result<Arc<dyn TextToSpeech>, SpeechError> {
-    Ok(Arc::new(super::tts::Piper::load(&models.locate(voice)?)?))
+fn load_tts(models: &ModelStore, voice: &str, variation: f32) -> Result<Arc<dyn TextToSpeech>, SpeechError> {
+    Ok(Arc::new(super::tts::Piper::load(&models.locate(voice)?)?.with_variation(variation)))
 }
 
 #[cfg(not(feature = "piper"))]
-fn load_tts(_: &ModelStore, _: &str) -> Result<Arc<dyn TextToSpeech>, SpeechError> {
+fn load_tts(_: &ModelStore, _: &str, _: f32) -> Result<Arc<dyn TextToSpeech>, SpeechError> {
     Err(SpeechError::NotBuilt("piper"))
 }
 

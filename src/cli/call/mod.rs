@@ -94,7 +94,8 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     let destination = destination(&to)?;
     let local_ip = local_ip_towards(destination)?;
     let prompts = std::env::temp_dir().join("vca-call-prompts");
-    let mut config = SpeechConfig::new(prompts);
+    // The same words sound the same in every call, so that calls can be compared.
+    let mut config = SpeechConfig { tts_variation: 0.0, ..SpeechConfig::new(prompts) };
     if let Some(dir) = &args.models {
         config.models_dir.clone_from(dir);
     }
