@@ -43,7 +43,7 @@ fn turns(server: &Server) {
             "--say",
             "My name is Rahul Verma.",
             "--say",
-            "My number is nine four four eight two, seven one six three five.",
+            "nine eight seven six five, four three two one zero.",
             "--say",
             "I have a toothache and it hurts a lot when I drink something cold.",
             "--say",
