@@ -119,6 +119,13 @@ impl Piper {
         })
     }
 
+    /// How much two renditions of one text differ: 1 as the voice's maker meant it, 0 not at all.
+    pub fn with_variation(mut self, variation: f32) -> Self {
+        self.scales[0] *= variation;
+        self.scales[2] *= variation;
+        self
+    }
+
     /// The network's input: every phoneme followed by a pad; what the voice does not know is left out.
     fn phoneme_ids(&self, clauses: &[Clause], phonemes: &[String]) -> Vec<i32> {
         let mut spoken = String::new();
