@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
@@ -304,7 +304,7 @@ fn synthesis(piper: &Piper) {
     );
 }
 
-fn voice_activity(piper: &Piper, path: &PathBuf) {
+fn voice_activity(piper: &Piper, path: &Path) {
     let model = SileroModel::load(path).expect("the network loads");
     let speech: Vec<i16> = CALLERS[..6]
         .iter()
