@@ -45,7 +45,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { slack: Some(128), retry_slack: Some(512), lead_ms: 100, flash_attention: false }
+        Self { slack: Some(128), retry_slack: Some(512), lead_ms: 200, flash_attention: false }
     }
 }
 
