@@ -157,10 +157,12 @@ impl JitterBuffer {
             return self.restart(timestamp, pcm, kind, arrival);
         }
         let from = at.max(play);
-        for (n, sample) in (from..end).zip(&pcm[(from - at) as usize..]) {
-            self.samples[index(n)] = *sample;
-            self.kinds[index(n)] = kind;
-        }
+        let (first, second) = stretch(from, (end - from) as usize);
+        let (head, tail) = pcm[(from - at) as usize..].split_at(first.len());
+        self.samples[first.clone()].copy_from_slice(head);
+        self.samples[second.clone()].copy_from_slice(tail);
+        self.kinds[first].fill(kind);
+        self.kinds[second].fill(kind);
         Inserted::InTime
     }
 
@@ -180,19 +182,23 @@ impl JitterBuffer {
             return self.nothing(out);
         };
         if let Some((first, arrival)) = timeline.first.take() {
-            let frames_to_wait = ((arrival + target - now + FRAME / 2) / FRAME).max(0);
+            // Negative when packets came long before anyone listened: what is too old is left out.
+            let frames_to_wait = (arrival + target - now + FRAME / 2).div_euclid(FRAME);
+            let skipped = timeline.play;
             timeline.play = first - frames_to_wait * FRAME;
+            for n in skipped..timeline.play.min(skipped + RING as i64) {
+                self.kinds[index(n)] = EMPTY;
+            }
         }
         let delay = now - timeline.play - self.spread.base().unwrap_or(now - timeline.play);
         let play = timeline.play;
-        let quiet = self.is_quiet(play);
         self.starved &= delay < target - FRAME / 2;
-        if self.starved || (quiet && delay <= target - FRAME) {
+        if self.starved || (delay <= target - FRAME && self.is_quiet(play)) {
             // Too little delay: this frame is invented and the timeline waits for it.
             return self.nothing(out);
         }
         self.excess_frames = if delay > target + FRAME * 3 / 2 { self.excess_frames + 1 } else { 0 };
-        if self.excess_frames > 0 && (quiet || self.excess_frames > PATIENCE) {
+        if self.excess_frames > 0 && (self.excess_frames > PATIENCE || self.is_quiet(play)) {
             self.excess_frames = 0;
             self.advance();
         }
@@ -213,14 +219,28 @@ impl JitterBuffer {
     /// Moves the timeline on by a frame and clears the places behind it for what comes around the ring.
     fn advance(&mut self) {
         let timeline = self.timeline.as_mut().expect("invariant: only called with a timeline");
-        for n in timeline.play..timeline.play + FRAME {
-            self.kinds[index(n)] = EMPTY;
-        }
+        let (first, second) = stretch(timeline.play, FRAME_SAMPLES);
+        self.kinds[first].fill(EMPTY);
+        self.kinds[second].fill(EMPTY);
         timeline.play += FRAME;
     }
 
     fn take_frame(&mut self, out: &mut [i16; FRAME_SAMPLES]) -> Popped {
         let play = self.timeline.as_ref().expect("invariant: only called with a timeline").play;
+        let (first, second) = stretch(play, FRAME_SAMPLES);
+        // Nearly always the frame is there as a whole.
+        if self.kinds[first.clone()].iter().chain(&self.kinds[second.clone()]).all(|kind| *kind == VOICE) {
+            let (head, tail) = out.split_at_mut(first.len());
+            head.copy_from_slice(&self.samples[first]);
+            tail.copy_from_slice(&self.samples[second]);
+            self.noise.on = false;
+            self.concealer.heard(out);
+            return Popped::default();
+        }
+        self.take_patchwork(play, out)
+    }
+
+    fn take_patchwork(&mut self, play: i64, out: &mut [i16; FRAME_SAMPLES]) -> Popped {
         let mut popped = Popped::default();
         let mut n = 0;
         while n < FRAME_SAMPLES {
@@ -267,7 +287,14 @@ fn in_samples(time: Micros) -> i64 {
 }
 
 fn index(n: i64) -> usize {
-    n.rem_euclid(RING as i64) as usize
+    n as usize & (RING - 1)
+}
+
+/// The places of up to [`RING`] samples from `start` on: a stretch, and what is left of it after the ring's end.
+fn stretch(start: i64, len: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    let from = index(start);
+    let first = len.min(RING - from);
+    (from..from + first, 0..len - first)
 }
 
 const BUCKETS: usize = 64;

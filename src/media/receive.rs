@@ -62,6 +62,8 @@ pub struct Receiver {
     dtmf: DtmfReceiver,
     sequences: Sequences,
     last_packet: Option<Micros>,
+    /// Scratch space for one packet's audio.
+    pcm: Box<[i16; MAX_SAMPLES]>,
 }
 
 impl Receiver {
@@ -81,6 +83,7 @@ impl Receiver {
             dtmf: DtmfReceiver::default(),
             sequences: Sequences::default(),
             last_packet: None,
+            pcm: Box::new([0; MAX_SAMPLES]),
         }
     }
 
@@ -151,10 +154,9 @@ impl Receiver {
         let payload = rtp.payload();
         let inserted = match content {
             Content::Audio(codec) => {
-                let mut pcm = [0i16; MAX_SAMPLES];
-                let count = codec.decode_into(payload, &mut pcm);
+                let count = codec.decode_into(payload, self.pcm.as_mut_slice());
                 self.sequences.note_transit(rtp.timestamp(), arrival);
-                self.jitter.insert(rtp.timestamp(), &pcm[..count], arrival)
+                self.jitter.insert(rtp.timestamp(), &self.pcm[..count], arrival)
             }
             Content::Noise => {
                 self.jitter.insert_noise(rtp.timestamp(), payload.first().map_or(127, |level| level & 0x7F), arrival)

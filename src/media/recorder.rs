@@ -159,11 +159,11 @@ impl WavFile {
 
     /// Writes samples at their place; what was left out before them reads as silence.
     fn write_at(&mut self, start: u64, samples: &[[i16; 2]], bytes: &mut Vec<u8>) -> io::Result<()> {
-        bytes.clear();
-        bytes.extend(samples.iter().flat_map(|[l, r]| {
-            let (l, r) = (l.to_le_bytes(), r.to_le_bytes());
-            [l[0], l[1], r[0], r[1]]
-        }));
+        bytes.resize(samples.len() * BYTES_PER_SAMPLE as usize, 0);
+        for (bytes, [left, right]) in bytes.chunks_exact_mut(BYTES_PER_SAMPLE as usize).zip(samples) {
+            bytes[..2].copy_from_slice(&left.to_le_bytes());
+            bytes[2..].copy_from_slice(&right.to_le_bytes());
+        }
         let at = start * BYTES_PER_SAMPLE;
         let end = at + bytes.len() as u64;
         if end > MAX_DATA_BYTES {

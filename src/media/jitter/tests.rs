@@ -178,6 +178,27 @@ fn a_sender_whose_timestamps_stood_still_in_a_pause_is_heard_again() {
 }
 
 #[test]
+fn what_came_before_anyone_listened_does_not_add_to_the_delay() {
+    for unheard in [3u64, 15, 30, 200] {
+        let mut buffer = JitterBuffer::new(40..=200);
+        for n in 0..unheard {
+            buffer.insert(n as u32 * 160, &[n as i16 + 1; 160], n * 20_000);
+        }
+        let mut last = 0;
+        for n in unheard..unheard + 60 {
+            buffer.insert(n as u32 * 160, &[n as i16 + 1; 160], n * 20_000);
+            let mut out = [0; FRAME_SAMPLES];
+            let popped = buffer.pop(n * 20_000 + 1_000, &mut out);
+            if n > unheard + 2 {
+                assert!(!popped.concealed && out[80] > last, "{unheard}: {n} {out:?}");
+                assert!(n as i16 + 1 - out[80] <= 3, "{unheard}: {} is heard when {} came", out[80], n + 1);
+                last = out[80];
+            }
+        }
+    }
+}
+
+#[test]
 fn comfort_noise_lasts_until_speech() {
     let mut buffer = JitterBuffer::new(40..=200);
     let voice = tone::sine(440.0, 8_000.0, 160);
