@@ -24,6 +24,8 @@ pub struct Demo {
     data: TempDir,
     /// What it wrote to standard error.
     log: mpsc::Receiver<String>,
+    /// Kept so that its standard output stays open.
+    _out: mpsc::Receiver<String>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -64,7 +66,7 @@ impl Demo {
             }
         }
         let (sip, http) = (sip.expect("checked above"), http.expect("checked above"));
-        Self { child, sip, http, data, log, _turn: turn }
+        Self { child, sip, http, data, log, _out: out, _turn: turn }
     }
 
     pub fn data(&self) -> &Path {
