@@ -78,21 +78,45 @@ fn repeats(words: &[String], length: usize) -> usize {
 
 /// The text up to the end of the first round of a loop; the whole text when there is none.
 pub fn cut_loop(text: &str) -> String {
-    let Some((start, length)) = find_loop(&words(text)) else { return text.to_owned() };
-    let keep = start + length;
+    match find_loop(&words(text)) {
+        Some((start, length)) => first_words(text, start + length).to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// The text without an echo of itself: after the last word of the audio the decoder may begin again, above all when
+/// it was given a prompt, until it ends or hits the cap. `None` when the text has no echo.
+///
+/// A number may repeat itself, so that digits count as an echo only after a whole number of ten.
+pub fn cut_echo(text: &str, hit_cap: bool) -> Option<&str> {
+    const SHORTEST: usize = 3;
+    const WHOLE_NUMBER: usize = 10;
+    let words = words(text);
+    let begins_again = |&head: &usize| {
+        let tail = &words[head..];
+        let whole = tail.len() == head;
+        (whole || hit_cap && tail.len() >= SHORTEST) && words[..head].starts_with(tail)
+    };
+    let head = (SHORTEST.max(words.len().div_ceil(2))..words.len()).find(begins_again)?;
+    let digits: usize = words[..head].iter().map(|word| word.chars().filter(char::is_ascii_digit).count()).sum();
+    (digits == 0 || digits >= WHOLE_NUMBER).then(|| first_words(text, head))
+}
+
+/// The text up to the end of its first `keep` words.
+fn first_words(text: &str, keep: usize) -> &str {
     let mut seen = 0;
     let mut inside = false;
     for (at, letter) in text.char_indices() {
         let part_of_word = letter.is_alphanumeric() || letter == '\'';
         if part_of_word && !inside {
             if seen == keep {
-                return text[..at].trim_end().to_owned();
+                return text[..at].trim_end();
             }
             seen += 1;
         }
         inside = part_of_word;
     }
-    text.to_owned()
+    text
 }
 
 /// Whether the whole text is one phrase of three words or more, said twice: rare in people, and a loop's shortest form.
@@ -152,6 +176,18 @@ mod tests {
         let text = "Well, I said so. We will call back. We will call back. We will call back. We will";
         assert_eq!(cut_loop(text), "Well, I said so. We will call back.");
         assert_eq!(cut_loop("no loop here"), "no loop here");
+    }
+
+    #[test]
+    fn an_echo_is_cut_and_a_number_that_repeats_itself_is_not() {
+        let echo = |text| cut_echo(text, false);
+        assert_eq!(echo("My name is Rahul. My name is Rahul."), Some("My name is Rahul."));
+        assert_eq!(echo("No no."), None);
+        assert_eq!(echo("My name is Rahul. My name is"), None, "an end that is no cap's is the caller's");
+        assert_eq!(cut_echo("My name is Rahul. My name is", true), Some("My name is Rahul."));
+        assert_eq!(cut_echo("9, 8, 7, 6, 5, 4, 3, 2, 1, 0. 9, 8, 7, 6,", true), Some("9, 8, 7, 6, 5, 4, 3, 2, 1, 0."));
+        assert_eq!(cut_echo("9, 8, 7, 6, 5, 9, 8, 7, 6, 5", true), None, "ten digits with equal halves");
+        assert_eq!(cut_echo("", true), None);
     }
 
     #[test]

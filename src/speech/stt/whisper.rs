@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
 
-use super::guard::{cut_loop, is_doubled, is_looping, is_subtitle_phrase, is_too_fast, spoken_text};
+use super::guard::{cut_echo, cut_loop, is_doubled, is_looping, is_subtitle_phrase, is_too_fast, spoken_text};
 use crate::media::resample::resample_f32;
 use crate::speech::audio::{sound_bounds, to_float};
 use crate::speech::engine::{CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, Transcript};
@@ -221,6 +221,10 @@ impl SpeechToText for Whisper {
         samples.resize(samples.len().max(SHORTEST), 0.0);
 
         let mut decoded = self.decode(&samples, options, cancel, self.tuning.slack)?;
+        // Cut rather than decoded again: the first round is what was said, and a second decode costs a second.
+        if let Some(whole) = cut_echo(&decoded.text, decoded.hit_cap) {
+            decoded = Decoded { text: whole.to_owned(), hit_cap: false, ..decoded };
+        }
         let suspect = |decoded: &Decoded| {
             let text = spoken_text(&decoded.text);
             decoded.hit_cap || is_looping(&text) || is_doubled(&text) || is_too_fast(&text, seconds)
