@@ -187,26 +187,17 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let mut session = SdpSession::new(rand::random());
     let capabilities = Capabilities::default();
     let answer = match &invite.body {
-        Some((content_type, offer)) if content_type.to_ascii_lowercase().starts_with("application/sdp") => {
+        // The endpoint lets no body through that is not SDP (415).
+        Some((_, offer)) => {
             let negotiated = sdp::answer(offer, &capabilities, local, &mut session).map_err(|error| {
-                let (status, reason) = leg::refusal(&error);
                 info!(%error, "the offer cannot be answered");
-                Refused::plain(
-                    status,
-                    if status == 488 {
-                        "Not Acceptable Here"
-                    } else {
-                        let _ = reason;
-                        "Bad SDP"
-                    },
-                )
+                match leg::refusal(&error).0 {
+                    488 => Refused::plain(488, "Not Acceptable Here"),
+                    _ => Refused::plain(400, "Bad SDP"),
+                }
             })?;
             media.configure(negotiated.media);
             negotiated.sdp
-        }
-        Some(_) => {
-            let accept = vec![(HeaderName::Accept, HeaderValue::from("application/sdp"))];
-            return Err(Refused(415, "Unsupported Media Type", accept));
         }
         None => sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut session),
     };

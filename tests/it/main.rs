@@ -2,6 +2,7 @@
 
 mod arrows;
 mod conversations;
+mod corpus;
 mod harness;
 mod signalling;
 mod surroundings;
