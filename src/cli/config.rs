@@ -16,9 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Finding, LocateModel, Severity, check};
 pub use load::{ConfigError, Loaded, Origin, environment};
-pub use value::Network;
 
-use crate::domain::TurnSettings;
+use crate::domain::{IpNet, TurnSettings};
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../../config/vca.default.toml");
@@ -50,7 +49,7 @@ pub struct Sip {
     /// `None` when TCP is off.
     #[serde(with = "value::off")]
     pub tcp: Option<SocketAddr>,
-    pub peers: Vec<Network>,
+    pub peers: Vec<IpNet>,
     /// `None` for the machine's own address.
     #[serde(with = "value::auto")]
     pub public_ip: Option<IpAddr>,

@@ -179,7 +179,7 @@ fn stack_config(config: &Config) -> StackConfig {
     StackConfig {
         udp: vec![sip.udp],
         tcp: sip.tcp.into_iter().collect(),
-        peers: Peers::new(sip.peers.iter().map(|network| (network.addr, network.prefix))),
+        peers: Peers::new(sip.peers.iter().copied()),
         public_addr: sip.public_ip,
         // Above the node's cap, so that admission refuses first, with the tenant in view.
         max_incoming: sip.max_calls as usize * 2 + 16,

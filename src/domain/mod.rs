@@ -1,23 +1,30 @@
-//! The nouns of the product: identifiers, numbers, tenants, profiles and call records.
+//! The nouns of the product: identifiers, numbers, tenants, trunks, profiles and call records.
 //!
 //! Nothing here does I/O, reads a clock or draws randomness: times and random bytes are parameters.
 #![deny(clippy::disallowed_methods)]
 
 mod call;
 mod id;
+mod ip_net;
 mod number;
 mod privacy;
 mod profile;
 mod tenant;
+mod trunk;
 
 pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Speaker, Turn, Waterfall,
 };
 pub use id::{ApiKeyId, CallId, IdError, ProfileId, RandomBytes, TenantId};
+pub use ip_net::{IpNet, IpNetError};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, DayHours, TurnSettings, WeeklyHours};
 pub use tenant::{Did, Tenant, TenantScope};
+pub use trunk::{
+    Confidence, DidSource, DidSourceError, DtmfMode, Identity, NumberFormat, Prack, SessionTimerUse, SrtpUse,
+    TransferMode, Trunk, TrunkCodec, TrunkMode, TrunkSettings, TrunkTransport,
+};
 
 /// Money in Indian paise (1/100 rupee); negative values are credits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use crate::domain::IpNet;
+
 use super::codec::EncodedAudio;
 use super::frame::PcmFrame;
-use super::net::{self, IpNet};
+use super::net;
 use super::pool::PortPool;
 use super::recorder::{self, Recorder};
 use super::sdp::MediaParams;

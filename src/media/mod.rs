@@ -28,6 +28,5 @@ mod wheel;
 pub use codec::{Codec, EncodedAudio};
 pub use engine::{Clip, ClipId, MediaConfig, MediaEngine, MediaError, MediaEvent, MediaSession, SessionOptions};
 pub use frame::{FRAME_MS, FRAME_SAMPLES, PcmFrame, SAMPLE_RATE_HZ};
-pub use net::IpNet;
 pub use sdp::{Capabilities, Direction, MediaParams, Negotiated, SdpError, SdpSession};
 pub use stats::{EngineStats, MediaStats};

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::domain::IpNet;
+
 use super::codec::Codec;
 use super::dtmf::{Digit, DtmfReceiver};
 use super::frame::{FRAME_SAMPLES, PcmFrame};
 use super::jitter::{Inserted, JitterBuffer, Micros};
-use super::net::IpNet;
 use super::rtcp::ReportBlock;
 use super::rtp::RtpReader;
 use super::sdp::MediaParams;

@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
+use crate::domain::IpNet;
+
 use super::codec::Codec;
 use super::dtmf::{DtmfFrame, DtmfSender};
 use super::engine::{MediaEvent, Shared};
 use super::frame::{FRAME_MS, FRAME_SAMPLES, PcmFrame};
 use super::jitter::Micros;
-use super::net::{self, IpNet, RecvBatch, SocketPair};
+use super::net::{self, RecvBatch, SocketPair};
 use super::playout::{Playout, PlayoutNote, Stopped};
 use super::receive::{DeadMedia, Receiver};
 use super::recorder::{Chunk, Job, Recorder};

@@ -138,7 +138,7 @@ fn exposure(config: &Config, findings: &mut Findings) {
     if config.sip.peers.is_empty() {
         findings.warning("sip.peers", "is empty: every call will be refused; list the addresses of your trunks");
     }
-    if let Some(all) = config.sip.peers.iter().find(|network| network.prefix == 0) {
+    if let Some(all) = config.sip.peers.iter().find(|network| network.prefix() == 0) {
         findings.warning(
             "sip.peers",
             format!("{all} lets anybody in the world call in: list the addresses of your trunks"),

@@ -18,8 +18,7 @@ mod tests;
 mod udp;
 
 pub use super::ua::{
-    Credentials, InviteInfo, LegEvent, LegId, OutgoingInvite, Peers, PeersError, SipError, StatsSnapshot, Strangers,
-    Transport,
+    Credentials, InviteInfo, LegEvent, LegId, OutgoingInvite, Peers, SipError, StatsSnapshot, Strangers, Transport,
 };
 pub use handle::{IncomingCall, Leg, Stack};
 

@@ -33,4 +33,4 @@ pub use event::{
     Command, ConnId, Credentials, Event, Flow, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError, Transmit,
     Transport,
 };
-pub use peers::{Peers, PeersError};
+pub use peers::Peers;
