@@ -1,9 +1,11 @@
 //! State of one leg.
 
-use super::{Flow, LegId};
+use super::change::Change;
+use super::{Flow, LegId, LegPolicy};
 use crate::sip::auth::ClientAuth;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::HeaderValue;
+use crate::sip::session_timer::SessionTimer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,8 @@ pub(super) struct Leg {
     pub phase: Phase,
     /// Counts against the bound of incoming calls.
     pub incoming: bool,
+    pub policy: LegPolicy,
+    pub timer: SessionTimer,
     /// How the peer was reached last.
     pub flow: Flow,
     /// Our Contact towards this peer.
@@ -58,6 +62,17 @@ pub(super) struct Leg {
     pub to_answer: Option<(u64, bool)>,
     /// Our INVITE or re-INVITE without a final response.
     pub asked: Option<u64>,
+    /// The peer's UPDATE, or PRACK with an offer, that the application must answer, and until when.
+    pub to_update: Option<(u64, Instant)>,
+    /// The change that we want; its request is `asked` or `updating` unless it waits for another try.
+    pub change: Option<Change>,
+    /// Our UPDATE without a final response.
+    pub updating: Option<u64>,
+    /// Whether the peer's Allow names UPDATE.
+    pub peer_updates: bool,
+    /// Our last SDP, which a refresh by re-INVITE repeats, and the peer's.
+    pub local_sdp: Option<Vec<u8>>,
+    pub remote_sdp: Option<Vec<u8>>,
     pub unacked: Option<Unacked>,
     pub cancel: Cancel,
     /// A BYE that waits for the ACK of our 2xx (RFC 3261 §15), with its Reason.
@@ -71,16 +86,24 @@ pub(super) struct Leg {
 }
 
 impl Leg {
-    pub fn new(id: LegId, phase: Phase, flow: Flow, contact: HeaderValue) -> Self {
+    pub fn new(id: LegId, phase: Phase, flow: Flow, contact: HeaderValue, policy: LegPolicy) -> Self {
         Self {
             id,
             phase,
             incoming: phase == Phase::Incoming,
+            policy,
+            timer: policy.timer(),
             flow,
             contact,
             dialog: None,
             to_answer: None,
             asked: None,
+            to_update: None,
+            change: None,
+            updating: None,
+            peer_updates: false,
+            local_sdp: None,
+            remote_sdp: None,
             unacked: None,
             cancel: Cancel::No,
             bye_after_ack: None,
@@ -92,7 +115,20 @@ impl Leg {
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let repeat = self.unacked.as_ref().map(|unacked| unacked.next.min(unacked.give_up));
-        [self.deadline, repeat].into_iter().flatten().min()
+        let update = self.to_update.map(|(_, at)| at);
+        let again = self.change.as_ref().and_then(|change| change.again_at);
+        let session = (self.phase == Phase::Established).then(|| self.timer.poll_timeout()).flatten();
+        [self.deadline, repeat, update, again, session].into_iter().flatten().min()
+    }
+
+    /// The dialog with the peer of this tag.
+    pub fn dialog_with(&mut self, tag: &str) -> Option<&mut Dialog> {
+        self.dialog.as_mut().filter(|dialog| dialog.remote_tag() == tag)
+    }
+
+    /// Whether offer and answer of an INVITE without a final response are done, by reliable provisional responses.
+    pub fn is_settled_early(&self) -> bool {
+        false
     }
 }
 

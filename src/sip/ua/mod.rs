@@ -8,15 +8,17 @@
 //! ```
 //!
 //! Seams, not built: registration, TLS (a stream with another name), RFC 3263 look-ups (an [`OutgoingInvite`] carries an
-//! address), session timers, 100rel, REFER. A request that needs one of them is refused by the book (405, 420).
+//! address), 100rel, REFER. A request that needs one of them is refused by the book (405, 420).
 #![deny(clippy::disallowed_methods)]
 
 mod address;
+mod change;
 mod config;
 mod endpoint;
 mod event;
 mod leg;
 mod peers;
+mod policy;
 mod random;
 mod receive;
 mod rows;
@@ -34,3 +36,4 @@ pub use event::{
     Transport,
 };
 pub use peers::Peers;
+pub use policy::LegPolicy;

@@ -106,6 +106,7 @@ impl ClientMachine {
 pub(super) enum Purpose {
     Invite,
     Reinvite,
+    Update,
     Info,
     Bye,
     /// CANCEL, and the BYE of a forked answer: nobody waits for the outcome.

@@ -1,9 +1,10 @@
 //! The answering side: incoming INVITE, CANCEL, ACK, requests within a dialog, and what the application answers.
 
 use super::leg::{Leg, Phase, Unacked, dialog_key};
-use super::receive::{ALLOW, Extra, capabilities};
+use super::receive::{ALLOW, Extra, capabilities, refuse_requirements};
 use super::rows::server_key;
-use super::{Endpoint, Event, Flow, InviteInfo, LegEvent, LegId};
+use super::{Endpoint, Event, Flow, InviteInfo, LegEvent, LegId, LegPolicy};
+use crate::sip::cause;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{HeaderName, HeaderValue, Headers, Method, Request, Via};
 use std::time::{Duration, Instant};
@@ -32,12 +33,20 @@ impl Endpoint {
             self.reply(tx, 400, Extra::default(), now);
             return;
         };
+        let policy = self.config.policy;
+        if let Some(min_se) = policy.timer().refuses(&request.headers) {
+            self.reply(tx, 422, Extra::header(HeaderName::MinSe, min_se), now);
+            return;
+        }
         let offered = !request.body.is_empty();
+        let (headers, offer) = (request.headers.clone(), offered.then(|| request.body.clone()));
         let contact = self.contact(&flow, request.uri.user_unescaped().as_deref());
         self.reply(tx, 100, Extra::default(), now);
 
         let id = self.new_leg_id();
-        let mut leg = Leg::new(id, Phase::Incoming, flow, contact);
+        let mut leg = Leg::new(id, Phase::Incoming, flow, contact, policy);
+        leg.note_allow(&headers);
+        leg.remote_sdp = offer;
         leg.to_answer = Some((tx, offered));
         leg.deadline = Some(now + self.config.limits.ringing);
         self.dialogs.insert(dialog_key(dialog.call_id(), dialog.local_tag()), id);
@@ -106,6 +115,7 @@ impl Endpoint {
             self.reply(tx, 500, Extra::reason("Stale CSeq"), now);
             return;
         }
+        let policy = leg.policy;
         match method {
             Method::Bye => self.handle_bye(id, tx, now),
             // RFC 5407: after our BYE the session is over for everything but the peer's own BYE.
@@ -113,6 +123,7 @@ impl Endpoint {
                 self.reply(tx, 481, Extra::default(), now);
             }
             Method::Invite => self.handle_reinvite(id, tx, now),
+            Method::Update => self.handle_update(id, tx, now),
             Method::Info => {
                 let content_type = request.headers.get(HeaderName::ContentType);
                 let content_type = content_type.map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
@@ -121,23 +132,28 @@ impl Endpoint {
                 self.emit(id, event);
             }
             _ => {
-                self.reply(tx, 200, capabilities(), now);
+                self.reply(tx, 200, capabilities(&policy), now);
             }
         }
     }
 
     fn handle_bye(&mut self, id: LegId, tx: u64, now: Instant) {
-        let reason = self.servers.get(tx).and_then(|row| row.request.as_deref()).and_then(|r| reason_of(&r.headers));
+        let request = self.servers.get(tx).and_then(|row| row.request.as_deref());
+        let reason = request.and_then(|request| reason_of(&request.headers));
+        let cause = request.and_then(|request| cause::q850(&request.headers));
         self.reply(tx, 200, Extra::default(), now);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let phase = leg.phase;
-        if let Some((invite, _)) = leg.to_answer.take() {
-            self.reply(invite, 487, Extra::default(), now);
+        let (invite, update) = (leg.to_answer.take(), leg.to_update.take());
+        for tx in invite.map(|(tx, _)| tx).into_iter().chain(update.map(|(tx, _)| tx)) {
+            self.reply(tx, 487, Extra::default(), now);
         }
         match phase {
             Phase::Incoming => self.emit(id, LegEvent::Cancelled),
             Phase::Closing => {}
-            Phase::Outgoing | Phase::Established => self.emit(id, LegEvent::Ended { by_remote: true, reason }),
+            Phase::Outgoing | Phase::Established => {
+                self.emit(id, LegEvent::Ended { by_remote: true, reason, cause });
+            }
         }
         self.free_leg(id);
     }
@@ -147,12 +163,16 @@ impl Endpoint {
         let retry_after = self.tokens.below(11);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Some(request) = self.servers.get(tx).and_then(|row| row.request.as_deref()) else { return };
-        if leg.to_answer.is_some() {
+        if let Some(min_se) = leg.timer.refuses(&request.headers) {
+            self.reply(tx, 422, Extra::header(HeaderName::MinSe, min_se), now);
+            return;
+        }
+        if leg.to_answer.is_some() || leg.to_update.is_some() {
             self.reply(tx, 500, Extra::header(HeaderName::RetryAfter, retry_after), now);
             return;
         }
         let awaits_answer = leg.unacked.as_ref().is_some_and(|unacked| unacked.offered);
-        if leg.asked.is_some() || awaits_answer {
+        if leg.asked.is_some() || leg.updating.is_some() || awaits_answer {
             self.reply(tx, 491, Extra::default(), now);
             return;
         }
@@ -164,6 +184,8 @@ impl Endpoint {
         {
             dialog.refresh_target(contact);
         }
+        leg.note_allow(&request.headers);
+        leg.remote_sdp = body.clone().or(leg.remote_sdp.take());
         leg.to_answer = Some((tx, body.is_some()));
         leg.deadline = Some(now + REINVITE_ANSWER);
         if let Some(row) = self.servers.get_mut(tx) {
@@ -195,20 +217,21 @@ impl Endpoint {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let (Some((tx, offered)), Some(dialog)) = (leg.to_answer.take(), leg.dialog.as_ref()) else { return };
         let invite_seq = dialog.remote_seq().unwrap_or_default();
-        let extra = Extra {
-            headers: vec![
-                (HeaderName::Contact, leg.contact.clone()),
-                (HeaderName::Allow, ALLOW.into()),
-                (HeaderName::Supported, "".into()),
-            ],
-            body: Some(("application/sdp".to_owned(), sdp)),
-            record_route: true,
-            ..Extra::default()
+        let Some((flow, request)) = self.servers.get(tx).and_then(|row| Some((row.flow, row.request.as_deref()?)))
+        else {
+            return;
         };
         // The INVITE's own number: a BYE or INFO may have raised the dialog's since.
-        let cseq = self.servers.get(tx).and_then(|row| row.request.as_deref()?.headers.cseq().ok());
-        let invite_seq = cseq.map_or(invite_seq, |cseq| cseq.number);
-        let Some(flow) = self.servers.get(tx).map(|row| row.flow) else { return };
+        let invite_seq = request.headers.cseq().map_or(invite_seq, |cseq| cseq.number);
+        let mut headers = vec![
+            (HeaderName::Contact, leg.contact.clone()),
+            (HeaderName::Allow, ALLOW.into()),
+            (HeaderName::Supported, leg.policy.supported().into()),
+        ];
+        headers.extend(leg.timer.answer(&request.headers, now));
+        leg.local_sdp = Some(sdp.clone());
+        let body = Some(("application/sdp".to_owned(), sdp));
+        let extra = Extra { headers, body, record_route: true, ..Extra::default() };
         let Some(data) = self.reply(tx, 200, extra, now) else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.phase = Phase::Established;
@@ -225,6 +248,39 @@ impl Endpoint {
         self.reschedule_leg(id);
     }
 
+    /// What the application says to a re-INVITE or UPDATE of the peer.
+    pub(super) fn answer_change(&mut self, id: LegId, result: Result<Vec<u8>, (u16, String)>, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let established = leg.phase == Phase::Established;
+        match (leg.to_update.take(), result) {
+            (Some((tx, _)), Ok(sdp)) => self.answer_update(id, tx, Some(sdp), now),
+            (Some((tx, _)), Err((status, reason))) => {
+                let status = if (300..700).contains(&status) { status } else { 488 };
+                self.reply(tx, status, Extra::reason(&reason), now);
+                self.reschedule_leg(id);
+            }
+            (None, Ok(sdp)) if established => self.answer(id, sdp, now),
+            (None, Err((status, reason))) if established => self.reject(id, status, Extra::reason(&reason), now),
+            (None, _) => {}
+        }
+    }
+
+    /// What the trunk of an incoming call offers and accepts, which may be less than the caller requires.
+    pub(super) fn set_policy(&mut self, id: LegId, policy: LegPolicy, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Incoming) else { return };
+        leg.policy = policy;
+        leg.timer = policy.timer();
+        let invite = leg.to_answer.and_then(|(tx, _)| self.servers.get(tx)?.request.as_deref());
+        let refusal = invite.and_then(|invite| {
+            let too_short = leg.timer.refuses(&invite.headers);
+            let too_short = too_short.map(|min_se| (422, Extra::header(HeaderName::MinSe, min_se)));
+            refuse_requirements(&invite.headers, &policy).or(too_short)
+        });
+        if let Some((status, extra)) = refusal {
+            self.reject(id, status, extra, now);
+        }
+    }
+
     /// A failure to the INVITE or re-INVITE that waits; the former ends the leg.
     pub(super) fn reject(&mut self, id: LegId, status: u16, extra: Extra, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id).filter(|_| (300..700).contains(&status)) else { return };
@@ -234,21 +290,29 @@ impl Endpoint {
         let phrase = extra.reason.clone().unwrap_or_else(|| crate::sip::message::reason_phrase(status).to_owned());
         self.reply(tx, status, extra, now);
         if initial {
-            self.emit(id, LegEvent::Ended { by_remote: false, reason: Some(format!("{status} {phrase}")) });
+            let reason = Some(format!("{status} {phrase}"));
+            self.emit(id, LegEvent::Ended { by_remote: false, reason, cause: None });
             self.free_leg(id);
         } else {
             self.reschedule_leg(id);
         }
     }
 
-    /// Repeats an unacknowledged 2xx, or ends what took too long.
+    /// Does what is due on a leg.
     pub(super) fn leg_timeout(&mut self, id: LegId, now: Instant) {
-        let t2 = self.config.timing.t2;
         let Some(leg) = self.legs.get_mut(&id) else { return };
         if leg.deadline.is_some_and(|at| at <= now) {
             leg.deadline = None;
             self.deadline_passed(id, now);
         }
+        self.repeat_answer(id, now);
+        self.change_timeout(id, now);
+        self.reschedule_leg(id);
+    }
+
+    /// Repeats an unacknowledged 2xx.
+    fn repeat_answer(&mut self, id: LegId, now: Instant) {
+        let t2 = self.config.timing.t2;
         let Some(leg) = self.legs.get_mut(&id) else { return };
         match &mut leg.unacked {
             Some(unacked) if unacked.give_up <= now => {
@@ -260,7 +324,7 @@ impl Endpoint {
                 self.stats.unacknowledged += 1;
                 if !told {
                     let reason = Some("no ACK".to_owned());
-                    self.emit(id, LegEvent::Ended { by_remote: false, reason });
+                    self.emit(id, LegEvent::Ended { by_remote: false, reason, cause: None });
                 }
                 self.send_bye(id, reason, now);
             }
@@ -273,7 +337,6 @@ impl Endpoint {
             }
             _ => {}
         }
-        self.reschedule_leg(id);
     }
 
     fn deadline_passed(&mut self, id: LegId, now: Instant) {

@@ -3,6 +3,7 @@
 
 mod limits;
 mod link;
+mod session;
 mod uac;
 mod uas;
 
