@@ -307,7 +307,7 @@ mod tests {
         let timer = SessionTimer::new(SessionTimerUse::Accept, 1_800, 300);
         let short = (HeaderName::SessionExpires, "299");
         assert_eq!(timer.refuses(&headers(&[TIMER, short.clone()])), Some(300));
-        assert_eq!(timer.refuses(&headers(&[short.clone()])), None);
+        assert_eq!(timer.refuses(&headers(std::slice::from_ref(&short))), None);
         assert_eq!(timer.refuses(&headers(&[TIMER, (HeaderName::SessionExpires, "300")])), None);
         let off = SessionTimer::new(SessionTimerUse::Off, 1_800, 300);
         assert_eq!(off.refuses(&headers(&[TIMER, short])), None);
