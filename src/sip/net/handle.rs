@@ -1,6 +1,6 @@
 //! What the application holds: the stack and its legs.
 
-use crate::sip::message::{HeaderName, HeaderValue};
+use crate::sip::message::{HeaderName, HeaderValue, NameAddr, Uri};
 use crate::sip::ua::{Command, InviteInfo, LegEvent, LegId, LegPolicy, OutgoingInvite, SipError, StatsSnapshot};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -183,6 +183,17 @@ impl Leg {
     /// An UPDATE with this offer, or without one only to refresh; [`LegEvent::ReinviteAnswered`] follows.
     pub async fn update(&self, sdp: Option<Vec<u8>>) {
         self.command(Command::Update { sdp }).await;
+    }
+
+    /// The answer to [`LegEvent::AnsweredWithOffer`], within 10 s.
+    pub async fn acknowledge(&self, sdp: Vec<u8>) {
+        self.command(Command::Acknowledge { sdp }).await;
+    }
+
+    /// Asks the peer to call `to` in our place, referred by `by`; [`LegEvent::ReferProgress`] or
+    /// [`LegEvent::ReferFailed`] follows. Without `subscribe` the peer is asked not to report beyond its 202.
+    pub async fn refer(&self, to: Uri, by: Option<NameAddr>, subscribe: bool) {
+        self.command(Command::Refer { to: Box::new(to), by: by.map(Box::new), subscribe }).await;
     }
 
     /// An INFO within an established session.

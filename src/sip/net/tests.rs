@@ -46,7 +46,7 @@ async fn connect(
     let (leg, mut events) = caller.invite(invite(to.unwrap(), transport)).await.unwrap();
     let mut call = next_call(calls).await;
     call.leg.ring().await;
-    assert_eq!(next(&mut events).await, LegEvent::Provisional { status: 180, body: None });
+    assert_eq!(next(&mut events).await, LegEvent::Provisional { status: 180, body: None, fork: 0 });
     call.leg.answer(b"answer".to_vec()).await;
     assert_eq!(next(&mut events).await, LegEvent::Answered { sdp: b"answer".to_vec() });
     assert_eq!(next(&mut call.events).await, LegEvent::Acked { body: None });

@@ -284,14 +284,18 @@ impl Endpoint {
             dialog.refresh_target(&contact);
         }
         match offer {
-            Some(offer) => {
-                leg.to_update = Some((tx, now + UPDATE_ANSWER));
-                leg.remote_sdp = Some(offer.clone());
-                self.emit(id, LegEvent::Reinvite { body: Some(offer) });
-            }
+            Some(offer) => self.ask_application(id, tx, offer, now),
             None => self.answer_update(id, tx, None, now),
         }
         self.reschedule_leg(id);
+    }
+
+    /// An offer in an UPDATE or PRACK, which the application answers.
+    pub(super) fn ask_application(&mut self, id: LegId, tx: u64, offer: Vec<u8>, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.to_update = Some((tx, now + UPDATE_ANSWER));
+        leg.remote_sdp = Some(offer.clone());
+        self.emit(id, LegEvent::Reinvite { body: Some(offer) });
     }
 
     /// 200 to an UPDATE, or to a PRACK that carried an offer.

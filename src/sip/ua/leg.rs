@@ -1,6 +1,8 @@
 //! State of one leg.
 
 use super::change::Change;
+use super::refer::Referral;
+use super::reliable::{Early, Ringing};
 use super::{Flow, LegId, LegPolicy};
 use crate::sip::auth::ClientAuth;
 use crate::sip::dialog::Dialog;
@@ -44,6 +46,15 @@ pub(super) struct Unacked {
     pub give_up: Instant,
 }
 
+/// A 2xx to our INVITE without offer, which is acknowledged with our answer (RFC 3261 §13.2.2.4).
+#[derive(Debug)]
+pub(super) struct Late {
+    pub tx: u64,
+    pub tag: String,
+    pub invite_seq: u32,
+    pub way: Flow,
+}
+
 #[derive(Debug)]
 pub(super) struct Leg {
     pub id: LegId,
@@ -58,6 +69,15 @@ pub(super) struct Leg {
     pub contact: HeaderValue,
     /// Absent only while our INVITE is unanswered.
     pub dialog: Option<Dialog>,
+    /// The early dialogs of our INVITE, in the order of their first responses; those of other forks stay after the answer.
+    pub early: Vec<Early>,
+    /// Under which it is found in the table of dialogs.
+    pub key: Option<String>,
+    /// Reliable provisional responses of ours.
+    pub ringing: Ringing,
+    /// A 2xx with an offer, whose ACK waits for the application's answer.
+    pub late: Option<Late>,
+    pub referral: Option<Referral>,
     /// The INVITE or re-INVITE of the peer that the application must answer, and whether it carried an offer.
     pub to_answer: Option<(u64, bool)>,
     /// Our INVITE or re-INVITE without a final response.
@@ -96,6 +116,11 @@ impl Leg {
             flow,
             contact,
             dialog: None,
+            early: Vec::new(),
+            key: None,
+            ringing: Ringing::default(),
+            late: None,
+            referral: None,
             to_answer: None,
             asked: None,
             to_update: None,
@@ -118,17 +143,31 @@ impl Leg {
         let update = self.to_update.map(|(_, at)| at);
         let again = self.change.as_ref().and_then(|change| change.again_at);
         let session = (self.phase == Phase::Established).then(|| self.timer.poll_timeout()).flatten();
-        [self.deadline, repeat, update, again, session].into_iter().flatten().min()
+        let (ringing, refer) = (self.ringing.poll_timeout(), self.referral.as_ref().map(|referral| referral.until));
+        [self.deadline, repeat, update, again, session, ringing, refer].into_iter().flatten().min()
     }
 
-    /// The dialog with the peer of this tag.
+    /// The dialog with the peer of this tag; an early one only until our INVITE is answered.
     pub fn dialog_with(&mut self, tag: &str) -> Option<&mut Dialog> {
-        self.dialog.as_mut().filter(|dialog| dialog.remote_tag() == tag)
+        match &mut self.dialog {
+            Some(dialog) => Some(dialog).filter(|dialog| dialog.remote_tag() == tag),
+            None => self.early.iter_mut().map(|early| &mut early.dialog).find(|dialog| dialog.remote_tag() == tag),
+        }
+    }
+
+    /// The dialog that our next request goes into: before the answer that of the last fork that settled the media.
+    pub fn current_dialog(&mut self) -> Option<&mut Dialog> {
+        let early = self.early.iter_mut().rev().find(|early| early.answer.is_some()).map(|early| &mut early.dialog);
+        self.dialog.as_mut().or(early)
     }
 
     /// Whether offer and answer of an INVITE without a final response are done, by reliable provisional responses.
     pub fn is_settled_early(&self) -> bool {
-        false
+        match self.phase {
+            Phase::Incoming => self.ringing.settled,
+            Phase::Outgoing => self.early.iter().any(|early| early.answer.is_some()),
+            Phase::Established | Phase::Closing => false,
+        }
     }
 }
 

@@ -8,9 +8,10 @@
 //! ```
 //!
 //! Seams, not built: registration, TLS (a stream with another name), RFC 3263 look-ups (an [`OutgoingInvite`] carries an
-//! address), 100rel, REFER. A request that needs one of them is refused by the book (405, 420).
+//! address). A request that needs one of them is refused by the book (405, 420).
 #![deny(clippy::disallowed_methods)]
 
+mod ack;
 mod address;
 mod change;
 mod config;
@@ -21,6 +22,8 @@ mod peers;
 mod policy;
 mod random;
 mod receive;
+mod refer;
+mod reliable;
 mod rows;
 mod schedule;
 mod table;

@@ -1,5 +1,6 @@
 //! How a leg behaves where carriers differ.
 
+use super::reliable;
 use crate::domain::{Prack, SessionTimerUse, TrunkSettings};
 use crate::sip::session_timer::{self, SessionTimer};
 
@@ -41,7 +42,8 @@ impl LegPolicy {
     /// The option tags understood in Require and named in Supported.
     pub(super) fn extensions(&self) -> Vec<&'static str> {
         let timer = (self.session_timer != SessionTimerUse::Off).then_some(session_timer::OPTION_TAG);
-        timer.into_iter().collect()
+        let reliable = (self.prack != Prack::Off).then_some(reliable::OPTION_TAG);
+        reliable.into_iter().chain(timer).collect()
     }
 
     /// The value of Supported.

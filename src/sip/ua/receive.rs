@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The methods this user agent takes part in.
-pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, NOTIFY";
 
 /// Programs that look for open servers; an answer of any kind only encourages them.
 const SCANNERS: &[&str] = &[
@@ -120,8 +120,12 @@ impl Endpoint {
     fn find_leg(&self, headers: &Headers) -> Option<LegId> {
         let (to, from) = (headers.to().ok()?, headers.from().ok()?);
         let id = *self.dialogs.get(&dialog_key(headers.call_id().ok()?, to.tag()?))?;
-        let dialog = self.legs.get(&id)?.dialog.as_ref()?;
-        (dialog.remote_tag() == from.tag().unwrap_or_default()).then_some(id)
+        let (leg, tag) = (self.legs.get(&id)?, from.tag().unwrap_or_default());
+        let hit = match &leg.dialog {
+            Some(dialog) => dialog.remote_tag() == tag,
+            None => leg.early.iter().any(|early| early.dialog.remote_tag() == tag),
+        };
+        hit.then_some(id)
     }
 
     fn handle_stranger(&mut self, request: &Request, flow: Flow, now: Instant) {
@@ -304,7 +308,10 @@ fn note_source(headers: &mut Headers, mut via: Via, source: Flow) -> Flow {
 /// Refusals that need no state, in the order of RFC 3261 §8.2.
 fn refuse(request: &Request, policy: &LegPolicy) -> Option<(u16, Extra)> {
     match &request.method {
-        Method::Invite | Method::Bye | Method::Options | Method::Info | Method::Update => {}
+        Method::Invite | Method::Bye | Method::Options | Method::Info => {}
+        Method::Update | Method::Prack | Method::Notify => {}
+        // Declined within a dialog; outside one it is a method that we do not do.
+        Method::Refer if request.headers.to().is_ok_and(|to| to.tag().is_some()) => {}
         Method::Other(_) => return Some((501, Extra::header(HeaderName::Allow, ALLOW))),
         _ => return Some((405, Extra::header(HeaderName::Allow, ALLOW))),
     }
@@ -320,7 +327,7 @@ pub(super) fn refuse_requirements(headers: &Headers, policy: &LegPolicy) -> Opti
     (!unknown.is_empty()).then(|| (420, Extra::header(HeaderName::Unsupported, unknown.join(", "))))
 }
 
-/// 415 for a body of an INVITE or UPDATE that is no SDP, or that is encoded (RFC 3261 §8.2.3).
+/// 415 for a body of an INVITE, UPDATE or PRACK that is no SDP, or that is encoded (RFC 3261 §8.2.3).
 fn refuse_body(request: &Request) -> Option<(u16, Extra)> {
     if request.body.is_empty() {
         return None;
@@ -332,8 +339,12 @@ fn refuse_body(request: &Request) -> Option<(u16, Extra)> {
     let content_type = request.headers.content_type().ok().flatten();
     let sdp = content_type.as_ref().is_some_and(|content_type| content_type.is("application/sdp"));
     match request.method {
-        Method::Invite | Method::Update if content_type.is_none() => Some((400, Extra::reason("Missing Content-Type"))),
-        Method::Invite | Method::Update if !sdp => Some((415, Extra::header(HeaderName::Accept, "application/sdp"))),
+        Method::Invite | Method::Update | Method::Prack if content_type.is_none() => {
+            Some((400, Extra::reason("Missing Content-Type")))
+        }
+        Method::Invite | Method::Update | Method::Prack if !sdp => {
+            Some((415, Extra::header(HeaderName::Accept, "application/sdp")))
+        }
         _ => None,
     }
 }

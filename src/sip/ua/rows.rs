@@ -107,6 +107,8 @@ pub(super) enum Purpose {
     Invite,
     Reinvite,
     Update,
+    Prack,
+    Refer,
     Info,
     Bye,
     /// CANCEL, and the BYE of a forked answer: nobody waits for the outcome.

@@ -1,11 +1,14 @@
 //! The asking side: INVITE and its answers, CANCEL, requests within a dialog.
 
+use super::ack::{ack_of_failure, repeat};
 use super::change::Change;
-use super::leg::{Cancel, Leg, Phase, dialog_key};
+use super::leg::{Cancel, Late, Leg, Phase, dialog_key};
 use super::receive::ALLOW;
+use super::reliable::{self, MAX_FORKS};
 use super::rows::{ClientMachine, ClientRow, Purpose, client_key};
 use super::table::Inserted;
-use super::{Command, Endpoint, Flow, LegEvent, LegId, OutgoingInvite, SipError};
+use super::{Command, Endpoint, Flow, LegEvent, LegId, LegPolicy, OutgoingInvite, SipError};
+use crate::domain::Prack;
 use crate::sip::auth::ClientAuth;
 use crate::sip::cause::q850;
 use crate::sip::dialog::Dialog;
@@ -24,8 +27,8 @@ struct Outcome<'a> {
     cause: Option<u8>,
 }
 
-/// Forked answers to one INVITE that are acknowledged; more than these would be a peer that plays with us.
-const MAX_FORKS: usize = 16;
+/// How long the application may take to answer the offer in a 2xx: less than the peer repeats it.
+const LATE_ANSWER: Duration = Duration::from_secs(10);
 
 impl Endpoint {
     /// Places a call. `local_ip` is our address towards its destination, for listeners that are bound to all addresses.
@@ -60,7 +63,12 @@ impl Endpoint {
         headers.push(HeaderName::CSeq, CSeq::new(self.tokens.cseq() + 1, Method::Invite));
         headers.push(HeaderName::Contact, contact);
         headers.push(HeaderName::Allow, ALLOW);
-        headers.push(HeaderName::Supported, invite.policy.supported());
+        let reliable = invite.body.is_some() && invite.policy.prack != Prack::Off;
+        if reliable && invite.policy.prack == Prack::Require {
+            headers.push(HeaderName::Require, reliable::OPTION_TAG);
+        }
+        let policy = if reliable { invite.policy } else { LegPolicy { prack: Prack::Off, ..invite.policy } };
+        headers.push(HeaderName::Supported, policy.supported());
         leg.timer.ask().into_iter().for_each(|(name, value)| headers.push(name, value));
         headers.push(HeaderName::UserAgent, self.config.user_agent.as_str());
         others.into_iter().for_each(|(name, value)| headers.push(name, value));
@@ -81,7 +89,7 @@ impl Endpoint {
                 Ok((id, local_ip))
             }
             None => {
-                self.free_leg(id);
+                self.free_leg(id, now);
                 Err(SipError::Full)
             }
         }
@@ -103,6 +111,8 @@ impl Endpoint {
             Command::AnswerReinvite(result) => self.answer_change(id, result, now),
             Command::Reinvite { sdp } => self.change(id, Change::asked(false, Some(sdp)), now),
             Command::Update { sdp } => self.change(id, Change::asked(true, sdp), now),
+            Command::Acknowledge { sdp } => self.acknowledge(id, Some(sdp)),
+            Command::Refer { to, by, subscribe } => self.refer(id, *to, by.map(|by| *by), subscribe, now),
             Command::Info { content_type, body } => {
                 self.ask(id, Method::Info, Vec::new(), Some((content_type, body)), Purpose::Info, now);
             }
@@ -220,6 +230,7 @@ impl Endpoint {
             100..=199 => {}
             200..=299 if invite => self.accepted(tx, response, now),
             200..=299 if purpose == Purpose::Update => self.update_accepted(tx, response, now),
+            200..=299 if purpose == Purpose::Refer => self.refer_accepted(tx, response),
             401 | 407 if leg.is_some() && self.authenticate(tx, response, now) => {}
             422 if leg.is_some() && self.raise_interval(tx, response, now) => {}
             status => {
@@ -242,8 +253,7 @@ impl Endpoint {
         match self.legs.get(&id).map(|leg| leg.cancel) {
             Some(Cancel::Wanted) => self.send_cancel(id, tx, now),
             Some(Cancel::No) if response.status > 100 => {
-                let body = (!response.body.is_empty()).then(|| response.body.clone());
-                self.emit(id, LegEvent::Provisional { status: response.status, body });
+                self.early_response(id, tx, response, now);
             }
             _ => {}
         }
@@ -261,9 +271,20 @@ impl Endpoint {
             return;
         }
         let (flow, leg, purpose) = (row.flow, row.leg, row.purpose);
+        let late_offer = purpose == Purpose::Invite && row.request.body.is_empty() && !response.body.is_empty();
         let Some(mut dialog) = answered_dialog(&row.request, response) else { return };
         let invite_seq = dialog.local_seq();
-        let leg = leg.and_then(|id| self.legs.get_mut(&id)).filter(|leg| leg.asked == Some(tx));
+        let leg = leg.and_then(|id| self.legs.get_mut(&id));
+        if leg.as_ref().and_then(|leg| leg.late.as_ref()).is_some_and(|late| late.tag == tag) {
+            // Repeated until it is acknowledged, which waits for the application.
+            return;
+        }
+        if let Some(early) =
+            leg.as_ref().and_then(|leg| leg.early.iter().find(|early| early.dialog.remote_tag() == tag))
+        {
+            dialog.continue_from(&early.dialog);
+        }
+        let leg = leg.filter(|leg| leg.asked == Some(tx));
         if let (Purpose::Reinvite, Some(leg)) = (purpose, &leg) {
             // The dialog's own route set and numbering, with the new target.
             let target = dialog.target().clone();
@@ -271,8 +292,13 @@ impl Endpoint {
             dialog.refresh_target(&NameAddr::new(target));
         }
         let way = Self::dialog_flow(&dialog, flow);
+        let late = leg.as_ref().is_some_and(|leg| late_offer && leg.cancel == Cancel::No);
         let leg = leg.map(|leg| leg.id);
-        self.send_ack(tx, tag, &dialog, invite_seq, way);
+        if let Some(leg) = leg.filter(|_| late).and_then(|id| self.legs.get_mut(&id)) {
+            leg.late = Some(Late { tx, tag, invite_seq, way });
+        } else {
+            self.send_ack(tx, tag, &dialog, invite_seq, way, None);
+        }
         match leg {
             Some(id) if purpose == Purpose::Reinvite => {
                 if let Some(leg) = self.legs.get_mut(&id) {
@@ -292,35 +318,31 @@ impl Endpoint {
         }
     }
 
-    fn send_ack(&mut self, tx: u64, tag: String, dialog: &Dialog, invite_seq: u32, way: Flow) {
-        let mut ack = dialog.ack(invite_seq);
-        let branch = self.tokens.branch();
-        ack.headers.push_front(HeaderName::Via, self.via(&way, &branch));
-        if let Some(row) = self.clients.get(tx) {
-            // §13.2.2.4: the same credentials as the INVITE.
-            ack.headers.copy_all(HeaderName::Authorization, &row.request.headers);
-            ack.headers.copy_all(HeaderName::ProxyAuthorization, &row.request.headers);
-        }
-        let data: Arc<[u8]> = ack.to_bytes().into();
-        if let Some(row) = self.clients.get_mut(tx) {
-            row.acks.push((tag, way, data.clone()));
-        }
-        self.transmit(way, data);
-    }
-
     fn establish(&mut self, id: LegId, dialog: Dialog, response: &Response, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.asked = None;
         leg.deadline = None;
         leg.auth.iter_mut().for_each(ClientAuth::accepted);
-        self.dialogs.insert(dialog_key(dialog.call_id(), dialog.local_tag()), id);
+        let key = dialog_key(dialog.call_id(), dialog.local_tag());
+        self.dialogs.insert(key.clone(), id);
+        leg.key = Some(key);
+        // The answer may have come in a reliable provisional response, which the 2xx need not repeat.
+        let early = leg.early.iter().position(|early| early.dialog.remote_tag() == dialog.remote_tag());
+        let answered = early.and_then(|at| leg.early.remove(at).answer).filter(|_| response.body.is_empty());
+        let sdp = answered.unwrap_or_else(|| response.body.clone());
         leg.dialog = Some(dialog);
         leg.note_allow(&response.headers);
         if leg.cancel == Cancel::No {
             leg.phase = Phase::Established;
             leg.timer.answered(&response.headers, now);
-            leg.remote_sdp = (!response.body.is_empty()).then(|| response.body.clone());
-            self.emit(id, LegEvent::Answered { sdp: response.body.clone() });
+            leg.remote_sdp = Some(sdp.clone()).filter(|sdp| !sdp.is_empty());
+            let event = if leg.late.is_some() {
+                leg.deadline = Some(now + LATE_ANSWER);
+                LegEvent::AnsweredWithOffer { offer: sdp }
+            } else {
+                LegEvent::Answered { sdp }
+            };
+            self.emit(id, event);
         } else {
             // The 200 crossed our CANCEL, or came before it could be sent: acknowledged above, now ended.
             leg.phase = Phase::Closing;
@@ -365,6 +387,7 @@ impl Endpoint {
         match (self.legs.get_mut(&id), purpose) {
             (Some(leg), Purpose::Invite | Purpose::Reinvite) => leg.asked = again.or(leg.asked),
             (Some(leg), Purpose::Update) => leg.updating = again.or(leg.updating),
+            (Some(_), Purpose::Refer) => self.refer_renewed(id, tx, again.unwrap_or(tx)),
             _ => {}
         }
         again.is_some()
@@ -389,7 +412,7 @@ impl Endpoint {
                     Cancel::Wanted | Cancel::Sent => LegEvent::Cancelled,
                 };
                 self.emit(id, event);
-                self.free_leg(id);
+                self.free_leg(id, now);
             }
             Purpose::Reinvite if leg.asked == Some(tx) => {
                 leg.asked = None;
@@ -399,9 +422,10 @@ impl Endpoint {
                 leg.updating = None;
                 self.change_refused(id, status, reason, retry_after, now);
             }
+            Purpose::Refer => self.refer_refused(id, tx, status, &reason, now),
             Purpose::Info => self.lost_dialog(id, status, &reason, now),
-            Purpose::Bye => self.free_leg(id),
-            Purpose::Invite | Purpose::Reinvite | Purpose::Update | Purpose::Aside => {}
+            Purpose::Bye => self.free_leg(id, now),
+            Purpose::Invite | Purpose::Reinvite | Purpose::Update | Purpose::Prack | Purpose::Aside => {}
         }
     }
 
@@ -428,10 +452,12 @@ impl Endpoint {
         purpose: Purpose,
         now: Instant,
     ) -> Option<u64> {
-        let leg = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Established)?;
-        let dialog = leg.dialog.as_mut()?;
+        let early = method == Method::Update;
+        let leg = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Established || early)?;
+        let last = leg.flow;
+        let dialog = leg.current_dialog()?;
         let mut request = dialog.request(method);
-        let flow = Self::dialog_flow(dialog, leg.flow);
+        let flow = Self::dialog_flow(dialog, last);
         headers.into_iter().for_each(|(name, value)| request.headers.push(name, value));
         request.headers.push(HeaderName::UserAgent, self.config.user_agent.as_str());
         if let Some((content_type, body)) = body {
@@ -477,7 +503,7 @@ impl Endpoint {
         }
         let tx = leg.asked;
         self.emit(id, LegEvent::Cancelled);
-        self.free_leg(id);
+        self.free_leg(id, now);
         if let Some(tx) = tx {
             self.remove_client(tx);
         }
@@ -492,6 +518,8 @@ impl Endpoint {
         leg.phase = Phase::Closing;
         leg.deadline = None;
         leg.change = None;
+        leg.referral = None;
+        let late = leg.late.is_some();
         let (invite, update) = (leg.to_answer.take(), leg.to_update.take());
         let unacked = leg.unacked.is_some();
         if unacked {
@@ -501,6 +529,9 @@ impl Endpoint {
             self.reply(tx, 487, super::receive::Extra::default(), now);
         }
         self.emit(id, LegEvent::Ended { by_remote: false, reason: reason.clone(), cause: None });
+        if late {
+            self.acknowledge(id, None);
+        }
         if !unacked {
             self.send_bye(id, reason, now);
         }
@@ -510,7 +541,7 @@ impl Endpoint {
     /// Sends the BYE of a leg in Closing; the leg goes when it is answered.
     pub(super) fn send_bye(&mut self, id: LegId, reason: Option<String>, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let Some(dialog) = leg.dialog.as_mut() else { return self.free_leg(id) };
+        let Some(dialog) = leg.dialog.as_mut() else { return self.free_leg(id, now) };
         let mut bye = dialog.request(Method::Bye);
         let flow = Self::dialog_flow(dialog, leg.flow);
         bye.headers.push(HeaderName::UserAgent, self.config.user_agent.as_str());
@@ -518,7 +549,7 @@ impl Endpoint {
             bye.headers.push(HeaderName::Reason, reason);
         }
         if self.send_request(bye, flow, Purpose::Bye, Some(id), now).is_none() {
-            self.free_leg(id);
+            self.free_leg(id, now);
         }
     }
 }
@@ -530,30 +561,4 @@ fn answered_dialog(invite: &Request, response: &Response) -> Option<Dialog> {
         patched.headers.set(HeaderName::Contact, NameAddr::new(invite.uri.clone()));
         Dialog::calling(invite, &patched).ok()
     })
-}
-
-/// A request of another method with the Request-URI, top Via, Route, From, To, Call-ID and CSeq number of this one: how
-/// CANCEL (RFC 3261 §9.1) and the ACK of a failure (§17.1.1.3) are made.
-fn repeat(of: &Request, method: Method) -> Request {
-    let mut request = Request::new(method.clone(), of.uri.clone());
-    let headers = &mut request.headers;
-    if let Some(via) = of.headers.get(HeaderName::Via) {
-        headers.push(HeaderName::Via, via.clone());
-    }
-    headers.push(HeaderName::MaxForwards, 70);
-    for name in [HeaderName::Route, HeaderName::From, HeaderName::To, HeaderName::CallId] {
-        headers.copy_all(name, &of.headers);
-    }
-    let number = of.headers.cseq().map_or(0, |cseq| cseq.number);
-    headers.push(HeaderName::CSeq, CSeq::new(number, method));
-    request
-}
-
-fn ack_of_failure(invite: &Request, response: &Response) -> Request {
-    let mut ack = repeat(invite, Method::Ack);
-    // §17.1.1.3: To is the response's, with its tag.
-    if let Some(to) = response.headers.get(HeaderName::To) {
-        ack.headers.set(HeaderName::To, to.clone());
-    }
-    ack
 }

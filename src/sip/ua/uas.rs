@@ -49,7 +49,9 @@ impl Endpoint {
         leg.remote_sdp = offer;
         leg.to_answer = Some((tx, offered));
         leg.deadline = Some(now + self.config.limits.ringing);
-        self.dialogs.insert(dialog_key(dialog.call_id(), dialog.local_tag()), id);
+        let key = dialog_key(dialog.call_id(), dialog.local_tag());
+        self.dialogs.insert(key.clone(), id);
+        leg.key = Some(key);
         leg.dialog = Some(dialog);
         self.legs.insert(id, leg);
         self.incoming += 1;
@@ -83,7 +85,7 @@ impl Endpoint {
         leg.deadline = None;
         if leg.phase == Phase::Incoming {
             self.emit(id, LegEvent::Cancelled);
-            self.free_leg(id);
+            self.free_leg(id, now);
         } else {
             self.reschedule_leg(id);
         }
@@ -110,13 +112,18 @@ impl Endpoint {
     pub(super) fn handle_in_dialog(&mut self, id: LegId, tx: u64, method: &Method, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Some(request) = self.servers.get(tx).and_then(|row| row.request.as_deref()) else { return };
-        let (Some(dialog), Ok(cseq)) = (leg.dialog.as_mut(), request.headers.cseq()) else { return };
+        let (Ok(from), Ok(cseq)) = (request.headers.from(), request.headers.cseq()) else { return };
+        let Some(dialog) = leg.dialog_with(from.tag().unwrap_or_default()) else { return };
         if dialog.accept_cseq(cseq.number).is_err() {
             self.reply(tx, 500, Extra::reason("Stale CSeq"), now);
             return;
         }
         let policy = leg.policy;
         match method {
+            // RFC 3261 §15.1.2: the called side does not end an early dialog with BYE.
+            Method::Bye | Method::Invite if leg.phase == Phase::Outgoing => {
+                self.reply(tx, 481, Extra::default(), now);
+            }
             Method::Bye => self.handle_bye(id, tx, now),
             // RFC 5407: after our BYE the session is over for everything but the peer's own BYE.
             _ if leg.phase == Phase::Closing => {
@@ -124,6 +131,12 @@ impl Endpoint {
             }
             Method::Invite => self.handle_reinvite(id, tx, now),
             Method::Update => self.handle_update(id, tx, now),
+            Method::Prack => self.handle_prack(id, tx, now),
+            Method::Notify => self.handle_notify(id, tx, now),
+            // Whom we talk to is not for the peer to say.
+            Method::Refer => {
+                self.reply(tx, 603, Extra::default(), now);
+            }
             Method::Info => {
                 let content_type = request.headers.get(HeaderName::ContentType);
                 let content_type = content_type.map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
@@ -155,7 +168,7 @@ impl Endpoint {
                 self.emit(id, LegEvent::Ended { by_remote: true, reason, cause });
             }
         }
-        self.free_leg(id);
+        self.free_leg(id, now);
     }
 
     /// RFC 3261 §14.2.
@@ -199,22 +212,14 @@ impl Endpoint {
         self.emit(id, LegEvent::Reinvite { body });
     }
 
-    pub(super) fn progress(&mut self, id: LegId, status: u16, sdp: Option<Vec<u8>>, now: Instant) {
-        let Some(leg) = self.legs.get(&id).filter(|leg| leg.phase == Phase::Incoming) else { return };
-        let Some((tx, _)) = leg.to_answer.filter(|_| (101..200).contains(&status)) else { return };
-        let extra = Extra {
-            headers: vec![(HeaderName::Contact, leg.contact.clone())],
-            body: sdp.map(|sdp| ("application/sdp".to_owned(), sdp)),
-            record_route: true,
-            ..Extra::default()
-        };
-        self.reply(tx, status, extra, now);
-    }
-
     /// 200 to the INVITE or re-INVITE that waits, repeated until its ACK comes.
     pub(super) fn answer(&mut self, id: LegId, sdp: Vec<u8>, now: Instant) {
         let timing = self.config.timing;
         let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.phase == Phase::Incoming && leg.ringing.holds_answer() {
+            leg.ringing.answer = Some(sdp);
+            return;
+        }
         let (Some((tx, offered)), Some(dialog)) = (leg.to_answer.take(), leg.dialog.as_ref()) else { return };
         let invite_seq = dialog.remote_seq().unwrap_or_default();
         let Some((flow, request)) = self.servers.get(tx).and_then(|row| Some((row.flow, row.request.as_deref()?)))
@@ -229,8 +234,13 @@ impl Endpoint {
             (HeaderName::Supported, leg.policy.supported().into()),
         ];
         headers.extend(leg.timer.answer(&request.headers, now));
-        leg.local_sdp = Some(sdp.clone());
-        let body = Some(("application/sdp".to_owned(), sdp));
+        // An answer that was given reliably is not given again (RFC 3262 §5).
+        let given = leg.phase == Phase::Incoming && leg.ringing.settled;
+        leg.ringing.finish();
+        if !given {
+            leg.local_sdp = Some(sdp.clone());
+        }
+        let body = Some(("application/sdp".to_owned(), sdp)).filter(|_| !given);
         let extra = Extra { headers, body, record_route: true, ..Extra::default() };
         let Some(data) = self.reply(tx, 200, extra, now) else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -286,13 +296,14 @@ impl Endpoint {
         let Some(leg) = self.legs.get_mut(&id).filter(|_| (300..700).contains(&status)) else { return };
         let Some((tx, _)) = leg.to_answer.take() else { return };
         leg.deadline = None;
+        leg.ringing.finish();
         let initial = leg.phase == Phase::Incoming;
         let phrase = extra.reason.clone().unwrap_or_else(|| crate::sip::message::reason_phrase(status).to_owned());
         self.reply(tx, status, extra, now);
         if initial {
             let reason = Some(format!("{status} {phrase}"));
             self.emit(id, LegEvent::Ended { by_remote: false, reason, cause: None });
-            self.free_leg(id);
+            self.free_leg(id, now);
         } else {
             self.reschedule_leg(id);
         }
@@ -306,6 +317,8 @@ impl Endpoint {
             self.deadline_passed(id, now);
         }
         self.repeat_answer(id, now);
+        self.repeat_ringing(id, now);
+        self.refer_timeout(id, now);
         self.change_timeout(id, now);
         self.reschedule_leg(id);
     }
@@ -344,6 +357,7 @@ impl Endpoint {
         match leg.phase {
             Phase::Incoming => self.reject(id, 480, Extra::default(), now),
             Phase::Outgoing => self.ringing_too_long(id, now),
+            Phase::Established if leg.late.is_some() => self.bye(id, None, now),
             Phase::Established => self.reject(id, 500, Extra::default(), now),
             Phase::Closing => {}
         }

@@ -3,6 +3,8 @@
 
 mod limits;
 mod link;
+mod refer;
+mod reliable;
 mod session;
 mod uac;
 mod uas;

@@ -58,8 +58,8 @@ fn a_call_is_placed_answered_and_ended() {
     assert_eq!(
         rig.take_events(),
         [
-            LegEvent::Provisional { status: 180, body: None },
-            LegEvent::Provisional { status: 183, body: Some(b"answer".to_vec()) },
+            LegEvent::Provisional { status: 180, body: None, fork: 0 },
+            LegEvent::Provisional { status: 183, body: Some(b"answer".to_vec()), fork: 0 },
             LegEvent::Answered { sdp: b"answer".to_vec() },
         ]
     );

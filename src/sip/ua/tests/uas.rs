@@ -23,8 +23,8 @@ fn an_answered_call_gets_100_180_200_and_leaves_nothing_behind() {
     Call-ID: call-1
     CSeq: 1 INVITE
     Contact: <sip:+918047180000@192.0.2.1:5060>
-    Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE
-    Supported: timer
+    Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, NOTIFY
+    Supported: 100rel, timer
     Server: test
     Content-Type: application/sdp
     Content-Length: 6
