@@ -9,11 +9,38 @@ use crate::sip::net::Leg;
 pub struct Answerer {
     session: SdpSession,
     capabilities: Capabilities,
+    /// Ours, as negotiated last.
+    direction: Direction,
 }
 
 impl Answerer {
     pub fn new(session: SdpSession) -> Self {
-        Self { session, capabilities: Capabilities::default() }
+        Self { session, capabilities: Capabilities::default(), direction: Direction::SEND_RECV }
+    }
+
+    pub fn with_capabilities(self, capabilities: Capabilities) -> Self {
+        Self { capabilities, ..self }
+    }
+
+    /// The offer of an outgoing call.
+    pub fn offer(&mut self, local: SocketAddr) -> Vec<u8> {
+        sdp::offer(&self.capabilities, local, Direction::SEND_RECV, &mut self.session)
+    }
+
+    /// Takes the answer to an offer of ours.
+    ///
+    /// # Errors
+    /// When the answer does not fit the offer; nothing changes then.
+    pub fn accept(&mut self, answer: &[u8], media: &MediaSession) -> Result<(), SdpError> {
+        let params = sdp::accept_answer(answer, &self.capabilities, &mut self.session)?;
+        self.direction = params.direction;
+        media.configure(params);
+        Ok(())
+    }
+
+    /// Whether the far end wants to hear nothing: it has put us on hold.
+    pub fn is_held(&self) -> bool {
+        !self.direction.send
     }
 
     /// Answers a re-INVITE: the SDP to send, or the status that refuses it. A re-INVITE without a body gets an offer.
@@ -27,17 +54,44 @@ impl Answerer {
         };
         let Negotiated { sdp, media: params } =
             sdp::answer(offer, &self.capabilities, local, &mut self.session).map_err(|error| refusal(&error))?;
+        self.direction = params.direction;
         media.configure(params);
         Ok(sdp)
     }
 
     /// Takes the answer to an offer of ours that came in the ACK; an answer that fits nothing changes nothing.
     pub fn late_answer(&mut self, answer: &[u8], media: &MediaSession) {
-        match sdp::accept_answer(answer, &self.capabilities, &mut self.session) {
-            Ok(params) => media.configure(params),
-            Err(error) => tracing::info!(%error, "the answer in the ACK is of no use"),
+        if let Err(error) = self.accept(answer, media) {
+            tracing::info!(%error, "the answer in the ACK is of no use");
         }
     }
+}
+
+/// The value of a Reason header with this Q.850 cause (RFC 3326).
+pub fn reason(cause: u8) -> String {
+    let text = match cause {
+        16 => "Normal call clearing",
+        31 => "Normal, unspecified",
+        41 => "Temporary failure",
+        102 => "Recovery on timer expiry",
+        _ => return format!("Q.850;cause={cause}"),
+    };
+    format!("Q.850;cause={cause};text=\"{text}\"")
+}
+
+/// The Reason of a call that ended as calls do.
+pub fn normal_clearing() -> String {
+    reason(16)
+}
+
+/// The Reason for one leg when the other ended with this one.
+pub fn passed_on(other: Option<&str>) -> String {
+    let q850 = other.and_then(|reason| {
+        let rest = reason.trim().get(..5).filter(|protocol| protocol.eq_ignore_ascii_case("Q.850"))?;
+        let cause = reason.trim()[rest.len()..].split(';').find_map(|part| part.trim().strip_prefix("cause="))?;
+        cause.trim().parse().ok().filter(|cause: &u8| (1..128).contains(cause))
+    });
+    reason(q850.unwrap_or(16))
 }
 
 /// The SIP status that refuses an offer.
@@ -76,6 +130,19 @@ pub fn info_digit(content_type: &str, body: &[u8]) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_passed_on_and_nothing_else_of_the_other_side() {
+        for (other, passed) in [
+            (None, "Q.850;cause=16;text=\"Normal call clearing\""),
+            (Some("Q.850;cause=41;text=\"x\""), "Q.850;cause=41;text=\"Temporary failure\""),
+            (Some("q.850 ;cause=19"), "Q.850;cause=19"),
+            (Some("SIP;cause=200"), "Q.850;cause=16;text=\"Normal call clearing\""),
+            (Some("Q.850;cause=999"), "Q.850;cause=16;text=\"Normal call clearing\""),
+        ] {
+            assert_eq!(passed_on(other), passed, "{other:?}");
+        }
+    }
 
     #[test]
     fn keys_come_out_of_both_kinds_of_info() {
