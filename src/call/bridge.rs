@@ -29,10 +29,10 @@ pub enum Who {
 /// Why the bridge is over. The legs that still live are the caller's of this function to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Over {
-    /// One side hung up, with this value of a Reason header.
+    /// One side hung up, with this Q.850 cause.
     HungUp {
         by: Who,
-        reason: Option<String>,
+        cause: Option<u8>,
     },
     /// The leg failed in signalling.
     Lost(Who),
@@ -134,8 +134,8 @@ impl<'a> Bridge<'a> {
                     to.media.send_dtmf(&digit.to_string());
                 }
             }
-            LegEvent::Ended { by_remote: true, reason, .. } => return Some(Over::HungUp { by: who, reason }),
-            LegEvent::Cancelled => return Some(Over::HungUp { by: who, reason: None }),
+            LegEvent::Ended { by_remote: true, cause, .. } => return Some(Over::HungUp { by: who, cause }),
+            LegEvent::Cancelled => return Some(Over::HungUp { by: who, cause: None }),
             event if event.is_last() => return Some(Over::Lost(who)),
             _ => {}
         }

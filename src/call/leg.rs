@@ -67,33 +67,6 @@ impl Answerer {
     }
 }
 
-/// The value of a Reason header with this Q.850 cause (RFC 3326).
-pub fn reason(cause: u8) -> String {
-    let text = match cause {
-        16 => "Normal call clearing",
-        31 => "Normal, unspecified",
-        41 => "Temporary failure",
-        102 => "Recovery on timer expiry",
-        _ => return format!("Q.850;cause={cause}"),
-    };
-    format!("Q.850;cause={cause};text=\"{text}\"")
-}
-
-/// The Reason of a call that ended as calls do.
-pub fn normal_clearing() -> String {
-    reason(16)
-}
-
-/// The Reason for one leg when the other ended with this one.
-pub fn passed_on(other: Option<&str>) -> String {
-    let q850 = other.and_then(|reason| {
-        let rest = reason.trim().get(..5).filter(|protocol| protocol.eq_ignore_ascii_case("Q.850"))?;
-        let cause = reason.trim()[rest.len()..].split(';').find_map(|part| part.trim().strip_prefix("cause="))?;
-        cause.trim().parse().ok().filter(|cause: &u8| (1..128).contains(cause))
-    });
-    reason(q850.unwrap_or(16))
-}
-
 /// The SIP status that refuses an offer.
 pub fn refusal(error: &SdpError) -> (u16, String) {
     match error {
@@ -130,19 +103,6 @@ pub fn info_digit(content_type: &str, body: &[u8]) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cause_is_passed_on_and_nothing_else_of_the_other_side() {
-        for (other, passed) in [
-            (None, "Q.850;cause=16;text=\"Normal call clearing\""),
-            (Some("Q.850;cause=41;text=\"x\""), "Q.850;cause=41;text=\"Temporary failure\""),
-            (Some("q.850 ;cause=19"), "Q.850;cause=19"),
-            (Some("SIP;cause=200"), "Q.850;cause=16;text=\"Normal call clearing\""),
-            (Some("Q.850;cause=999"), "Q.850;cause=16;text=\"Normal call clearing\""),
-        ] {
-            assert_eq!(passed_on(other), passed, "{other:?}");
-        }
-    }
 
     #[test]
     fn keys_come_out_of_both_kinds_of_info() {

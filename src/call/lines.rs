@@ -6,7 +6,7 @@ use super::ports::{BoxFuture, NoLine, OutboundCall, OutboundLine, OutboundLines}
 use crate::domain::{DialString, E164, TransferMode};
 use crate::media::Capabilities;
 use crate::sip::message::{NameAddr, Uri};
-use crate::sip::net::{OutgoingInvite, Transport};
+use crate::sip::net::{LegPolicy, OutgoingInvite, Transport};
 
 /// Where peers listen when nothing else is said (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5060;
@@ -49,6 +49,7 @@ fn direct(call: &OutboundCall) -> Result<OutboundLine, NoLine> {
         credentials: None,
         headers: Vec::new(),
         body: None,
+        policy: LegPolicy::default(),
     };
     Ok(OutboundLine {
         invite,

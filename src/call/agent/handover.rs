@@ -19,6 +19,7 @@ use crate::call::{bridge, leg, sounds};
 use crate::dialogue::{self, Receptionist, TransferFailure};
 use crate::domain::{EndCause, TransferAttempt, TransferKind, TransferResult, TransferTarget};
 use crate::media::{Clip, ClipId, EncodedAudio, MediaEvent};
+use crate::sip::cause;
 use crate::sip::net::LegEvent;
 use crate::speech::Speech;
 use crate::voice::{self, TurnController};
@@ -108,7 +109,7 @@ impl Conversation<'_> {
         record.answered_at = reaching.answered_at;
         if let Some(second) = reaching.second.take() {
             // Not handed to anybody: cancelled, or hung up on.
-            second.end(leg::normal_clearing()).await;
+            second.end(cause::reason(cause::NORMAL)).await;
         }
         let (cause, back) = match reached {
             Reached::Person(second) => (Some(self.talk(*second, &mut record, waits).await), None),
@@ -261,7 +262,11 @@ impl Conversation<'_> {
             FarEvent::Leg(Some(LegEvent::Info { content_type, body })) => {
                 leg::info_digit(&content_type, &body).map(Event::Key)
             }
-            FarEvent::Leg(Some(LegEvent::Failed { status, .. })) => Some(Event::Failed { status }),
+            FarEvent::Leg(Some(LegEvent::Failed { status, cause: q850, .. })) => {
+                // Carriers say 480 or 503 for much; the cause from the telephone network is more exact.
+                let status = q850.and_then(cause::status_of).unwrap_or(status);
+                Some(Event::Failed { status })
+            }
             FarEvent::Leg(Some(LegEvent::Reinvite { .. })) => {
                 // Rare so early; the far end tries again after the time that 491 implies.
                 let second_leg = second.leg.clone();
@@ -404,16 +409,16 @@ fn result(why: TransferFailure) -> TransferResult {
 /// What the record says of the end of a bridge, and the Reason that the legs still alive are ended with.
 fn ending(over: &bridge::Over) -> (EndCause, String) {
     match over {
-        bridge::Over::HungUp { by, reason } => {
-            let cause = match by {
+        bridge::Over::HungUp { by, cause: q850 } => {
+            let ended = match by {
                 bridge::Who::Caller => EndCause::CallerHungUp,
                 bridge::Who::Person => EndCause::PersonHungUp,
             };
-            (cause, leg::passed_on(reason.as_deref()))
+            (ended, cause::reason(q850.unwrap_or(cause::NORMAL)))
         }
-        bridge::Over::Lost(_) => (EndCause::Signalling, leg::reason(41)),
-        bridge::Over::Dead(_) => (EndCause::DeadMedia, leg::reason(102)),
-        bridge::Over::TooLong => (EndCause::TooLong, leg::reason(31)),
-        bridge::Over::Shutdown => (EndCause::Shutdown, leg::reason(31)),
+        bridge::Over::Lost(_) => (EndCause::Signalling, cause::reason(41)),
+        bridge::Over::Dead(_) => (EndCause::DeadMedia, cause::reason(102)),
+        bridge::Over::TooLong => (EndCause::TooLong, cause::reason(31)),
+        bridge::Over::Shutdown => (EndCause::Shutdown, cause::reason(31)),
     }
 }

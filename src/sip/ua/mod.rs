@@ -8,17 +8,22 @@
 //! ```
 //!
 //! Seams, not built: registration, TLS (a stream with another name), RFC 3263 look-ups (an [`OutgoingInvite`] carries an
-//! address), session timers, 100rel, REFER. A request that needs one of them is refused by the book (405, 420).
+//! address). A request that needs one of them is refused by the book (405, 420).
 #![deny(clippy::disallowed_methods)]
 
+mod ack;
 mod address;
+mod change;
 mod config;
 mod endpoint;
 mod event;
 mod leg;
 mod peers;
+mod policy;
 mod random;
 mod receive;
+mod refer;
+mod reliable;
 mod rows;
 mod schedule;
 mod table;
@@ -34,3 +39,4 @@ pub use event::{
     Transport,
 };
 pub use peers::Peers;
+pub use policy::LegPolicy;

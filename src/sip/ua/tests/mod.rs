@@ -3,6 +3,9 @@
 
 mod limits;
 mod link;
+mod refer;
+mod reliable;
+mod session;
 mod uac;
 mod uas;
 
