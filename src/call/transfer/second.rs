@@ -36,6 +36,7 @@ pub struct SecondLeg {
 }
 
 /// Something happened on the second leg; `None` when that side of it is gone.
+#[expect(clippy::large_enum_variant, reason = "nearly all events are frames; boxing them would allocate every 20 ms")]
 pub enum FarEvent {
     Leg(Option<LegEvent>),
     Media(Option<MediaEvent>),
