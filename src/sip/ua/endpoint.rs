@@ -1,5 +1,6 @@
 //! The endpoint's public face, its output queue and its timers.
 
+use super::gate::Gate;
 use super::leg::Leg;
 use super::random::Tokens;
 use super::rows::{ClientRow, Purpose, ServerRow};
@@ -31,8 +32,7 @@ pub struct Endpoint {
     pub(super) incoming: usize,
     pub(super) schedule: Schedule,
     pub(super) stats: StatsSnapshot,
-    /// When the current second of answers to strangers began, and how many it had.
-    pub(super) stranger_second: Option<(Instant, u32)>,
+    pub(super) gate: Gate,
     conns: HashMap<ConnId, Conn>,
     /// Connections by when they were last heard, for the oldest-first rule.
     conns_by_use: BTreeSet<(Instant, ConnId)>,
@@ -52,6 +52,7 @@ impl Endpoint {
     /// An endpoint that draws tags, branches and Call-IDs from `seed`.
     pub fn new(config: EndpointConfig, seed: [u8; 32]) -> Self {
         let mut tokens = Tokens::new(seed);
+        let gate_key = tokens.secret();
         Self {
             stateless_key: tokens.key(),
             tokens,
@@ -64,7 +65,7 @@ impl Endpoint {
             incoming: 0,
             schedule: Schedule::default(),
             stats: StatsSnapshot::default(),
-            stranger_second: None,
+            gate: Gate::new(gate_key),
             conns: HashMap::new(),
             conns_by_use: BTreeSet::new(),
             next_leg: 1,

@@ -17,6 +17,7 @@ mod change;
 mod config;
 mod endpoint;
 mod event;
+mod gate;
 mod leg;
 mod peers;
 mod policy;
