@@ -4,5 +4,8 @@ pub mod auth;
 pub mod dialog;
 pub mod message;
 pub mod net;
+pub mod registration;
+pub mod resolve;
 pub mod transaction;
+pub mod trunk;
 pub mod ua;

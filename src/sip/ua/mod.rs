@@ -7,7 +7,9 @@
 //!                                        Transmit | Event ◄─ poll_output
 //! ```
 //!
-//! Seams, not built: registration, TLS (a stream with another name), RFC 3263 look-ups (an [`OutgoingInvite`] carries an
+//! Registrations ([`crate::sip::registration`]) and OPTIONS keep-alives run over the client transactions beside the calls.
+//!
+//! Seams, not built: TLS (a stream with another name), RFC 3263 look-ups (an [`OutgoingInvite`] carries an
 //! address), session timers, 100rel, REFER. A request that needs one of them is refused by the book (405, 420).
 #![deny(clippy::disallowed_methods)]
 
@@ -16,9 +18,11 @@ mod config;
 mod endpoint;
 mod event;
 mod leg;
+mod neighbours;
 mod peers;
 mod random;
 mod receive;
+mod register;
 mod rows;
 mod schedule;
 mod table;
@@ -30,7 +34,9 @@ mod uas;
 pub use config::{EndpointConfig, Limits, Listener, StatsSnapshot, Strangers};
 pub use endpoint::Endpoint;
 pub use event::{
-    Command, ConnId, Credentials, Event, Flow, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError, Transmit,
-    Transport,
+    Command, ConnId, Credentials, Event, Flow, InviteInfo, LegEvent, LegId, OptionsId, OutgoingInvite, Output,
+    RegistrationId, SipError, Transmit, Transport,
 };
+pub use neighbours::Neighbour;
 pub use peers::Peers;
+pub use register::{OutgoingOptions, RegistrationCommand};

@@ -68,7 +68,7 @@ impl Endpoint {
             }
             Verdict::Reject(response) => {
                 self.stats.malformed += 1;
-                if self.config.peers.contains(flow.remote.ip()) {
+                if self.is_peer(flow.remote.ip()) {
                     self.reply_stateless(response, flow);
                 } else {
                     self.stats.rejected_source += 1;
@@ -91,7 +91,7 @@ impl Endpoint {
             }
         }
         let leg = self.find_leg(&request.headers);
-        if leg.is_none() && !self.config.peers.contains(source.remote.ip()) {
+        if leg.is_none() && !self.is_peer(source.remote.ip()) {
             return self.handle_stranger(&request, reply_flow, now);
         }
         match request.method {
