@@ -7,5 +7,4 @@ pub mod net;
 pub mod registration;
 pub mod resolve;
 pub mod transaction;
-pub mod trunk;
 pub mod ua;

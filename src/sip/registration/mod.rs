@@ -323,7 +323,7 @@ impl Registration {
             // RFC 3263 §4.3: this server cannot, another may.
             408 | 500 | 502 | 503 | 504 => {
                 let error = format!("{} says: {}", self.target_words(), status_words(response));
-                self.unreachable(error, retry_after(response), jitter, now);
+                self.unreachable(error, false, retry_after(response), jitter, now);
             }
             403 => {
                 let error = format!("refused ({}): check user, password and our address", status_words(response));
@@ -335,12 +335,12 @@ impl Registration {
 
     /// The REGISTER could not be sent, or no answer came in time.
     pub fn failed(&mut self, error: String, jitter: u32, now: Instant) {
-        self.unreachable(error, None, jitter, now);
+        self.unreachable(error, false, None, jitter, now);
     }
 
     /// No answer came.
     pub fn unanswered(&mut self, jitter: u32, now: Instant) {
-        self.unreachable(format!("no answer from {}", self.target_words()), None, jitter, now);
+        self.unreachable(format!("no answer from {}", self.target_words()), true, None, jitter, now);
     }
 
     /// A fresh attempt, whatever was under way.
@@ -458,7 +458,7 @@ impl Registration {
     }
 
     /// This target does not serve us: the next one, or a pause when none did.
-    fn unreachable(&mut self, error: String, retry_after: Option<Duration>, jitter: u32, now: Instant) {
+    fn unreachable(&mut self, error: String, silent: bool, retry_after: Option<Duration>, jitter: u32, now: Instant) {
         self.last_error = Some(error);
         self.exchanges = 0;
         if self.leaving {
@@ -479,8 +479,8 @@ impl Registration {
             (self.current, self.seen) = (0, None);
         }
         self.rounds = self.rounds.saturating_add(1);
-        // Several targets take several times their patience: a shorter pause keeps the sum below five seconds.
-        let cap = if targets > 1 { SILENCE_CAP / 2 } else { SILENCE_CAP };
+        // Several silent targets take several times the patience: that is the pause, and the sum stays at five seconds.
+        let cap = if targets > 1 && silent { SILENCE_CAP / 8 } else { SILENCE_CAP };
         let pause = back_off(Duration::from_millis(500), self.rounds, cap, jitter);
         self.phase = Phase::Due(now + pause.max(retry_after.unwrap_or_default()));
     }

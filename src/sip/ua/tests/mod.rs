@@ -3,6 +3,7 @@
 
 mod limits;
 mod link;
+mod register;
 mod uac;
 mod uas;
 
