@@ -33,4 +33,5 @@ mod yes_no;
 
 pub use demo::demo_profile;
 pub use receptionist::{Receptionist, replay};
+pub use slots::is_whole_answer;
 pub use turn::{Action, Expectation, Input, Line, Segment, SlotName};

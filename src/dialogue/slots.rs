@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::Expectation;
 use super::intents::Purpose;
 use super::names;
 use super::numbers::{self, NumberHeard};
@@ -15,6 +16,13 @@ pub(super) struct Found {
     pub number: NumberHeard,
     pub reason: Option<String>,
     pub time: Option<String>,
+}
+
+/// Whether these words alone are all that was asked for, so that a pause after them needs no patience: a whole telephone
+/// number, or a reference to the caller's own. Any other kind of answer may always go on.
+pub fn is_whole_answer(expect: Expectation, said: &str) -> bool {
+    matches!(expect, Expectation::Digits { .. })
+        && matches!(numbers::heard(said, true), NumberHeard::Complete(_) | NumberHeard::CallerId)
 }
 
 /// The longest reason that is kept, in characters; recognition that runs in circles makes longer ones.
@@ -298,6 +306,18 @@ fn is_empty_word(word: &str) -> bool {
 mod tests {
     use super::*;
     use crate::domain::E164;
+
+    #[test]
+    fn only_a_whole_number_is_a_whole_answer() {
+        let digits = Expectation::Digits { len: Some(10) };
+        for said in ["nine eight seven six five four three two one zero", "98765 43210", "this same number"] {
+            assert!(is_whole_answer(digits, said), "{said}");
+            assert!(!is_whole_answer(Expectation::Open, said), "{said}");
+        }
+        for said in ["nine eight seven six five", "98765 4321", "my number is", "", "hold on"] {
+            assert!(!is_whole_answer(digits, said), "{said}");
+        }
+    }
 
     #[test]
     fn one_sentence_may_hold_everything() {

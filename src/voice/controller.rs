@@ -79,10 +79,10 @@ impl TurnController {
         self.now = self.now.max(now);
         match input {
             Input::Frame { speech, rms_dbfs } => self.frame(speech, rms_dbfs),
-            Input::Transcript { utterance, to, text, confidence } => {
-                self.transcribed(utterance, to, Outcome::of(text, confidence));
+            Input::Transcript { utterance, to, text, confidence, complete } => {
+                self.transcribed(utterance, to, Outcome::of(text, confidence), complete);
             }
-            Input::TranscriptFailed { utterance, to } => self.transcribed(utterance, to, Outcome::Failed),
+            Input::TranscriptFailed { utterance, to } => self.transcribed(utterance, to, Outcome::Failed, false),
             Input::AgentWillSpeak { line, interruptible, filler } => {
                 self.agent.announce(line, interruptible, filler, self.now);
             }
@@ -195,7 +195,7 @@ impl TurnController {
 
     fn utterance_timers(&mut self) {
         let Some(utterance) = &mut self.utterance else { return };
-        let pauses = Pauses::new(&self.settings, self.expects);
+        let pauses = Pauses::new(&self.settings, self.expects, utterance.is_complete());
         let pause_ms = self.now.since(utterance.last_voiced);
         if self.now.since(utterance.speech_start) >= u64::from(self.settings.max_utterance_ms) {
             self.end_of_turn();
@@ -205,7 +205,7 @@ impl TurnController {
             self.pause_is_the_end(pause_ms, pauses);
         } else if pause_ms >= pauses.speculate_ms && utterance.wants_speculation() {
             let to = self.now;
-            utterance.speculation = Some(Speculation { to, outcome: None });
+            utterance.speculation = Some(Speculation { to, outcome: None, complete: false });
             self.actions.push_back(Action::Speculate { utterance: utterance.id, from: utterance.from, to });
         }
     }
@@ -224,7 +224,7 @@ impl TurnController {
 
     fn utterance_deadline(&self) -> Option<Ms> {
         let utterance = self.utterance.as_ref()?;
-        let pauses = Pauses::new(&self.settings, self.expects);
+        let pauses = Pauses::new(&self.settings, self.expects, utterance.is_complete());
         let end = utterance.last_voiced + pauses.end_ms;
         let speculate = utterance.last_voiced + pauses.speculate_ms;
         let limit = utterance.speech_start + u64::from(self.settings.max_utterance_ms);
@@ -274,11 +274,12 @@ impl TurnController {
 
     // ---- transcripts ----
 
-    fn transcribed(&mut self, id: UtteranceId, to: Ms, outcome: Outcome) {
+    fn transcribed(&mut self, id: UtteranceId, to: Ms, outcome: Outcome, complete: bool) {
         if let Some(utterance) = self.utterance.as_mut().filter(|u| u.id == id)
             && let Some(speculation) = utterance.speculation.as_mut().filter(|s| s.to == to)
         {
             speculation.outcome.get_or_insert(outcome);
+            speculation.complete = complete;
             return;
         }
         if let Some(awaited) = self.awaited.iter_mut().find(|a| a.utterance.id == id && a.to == to) {

@@ -186,7 +186,7 @@ impl Observed {
                 self.put(if fails {
                     Input::TranscriptFailed { utterance, to }
                 } else {
-                    Input::Transcript { utterance, to, text, confidence: 0.5 }
+                    Input::Transcript { utterance, to, text, confidence: 0.5, complete: words && back % 2 == 0 }
                 });
             }
             Step::Announce { line, interruptible, filler } => {

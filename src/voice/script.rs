@@ -101,7 +101,13 @@ impl Call {
     /// The engine gives the words that were asked for last.
     pub fn recognised(&mut self, text: &str) -> &mut Self {
         let (utterance, to) = self.wanted.expect("a transcription was asked for");
-        self.put(Input::Transcript { utterance, to, text: Pii(text.into()), confidence: 0.9 })
+        self.put(Input::Transcript { utterance, to, text: Pii(text.into()), confidence: 0.9, complete: false })
+    }
+
+    /// The engine gives words that are all that was asked for.
+    pub fn recognised_whole(&mut self, text: &str) -> &mut Self {
+        let (utterance, to) = self.wanted.expect("a transcription was asked for");
+        self.put(Input::Transcript { utterance, to, text: Pii(text.into()), confidence: 0.9, complete: true })
     }
 
     /// The engine fails with what it was asked for last.

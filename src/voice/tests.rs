@@ -65,7 +65,13 @@ fn later_speech_is_a_turn_of_its_own_and_the_turns_stay_in_order() {
         ["2000 speculate 0 700-2000", "2300 commit 0 700-2000 ended 1800", "4000 speculate 1 2700-4000",],
         "the second turn waits for the first"
     );
-    call.put(Input::Transcript { utterance: first.0, to: first.1, text: Pii("first".into()), confidence: 0.5 });
+    call.put(Input::Transcript {
+        utterance: first.0,
+        to: first.1,
+        text: Pii("first".into()),
+        confidence: 0.5,
+        complete: false,
+    });
     assert_eq!(
         call.log(),
         ["4300 turn 0 \"first\" 1000-1800 closed 2300", "4300 turn 1 \"second\" 3000-3800 closed 4300"]
@@ -76,8 +82,25 @@ fn later_speech_is_a_turn_of_its_own_and_the_turns_stay_in_order() {
 fn dictation_waits_longer_and_speculates_later() {
     let mut call = Call::greeted();
     call.expect(Expectation::Dictation, None);
-    call.speech(1_000).silence(600).speech(1_000).silence(700).recognised("98765 43210").silence(500);
-    assert_eq!(call.log(), ["4300 speculate 0 700-4300", "4800 turn 0 \"98765 43210\" 1000-3600 closed 4800"]);
+    call.speech(1_000).silence(200).speech(1_000).silence(700).recognised("98765 432").silence(500);
+    assert_eq!(call.log(), ["3500 speculate 0 700-3500", "4400 turn 0 \"98765 432\" 1000-3200 closed 4400"]);
+}
+
+#[test]
+fn dictation_ends_when_the_words_are_all_that_was_asked_for() {
+    let mut call = Call::greeted();
+    call.expect(Expectation::Dictation, None);
+    call.speech(1_000).silence(320).recognised_whole("9876543210").speech(500).silence(320);
+    assert_eq!(call.log().last().unwrap(), "3120 speculate 0 700-3120", "who goes on has not ended");
+    call.recognised_whole("98765 43210").silence(400);
+    assert_eq!(call.log(), ["3320 turn 0 \"98765 43210\" 1000-2820 closed 3320"]);
+
+    call.speech(1_000).silence(700).recognised_whole("98765 43210");
+    assert_eq!(
+        call.log().last().unwrap(),
+        "5240 turn 1 \"98765 43210\" 3540-4540 closed 5240",
+        "at once when it comes late"
+    );
 }
 
 #[test]
@@ -91,7 +114,13 @@ fn yes_or_no_ends_sooner() {
 fn a_dropped_speculation_that_answers_late_is_not_believed() {
     let mut call = Call::greeted();
     call.speech(800).silence(300).speech(600);
-    call.put(Input::Transcript { utterance: UtteranceId(0), to: Ms(2_000), text: Pii("half".into()), confidence: 0.9 });
+    call.put(Input::Transcript {
+        utterance: UtteranceId(0),
+        to: Ms(2_000),
+        text: Pii("half".into()),
+        confidence: 0.9,
+        complete: false,
+    });
     call.silence(500);
     assert_eq!(call.log().last().unwrap(), "3200 commit 0 700-2900 ended 2700", "the half was not taken");
 }

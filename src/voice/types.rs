@@ -46,7 +46,8 @@ pub enum Expectation {
     Open,
     /// Yes or no; the turn ends after 400 ms (or `end_of_turn_ms` when that is less).
     YesNo,
-    /// Digits, a spelling, an address: pauses are part of it; the turn ends after `dictation_end_ms`.
+    /// Digits, a spelling, an address: pauses are part of it; the turn ends after `dictation_end_ms`, or after
+    /// `end_of_turn_ms` once a transcript is complete.
     Dictation,
 }
 
@@ -69,6 +70,8 @@ pub enum Input {
         text: Pii<String>,
         /// 0 to 1, as the engine gives it; passed through.
         confidence: f32,
+        /// The words are all that was asked for (a whole telephone number): a dictation need not wait for more.
+        complete: bool,
     },
     /// The transcription failed, was refused by a full pool, or was given up by the engine's driver.
     TranscriptFailed { utterance: UtteranceId, to: Ms },

@@ -15,8 +15,9 @@ const SHORT_MS: u32 = 400;
 const KEPT_MS: u32 = 1_000;
 /// A yes or no is short, and so is the pause after it.
 const YES_NO_END_MS: u64 = 400;
-/// In a dictation most pauses are not the end; the speculation starts so long before it.
-const DICTATION_SPECULATE_BEFORE_END_MS: u64 = 500;
+/// In a dictation most pauses are not the end, and a transcription of each would cost too much: those between groups of
+/// digits are mostly shorter than this.
+const DICTATION_SPECULATE_MS: u64 = 300;
 
 /// The pauses that mean something, in milliseconds after the last voiced frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +27,17 @@ pub(super) struct Pauses {
 }
 
 impl Pauses {
-    pub fn new(settings: &TurnSettings, expects: Expectation) -> Self {
+    /// `complete` says that the words up to the pause are all that was asked for.
+    pub fn new(settings: &TurnSettings, expects: Expectation, complete: bool) -> Self {
         let speculate_ms = u64::from(settings.speculate_ms);
         let end_ms = u64::from(settings.end_of_turn_ms);
         match expects {
             Expectation::None | Expectation::Open => Self { speculate_ms, end_ms },
             Expectation::YesNo => Self { speculate_ms, end_ms: end_ms.min(YES_NO_END_MS) },
             Expectation::Dictation => {
-                let end_ms = u64::from(settings.dictation_end_ms).max(end_ms);
-                let late = end_ms.saturating_sub(DICTATION_SPECULATE_BEFORE_END_MS);
-                Self { speculate_ms: speculate_ms.max(late), end_ms }
+                let speculate_ms = speculate_ms.max(DICTATION_SPECULATE_MS);
+                let longest_ms = u64::from(settings.dictation_end_ms).max(end_ms);
+                Self { speculate_ms, end_ms: if complete { end_ms.max(speculate_ms) } else { longest_ms } }
             }
         }
     }
@@ -64,6 +66,8 @@ impl Outcome {
 pub(super) struct Speculation {
     pub to: Ms,
     pub outcome: Option<Outcome>,
+    /// The words are all that was asked for.
+    pub complete: bool,
 }
 
 /// Speech that goes on, or a pause in it.
@@ -115,6 +119,11 @@ impl Utterance {
         self.blocked && self.voiced_ms >= KEPT_MS
     }
 
+    /// Whether the words so far are all that was asked for.
+    pub fn is_complete(&self) -> bool {
+        self.speculation.as_ref().is_some_and(|speculation| speculation.complete)
+    }
+
     pub fn wants_speculation(&self) -> bool {
         self.speculation.is_none() && !self.is_noise()
     }
@@ -125,7 +134,7 @@ impl Utterance {
             Some(Speculation { outcome: Some(Outcome::Failed), .. }) | None => {
                 ((self.last_voiced + TAIL_MS).min(now), None)
             }
-            Some(Speculation { to, outcome }) => (to, outcome),
+            Some(Speculation { to, outcome, .. }) => (to, outcome),
         }
     }
 }

@@ -435,8 +435,9 @@ impl<'a> Conversation<'a> {
         let Heard { utterance, to, result } = heard;
         match result {
             Ok(transcript) => {
+                let complete = dialogue::is_whole_answer(self.expect, &transcript.text);
                 let (text, confidence) = (Pii(transcript.text), transcript.confidence);
-                self.tell(voice::Input::Transcript { utterance, to, text, confidence });
+                self.tell(voice::Input::Transcript { utterance, to, text, confidence, complete });
             }
             Err(HearingFailure::Dropped) => {}
             Err(failure) => {

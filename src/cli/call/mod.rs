@@ -15,7 +15,7 @@ use crate::media::{
     Capabilities, Direction, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, resample, sdp,
 };
 use crate::sip::message::{NameAddr, Uri};
-use crate::sip::net::{self, Leg, LegEvent, OutgoingInvite, StackConfig, Transport};
+use crate::sip::net::{self, Leg, LegEvent, LegPolicy, OutgoingInvite, StackConfig, Transport};
 use crate::speech::pool::{Class, Priority};
 use crate::speech::{Speech, SpeechConfig, synthesize_all};
 
@@ -127,6 +127,7 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
         credentials: None,
         headers: Vec::new(),
         body: Some(("application/sdp".to_owned(), offer)),
+        policy: LegPolicy::default(),
     };
     let (leg, mut leg_events) = stack.invite(invite).await.map_err(|error| Failure::run(&error))?;
     let Ringing { ringing_ms, answer } = wait_for_answer(&mut leg_events, dialled).await?;

@@ -100,6 +100,12 @@ impl Dialog {
         &self.target
     }
 
+    /// Takes the numbering of the early dialog that a 2xx confirms: the route set and target are the 2xx's (§13.2.2.4).
+    pub fn continue_from(&mut self, early: &Self) {
+        self.local_seq = self.local_seq.max(early.local_seq);
+        self.remote_seq = self.remote_seq.max(early.remote_seq);
+    }
+
     /// Checks and notes the CSeq of a request in the dialog (§12.2.2). ACK and CANCEL repeat a number: not for them.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! What the application holds: the stack and its legs.
 
 use super::registrations::TrunkAsk;
-use crate::sip::message::{HeaderName, HeaderValue};
-use crate::sip::ua::{Command, InviteInfo, LegEvent, LegId, OutgoingInvite, SipError, StatsSnapshot};
+use crate::sip::message::{HeaderName, HeaderValue, NameAddr, Uri};
+use crate::sip::ua::{Command, InviteInfo, LegEvent, LegId, LegPolicy, OutgoingInvite, SipError, StatsSnapshot};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -150,6 +150,12 @@ impl Leg {
         let _ = self.0.line.asks.send(Ask::Leg(self.0.id, command)).await;
     }
 
+    /// What an incoming call offers and accepts, from the trunk it came by: to be said first. A call that cannot be had
+    /// under this policy is refused with 420 or 422, and [`LegEvent::Ended`] follows.
+    pub async fn set_policy(&self, policy: LegPolicy) {
+        self.command(Command::SetPolicy(policy)).await;
+    }
+
     /// 180 on an incoming call.
     pub async fn ring(&self) {
         self.command(Command::Progress { status: 180, sdp: None }).await;
@@ -178,6 +184,22 @@ impl Leg {
     /// A re-INVITE with this offer; [`LegEvent::ReinviteAnswered`] follows.
     pub async fn reinvite(&self, sdp: Vec<u8>) {
         self.command(Command::Reinvite { sdp }).await;
+    }
+
+    /// An UPDATE with this offer, or without one only to refresh; [`LegEvent::ReinviteAnswered`] follows.
+    pub async fn update(&self, sdp: Option<Vec<u8>>) {
+        self.command(Command::Update { sdp }).await;
+    }
+
+    /// The answer to [`LegEvent::AnsweredWithOffer`], within 10 s.
+    pub async fn acknowledge(&self, sdp: Vec<u8>) {
+        self.command(Command::Acknowledge { sdp }).await;
+    }
+
+    /// Asks the peer to call `to` in our place, referred by `by`; [`LegEvent::ReferProgress`] or
+    /// [`LegEvent::ReferFailed`] follows. Without `subscribe` the peer is asked not to report beyond its 202.
+    pub async fn refer(&self, to: Uri, by: Option<NameAddr>, subscribe: bool) {
+        self.command(Command::Refer { to: Box::new(to), by: by.map(Box::new), subscribe }).await;
     }
 
     /// An INFO within an established session.

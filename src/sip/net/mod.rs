@@ -20,7 +20,8 @@ mod tests;
 mod udp;
 
 pub use super::ua::{
-    Credentials, InviteInfo, LegEvent, LegId, OutgoingInvite, Peers, SipError, StatsSnapshot, Strangers, Transport,
+    Credentials, InviteInfo, LegEvent, LegId, LegPolicy, OutgoingInvite, Peers, SipError, StatsSnapshot, Strangers,
+    Transport,
 };
 pub use handle::{IncomingCall, Leg, Stack};
 pub use registrations::RegistrationHandle;
@@ -50,6 +51,8 @@ pub struct StackConfig {
     pub user_agent: String,
     /// Our address as peers beyond this machine see it (1:1 NAT).
     pub public_addr: Option<IpAddr>,
+    /// What incoming calls begin with; [`Leg::set_policy`] changes it for one.
+    pub policy: LegPolicy,
     /// Incoming calls at once; one more gets 503 with Retry-After.
     pub max_incoming: usize,
     /// Base intervals of the transaction timers.
@@ -70,6 +73,7 @@ impl Default for StackConfig {
             strangers: defaults.strangers,
             user_agent: defaults.user_agent,
             public_addr: None,
+            policy: defaults.policy,
             max_incoming: defaults.limits.incoming,
             timing: defaults.timing,
             max_connections: defaults.limits.connections,
@@ -140,6 +144,7 @@ pub async fn start(config: StackConfig) -> Result<(Stack, mpsc::Receiver<Incomin
             strangers: config.strangers,
             user_agent: config.user_agent,
             public_addr: config.public_addr,
+            policy: config.policy,
             timing: config.timing,
             limits: Limits {
                 incoming: config.max_incoming,

@@ -23,6 +23,7 @@ fn invite(to: SocketAddr, transport: Transport) -> OutgoingInvite {
         credentials: None,
         headers: Vec::new(),
         body: Some(("application/sdp".to_owned(), b"offer".to_vec())),
+        policy: LegPolicy::default(),
     }
 }
 
@@ -45,7 +46,7 @@ async fn connect(
     let (leg, mut events) = caller.invite(invite(to.unwrap(), transport)).await.unwrap();
     let mut call = next_call(calls).await;
     call.leg.ring().await;
-    assert_eq!(next(&mut events).await, LegEvent::Provisional { status: 180, body: None });
+    assert_eq!(next(&mut events).await, LegEvent::Provisional { status: 180, body: None, fork: 0 });
     call.leg.answer(b"answer".to_vec()).await;
     assert_eq!(next(&mut events).await, LegEvent::Answered { sdp: b"answer".to_vec() });
     assert_eq!(next(&mut call.events).await, LegEvent::Acked { body: None });
@@ -71,7 +72,11 @@ async fn whole_call(transport: Transport) {
     assert_eq!(next(&mut events).await, LegEvent::Acked { body: None });
 
     call.leg.bye(Some("Q.850;cause=16".to_owned())).await;
-    let ended = |by_remote| LegEvent::Ended { by_remote, reason: Some("Q.850;cause=16".to_owned()) };
+    let ended = |by_remote| LegEvent::Ended {
+        by_remote,
+        reason: Some("Q.850;cause=16".to_owned()),
+        cause: by_remote.then_some(16),
+    };
     assert_eq!(next(&mut events).await, ended(true));
     assert_eq!(next(&mut call.events).await, ended(false));
     assert_eq!(events.recv().await, None, "the events end with the leg");
@@ -121,7 +126,7 @@ async fn a_dropped_handle_ends_its_leg_in_every_state() {
     let ((leg, _events), mut call) = connect(Transport::Udp, &caller, &callee, &mut calls).await;
     drop(leg.clone());
     drop(leg);
-    assert_eq!(next(&mut call.events).await, LegEvent::Ended { by_remote: true, reason: None });
+    assert_eq!(next(&mut call.events).await, LegEvent::Ended { by_remote: true, reason: None, cause: None });
 }
 
 #[tokio::test]
@@ -146,7 +151,7 @@ async fn a_leg_whose_events_nobody_reads_is_ended_and_no_other() {
     for n in 0..65 {
         deaf.info("text/plain", vec![n]).await;
     }
-    assert_eq!(next(&mut deaf_events).await, LegEvent::Ended { by_remote: true, reason: None });
+    assert_eq!(next(&mut deaf_events).await, LegEvent::Ended { by_remote: true, reason: None, cause: None });
     leg.info("text/plain", b"hello".to_vec()).await;
     assert!(matches!(next(&mut call.events).await, LegEvent::Info { .. }));
     assert_eq!(callee.stats().event_overflows, 1);
@@ -200,7 +205,7 @@ async fn shutdown_ends_calls_on_both_sides() {
     let ((_leg, mut events), call) = connect(Transport::Udp, &caller, &callee, &mut calls).await;
     let stats = callee.clone();
     callee.shutdown().await;
-    assert_eq!(next(&mut events).await, LegEvent::Ended { by_remote: true, reason: None });
+    assert_eq!(next(&mut events).await, LegEvent::Ended { by_remote: true, reason: None, cause: None });
     assert_eq!(stats.stats().legs, 0);
     assert!(matches!(stats.invite(invite(loopback(), Transport::Udp)).await, Err(SipError::Stopped)));
     drop(call);

@@ -1,6 +1,6 @@
 //! Settings of an endpoint.
 
-use super::{Peers, Transport};
+use super::{LegPolicy, Peers, Transport};
 use crate::sip::transaction::Timing;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -18,6 +18,8 @@ pub struct EndpointConfig {
     pub user_agent: String,
     /// Address to write in Contact and Via towards peers that are not on this machine (behind a 1:1 NAT).
     pub public_addr: Option<IpAddr>,
+    /// What incoming calls begin with; `Command::SetPolicy` changes it for one.
+    pub policy: LegPolicy,
     pub timing: Timing,
     pub limits: Limits,
 }
@@ -30,6 +32,7 @@ impl Default for EndpointConfig {
             strangers: Strangers::Forbidden,
             user_agent: concat!("vca/", env!("CARGO_PKG_VERSION")).to_owned(),
             public_addr: None,
+            policy: LegPolicy::default(),
             timing: Timing::default(),
             limits: Limits::default(),
         }

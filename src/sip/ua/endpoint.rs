@@ -1,6 +1,6 @@
 //! The endpoint's public face, its output queue and its timers.
 
-use super::leg::{Leg, dialog_key};
+use super::leg::Leg;
 use super::neighbours::Neighbours;
 use super::random::Tokens;
 use super::register::RegistrationRow;
@@ -267,14 +267,17 @@ impl Endpoint {
     }
 
     /// Forgets a leg. Its finished transactions live on until their timers end them.
-    pub(super) fn free_leg(&mut self, id: LegId) {
+    pub(super) fn free_leg(&mut self, id: LegId, now: Instant) {
         let Some(mut leg) = self.legs.remove(&id) else { return };
         self.schedule.set(Owner::Leg(id), &mut leg.entry, None);
         if leg.incoming {
             self.incoming -= 1;
         }
-        if let Some(dialog) = &leg.dialog {
-            self.dialogs.remove(&dialog_key(dialog.call_id(), dialog.local_tag()));
+        if let Some(key) = &leg.key {
+            self.dialogs.remove(key);
+        }
+        if let Some((tx, _)) = leg.to_update {
+            self.reply(tx, 487, super::receive::Extra::default(), now);
         }
     }
 

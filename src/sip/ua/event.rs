@@ -1,5 +1,6 @@
 //! What goes into the endpoint (commands) and what comes out of it (datagrams to send, events of calls).
 
+use super::LegPolicy;
 use crate::domain::Secret;
 use crate::sip::message::{HeaderName, HeaderValue, Headers, NameAddr, Uri};
 use crate::sip::registration::RegistrationReport;
@@ -95,24 +96,35 @@ pub enum Event {
 /// What happens on a leg. Exactly one of `Failed`, `Cancelled` and `Ended` comes, as the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LegEvent {
-    /// A response 101–199 to our INVITE; a body is early media's SDP.
-    Provisional { status: u16, body: Option<Vec<u8>> },
+    /// A response 101–199 to our INVITE; a body is early media's SDP. Calls that ring at several phones at once answer
+    /// from several forks, which are numbered from 0.
+    Provisional { status: u16, body: Option<Vec<u8>>, fork: u8 },
     /// Our INVITE was answered and the ACK is sent.
     Answered { sdp: Vec<u8> },
+    /// Our INVITE without offer was answered with this one: `acknowledge` it with the answer within 10 s.
+    AnsweredWithOffer { offer: Vec<u8> },
     /// The ACK to our 200 came; a body is the answer to an offer of ours.
     Acked { body: Option<Vec<u8>> },
     /// Our INVITE failed: a final response ≥ 300, 408 when nobody answered, 503 when the transport failed.
-    Failed { status: u16, reason: String, retry_after: Option<Duration> },
+    /// The cause is Q.850's, from the response's Reason header.
+    Failed { status: u16, reason: String, retry_after: Option<Duration>, cause: Option<u8> },
     /// The caller cancelled, or our own cancel took effect.
     Cancelled,
-    /// The peer wants to change the session; answer with `answer_reinvite`. No body: it wants our offer.
+    /// The peer wants to change the session, by re-INVITE or UPDATE; answer with `answer_reinvite`, at once for the
+    /// sake of UPDATE. No body: it wants our offer.
     Reinvite { body: Option<Vec<u8>> },
-    /// Our re-INVITE was answered: SDP, or the status and reason it failed with (the session goes on as it was).
+    /// Our re-INVITE or UPDATE was answered: SDP, or the status and reason it failed with (the session goes on as it
+    /// was). Comes unasked when the peer answered a session refresh with other SDP than before.
     ReinviteAnswered { result: Result<Vec<u8>, (u16, String)> },
+    /// How far the peer came with our REFER: 202 when it took the request, then statuses of the call that it makes, the
+    /// last one ≥ 200. When it was asked not to report, and agreed, nothing follows the 202.
+    ReferProgress { status: u16 },
+    /// Our REFER was refused, or its outcome stayed unknown.
+    ReferFailed { status: u16, reason: String },
     /// An INFO came and was answered with 200.
     Info { content_type: String, body: Vec<u8> },
-    /// The session is over, or was never begun because we rejected it.
-    Ended { by_remote: bool, reason: Option<String> },
+    /// The session is over, or was never begun because we rejected it. The cause is Q.850's, from the peer's Reason.
+    Ended { by_remote: bool, reason: Option<String>, cause: Option<u8> },
 }
 
 impl LegEvent {
@@ -160,14 +172,18 @@ pub struct OutgoingInvite {
     pub credentials: Option<Credentials>,
     /// Added to the INVITE as they are; `Route` headers preset the route.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Content type and body: the offer.
+    /// Content type and body: the offer. Without one the peer is asked for its offer, and 100rel is not used.
     pub body: Option<(String, Vec<u8>)>,
+    pub policy: LegPolicy,
 }
 
 /// What the application wants of a leg. One that does not fit the leg's state is ignored: the state changed on the wire
 /// before the command came, and the event that says so is on its way.
 #[derive(Debug, Clone)]
 pub enum Command {
+    /// What an incoming call offers and accepts, from the trunk it came by; before anything else is done with it. A call
+    /// that cannot be had under this policy is refused (420, 422).
+    SetPolicy(LegPolicy),
     /// 101–199 on an incoming call: 180 without a body, 183 with early media's SDP.
     Progress { status: u16, sdp: Option<Vec<u8>> },
     /// 200 with SDP.
@@ -178,6 +194,13 @@ pub enum Command {
     AnswerReinvite(Result<Vec<u8>, (u16, String)>),
     /// A re-INVITE with this offer.
     Reinvite { sdp: Vec<u8> },
+    /// An UPDATE (RFC 3311), with this offer or only to refresh; answered like a re-INVITE. Fails with 405 when the peer
+    /// does not know UPDATE.
+    Update { sdp: Option<Vec<u8>> },
+    /// The answer to [`LegEvent::AnsweredWithOffer`].
+    Acknowledge { sdp: Vec<u8> },
+    /// A REFER: the peer shall call `to`, referred by us, and report unless told not to (RFC 3515, RFC 4488).
+    Refer { to: Box<Uri>, by: Option<Box<NameAddr>>, subscribe: bool },
     /// An INFO with this content type and body.
     Info { content_type: String, body: Vec<u8> },
     /// Stop an outgoing call that was not answered.

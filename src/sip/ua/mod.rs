@@ -9,20 +9,25 @@
 //!
 //! Registrations ([`crate::sip::registration`]) and OPTIONS keep-alives run over the client transactions beside the calls.
 //!
-//! Seams, not built: TLS (a stream with another name), RFC 3263 look-ups (an [`OutgoingInvite`] carries an
-//! address), session timers, 100rel, REFER. A request that needs one of them is refused by the book (405, 420).
+//! A request that needs an extension not known here is refused by the book (405, 420); look-ups of RFC 3263 are made
+//! before ([`crate::sip::resolve`]): an [`OutgoingInvite`] carries an address.
 #![deny(clippy::disallowed_methods)]
 
+mod ack;
 mod address;
+mod change;
 mod config;
 mod endpoint;
 mod event;
 mod leg;
 mod neighbours;
 mod peers;
+mod policy;
 mod random;
 mod receive;
+mod refer;
 mod register;
+mod reliable;
 mod rows;
 mod schedule;
 mod table;
@@ -39,4 +44,5 @@ pub use event::{
 };
 pub use neighbours::Neighbour;
 pub use peers::Peers;
+pub use policy::LegPolicy;
 pub use register::{OutgoingOptions, RegistrationCommand};

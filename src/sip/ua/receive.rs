@@ -3,7 +3,7 @@
 use super::leg::dialog_key;
 use super::rows::{ServerMachine, ServerRow, server_key};
 use super::table::Inserted;
-use super::{Endpoint, Flow, LegId, Strangers, Transport};
+use super::{Endpoint, Flow, LegId, LegPolicy, Strangers, Transport};
 use crate::sip::message::{
     HeaderName, HeaderValue, Headers, Message, Method, ParseError, Request, Response, Scheme, Verdict, Via, judge,
 };
@@ -14,10 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The methods this user agent takes part in.
-pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
-
-/// Option tags understood in Require: none yet (100rel and timer are seams).
-const EXTENSIONS: &[&str] = &[];
+pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, NOTIFY";
 
 /// Programs that look for open servers; an answer of any kind only encourages them.
 const SCANNERS: &[&str] = &[
@@ -123,8 +120,12 @@ impl Endpoint {
     fn find_leg(&self, headers: &Headers) -> Option<LegId> {
         let (to, from) = (headers.to().ok()?, headers.from().ok()?);
         let id = *self.dialogs.get(&dialog_key(headers.call_id().ok()?, to.tag()?))?;
-        let dialog = self.legs.get(&id)?.dialog.as_ref()?;
-        (dialog.remote_tag() == from.tag().unwrap_or_default()).then_some(id)
+        let (leg, tag) = (self.legs.get(&id)?, from.tag().unwrap_or_default());
+        let hit = match &leg.dialog {
+            Some(dialog) => dialog.remote_tag() == tag,
+            None => leg.early.iter().any(|early| early.dialog.remote_tag() == tag),
+        };
+        hit.then_some(id)
     }
 
     fn handle_stranger(&mut self, request: &Request, flow: Flow, now: Instant) {
@@ -149,7 +150,8 @@ impl Endpoint {
         let merge_key = if has_to_tag { None } else { merge_key(&request) };
         let merged = merge_key.as_ref().is_some_and(|key| self.merges.contains_key(key));
         let merge_key = merge_key.filter(|_| !merged);
-        let refusal = refuse(&request).or_else(|| merged.then(|| (482, Extra::default())));
+        let policy = leg.and_then(|leg| self.legs.get(&leg)).map_or(self.config.policy, |leg| leg.policy);
+        let refusal = refuse(&request, &policy).or_else(|| merged.then(|| (482, Extra::default())));
         let method = request.method.clone();
         if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(&leg)) {
             // The peer may have come by a new connection or a new NAT binding.
@@ -167,7 +169,7 @@ impl Endpoint {
             (None, None) => match method {
                 Method::Invite => self.handle_invite(tx, source, now),
                 Method::Options => {
-                    self.reply(tx, 200, capabilities(), now);
+                    self.reply(tx, 200, capabilities(&policy), now);
                 }
                 // BYE and INFO live in dialogs only.
                 _ => {
@@ -304,23 +306,28 @@ fn note_source(headers: &mut Headers, mut via: Via, source: Flow) -> Flow {
 }
 
 /// Refusals that need no state, in the order of RFC 3261 §8.2.
-fn refuse(request: &Request) -> Option<(u16, Extra)> {
+fn refuse(request: &Request, policy: &LegPolicy) -> Option<(u16, Extra)> {
     match &request.method {
         Method::Invite | Method::Bye | Method::Options | Method::Info => {}
+        Method::Update | Method::Prack | Method::Notify => {}
+        // Declined within a dialog; outside one it is a method that we do not do.
+        Method::Refer if request.headers.to().is_ok_and(|to| to.tag().is_some()) => {}
         Method::Other(_) => return Some((501, Extra::header(HeaderName::Allow, ALLOW))),
         _ => return Some((405, Extra::header(HeaderName::Allow, ALLOW))),
     }
     if request.uri.scheme() == Scheme::Other {
         return Some((416, Extra::default()));
     }
-    let unknown = request.headers.unknown_requirements(EXTENSIONS);
-    if !unknown.is_empty() {
-        return Some((420, Extra::header(HeaderName::Unsupported, unknown.join(", "))));
-    }
-    refuse_body(request)
+    refuse_requirements(&request.headers, policy).or_else(|| refuse_body(request))
 }
 
-/// 415 for a body of an INVITE that is no SDP, or that is encoded (RFC 3261 §8.2.3).
+/// 420 for an extension that the peer requires and this policy does not have (RFC 3261 §8.2.2.3).
+pub(super) fn refuse_requirements(headers: &Headers, policy: &LegPolicy) -> Option<(u16, Extra)> {
+    let unknown = headers.unknown_requirements(&policy.extensions());
+    (!unknown.is_empty()).then(|| (420, Extra::header(HeaderName::Unsupported, unknown.join(", "))))
+}
+
+/// 415 for a body of an INVITE, UPDATE or PRACK that is no SDP, or that is encoded (RFC 3261 §8.2.3).
 fn refuse_body(request: &Request) -> Option<(u16, Extra)> {
     if request.body.is_empty() {
         return None;
@@ -332,20 +339,25 @@ fn refuse_body(request: &Request) -> Option<(u16, Extra)> {
     let content_type = request.headers.content_type().ok().flatten();
     let sdp = content_type.as_ref().is_some_and(|content_type| content_type.is("application/sdp"));
     match request.method {
-        Method::Invite if content_type.is_none() => Some((400, Extra::reason("Missing Content-Type"))),
-        Method::Invite if !sdp => Some((415, Extra::header(HeaderName::Accept, "application/sdp"))),
+        Method::Invite | Method::Update | Method::Prack if content_type.is_none() => {
+            Some((400, Extra::reason("Missing Content-Type")))
+        }
+        Method::Invite | Method::Update | Method::Prack if !sdp => {
+            Some((415, Extra::header(HeaderName::Accept, "application/sdp")))
+        }
         _ => None,
     }
 }
 
 /// The answer to OPTIONS (RFC 3261 §11.2).
-pub(super) fn capabilities() -> Extra {
+pub(super) fn capabilities(policy: &LegPolicy) -> Extra {
+    let supported = policy.supported();
     let headers = [
         (HeaderName::Allow, ALLOW),
         (HeaderName::Accept, "application/sdp"),
         (HeaderName::AcceptEncoding, "identity"),
         (HeaderName::AcceptLanguage, "en"),
-        (HeaderName::Supported, ""),
+        (HeaderName::Supported, supported.as_str()),
     ];
     Extra { headers: headers.map(|(name, value)| (name, value.into())).into(), ..Extra::default() }
 }

@@ -106,6 +106,9 @@ impl ClientMachine {
 pub(super) enum Purpose {
     Invite,
     Reinvite,
+    Update,
+    Prack,
+    Refer,
     Info,
     Bye,
     /// CANCEL, and the BYE of a forked answer: nobody waits for the outcome.

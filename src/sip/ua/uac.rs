@@ -1,20 +1,34 @@
 //! The asking side: INVITE and its answers, CANCEL, requests within a dialog.
 
-use super::leg::{Cancel, Leg, Phase, dialog_key};
+use super::ack::{ack_of_failure, repeat};
+use super::change::Change;
+use super::leg::{Cancel, Late, Leg, Phase, dialog_key};
 use super::receive::ALLOW;
+use super::reliable::{self, MAX_FORKS};
 use super::rows::{ClientMachine, ClientRow, Purpose, client_key};
 use super::table::Inserted;
-use super::{Command, Endpoint, Flow, LegEvent, LegId, OutgoingInvite, SipError};
+use super::{Command, Endpoint, Flow, LegEvent, LegId, LegPolicy, OutgoingInvite, SipError};
+use crate::domain::Prack;
 use crate::sip::auth::ClientAuth;
+use crate::sip::cause::q850;
 use crate::sip::dialog::Dialog;
-use crate::sip::message::{CSeq, HeaderName, Method, NameAddr, Request, Response, reason_phrase};
+use crate::sip::message::{CSeq, HeaderName, HeaderValue, Method, NameAddr, Request, Response, reason_phrase};
 use crate::sip::transaction::{ClientAction, InviteClient, NonInviteClient};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Forked answers to one INVITE that are acknowledged; more than these would be a peer that plays with us.
-const MAX_FORKS: usize = 16;
+/// How a request of ours ended.
+struct Outcome<'a> {
+    status: u16,
+    reason: &'a str,
+    retry_after: Option<Duration>,
+    /// Q.850.
+    cause: Option<u8>,
+}
+
+/// How long the application may take to answer the offer in a 2xx: less than the peer repeats it.
+const LATE_ANSWER: Duration = Duration::from_secs(10);
 
 impl Endpoint {
     /// Places a call. `local_ip` is our address towards its destination, for listeners that are bound to all addresses.
@@ -33,7 +47,7 @@ impl Endpoint {
         }
         let contact = self.contact(&flow, invite.from.uri.user_unescaped().as_deref());
         let id = self.new_leg_id();
-        let mut leg = Leg::new(id, Phase::Outgoing, flow, contact.clone());
+        let mut leg = Leg::new(id, Phase::Outgoing, flow, contact.clone(), invite.policy);
         leg.auth = invite.credentials.map(|c| ClientAuth::new(&c.username, c.password));
         leg.deadline = Some(now + self.config.limits.ringing);
 
@@ -49,11 +63,18 @@ impl Endpoint {
         headers.push(HeaderName::CSeq, CSeq::new(self.tokens.cseq() + 1, Method::Invite));
         headers.push(HeaderName::Contact, contact);
         headers.push(HeaderName::Allow, ALLOW);
-        headers.push(HeaderName::Supported, "");
+        let reliable = invite.body.is_some() && invite.policy.prack != Prack::Off;
+        if reliable && invite.policy.prack == Prack::Require {
+            headers.push(HeaderName::Require, reliable::OPTION_TAG);
+        }
+        let policy = if reliable { invite.policy } else { LegPolicy { prack: Prack::Off, ..invite.policy } };
+        headers.push(HeaderName::Supported, policy.supported());
+        leg.timer.ask().into_iter().for_each(|(name, value)| headers.push(name, value));
         headers.push(HeaderName::UserAgent, self.config.user_agent.as_str());
         others.into_iter().for_each(|(name, value)| headers.push(name, value));
         if let Some((content_type, body)) = invite.body {
             headers.push(HeaderName::ContentType, content_type);
+            leg.local_sdp = Some(body.clone());
             request.body = body;
         }
         self.legs.insert(id, leg);
@@ -68,7 +89,7 @@ impl Endpoint {
                 Ok((id, local_ip))
             }
             None => {
-                self.free_leg(id);
+                self.free_leg(id, now);
                 Err(SipError::Full)
             }
         }
@@ -78,6 +99,7 @@ impl Endpoint {
     pub fn command(&mut self, id: LegId, command: Command, now: Instant) {
         use super::receive::Extra;
         match command {
+            Command::SetPolicy(policy) => self.set_policy(id, policy, now),
             Command::Progress { status, sdp } => self.progress(id, status, sdp, now),
             Command::Answer { sdp } => self.answer(id, sdp, now),
             Command::Reject { status, reason, headers } => {
@@ -86,17 +108,13 @@ impl Endpoint {
                     self.reject(id, status, Extra { reason, headers, ..Extra::default() }, now);
                 }
             }
-            Command::AnswerReinvite(result) => {
-                if self.legs.get(&id).is_some_and(|leg| leg.phase == Phase::Established) {
-                    match result {
-                        Ok(sdp) => self.answer(id, sdp, now),
-                        Err((status, reason)) => self.reject(id, status, Extra::reason(&reason), now),
-                    }
-                }
-            }
-            Command::Reinvite { sdp } => self.reinvite(id, sdp, now),
+            Command::AnswerReinvite(result) => self.answer_change(id, result, now),
+            Command::Reinvite { sdp } => self.change(id, Change::asked(false, Some(sdp)), now),
+            Command::Update { sdp } => self.change(id, Change::asked(true, sdp), now),
+            Command::Acknowledge { sdp } => self.acknowledge(id, Some(sdp)),
+            Command::Refer { to, by, subscribe } => self.refer(id, *to, by.map(|by| *by), subscribe, now),
             Command::Info { content_type, body } => {
-                self.ask(id, Method::Info, Some((content_type, body)), Purpose::Info, now);
+                self.ask(id, Method::Info, Vec::new(), Some((content_type, body)), Purpose::Info, now);
             }
             Command::Cancel => self.cancel(id, now),
             Command::Bye { reason } => self.bye(id, reason, now),
@@ -216,11 +234,15 @@ impl Endpoint {
             100..=199 if purpose == Purpose::Invite => self.provisional(tx, response, now),
             100..=199 => {}
             200..=299 if invite => self.accepted(tx, response, now),
+            200..=299 if purpose == Purpose::Update => self.update_accepted(tx, response, now),
+            200..=299 if purpose == Purpose::Refer => self.refer_accepted(tx, response),
             401 | 407 if leg.is_some() && self.authenticate(tx, response, now) => {}
+            422 if leg.is_some() && self.raise_interval(tx, response, now) => {}
             status => {
                 let retry_after = response.headers.retry_after().ok().flatten();
                 let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
-                self.finished(tx, status, &response.reason, retry_after, now);
+                let outcome = Outcome { status, reason: &response.reason, retry_after, cause: q850(&response.headers) };
+                self.finished(tx, outcome, now);
             }
         }
     }
@@ -230,7 +252,7 @@ impl Endpoint {
         match self.clients.get(tx).map(|row| row.purpose) {
             Some(Purpose::Register(id)) => self.register_failed(id, tx, status, now),
             Some(Purpose::Options(id)) => self.options_answered(id, None),
-            _ => self.finished(tx, status, reason, None, now),
+            _ => self.finished(tx, Outcome { status, reason, retry_after: None, cause: None }, now),
         }
         self.remove_client(tx);
     }
@@ -240,8 +262,7 @@ impl Endpoint {
         match self.legs.get(&id).map(|leg| leg.cancel) {
             Some(Cancel::Wanted) => self.send_cancel(id, tx, now),
             Some(Cancel::No) if response.status > 100 => {
-                let body = (!response.body.is_empty()).then(|| response.body.clone());
-                self.emit(id, LegEvent::Provisional { status: response.status, body });
+                self.early_response(id, tx, response, now);
             }
             _ => {}
         }
@@ -259,9 +280,20 @@ impl Endpoint {
             return;
         }
         let (flow, leg, purpose) = (row.flow, row.leg, row.purpose);
+        let late_offer = purpose == Purpose::Invite && row.request.body.is_empty() && !response.body.is_empty();
         let Some(mut dialog) = answered_dialog(&row.request, response) else { return };
         let invite_seq = dialog.local_seq();
-        let leg = leg.and_then(|id| self.legs.get_mut(&id)).filter(|leg| leg.asked == Some(tx));
+        let leg = leg.and_then(|id| self.legs.get_mut(&id));
+        if leg.as_ref().and_then(|leg| leg.late.as_ref()).is_some_and(|late| late.tag == tag) {
+            // Repeated until it is acknowledged, which waits for the application.
+            return;
+        }
+        if let Some(early) =
+            leg.as_ref().and_then(|leg| leg.early.iter().find(|early| early.dialog.remote_tag() == tag))
+        {
+            dialog.continue_from(&early.dialog);
+        }
+        let leg = leg.filter(|leg| leg.asked == Some(tx));
         if let (Purpose::Reinvite, Some(leg)) = (purpose, &leg) {
             // The dialog's own route set and numbering, with the new target.
             let target = dialog.target().clone();
@@ -269,16 +301,21 @@ impl Endpoint {
             dialog.refresh_target(&NameAddr::new(target));
         }
         let way = Self::dialog_flow(&dialog, flow);
+        let late = leg.as_ref().is_some_and(|leg| late_offer && leg.cancel == Cancel::No);
         let leg = leg.map(|leg| leg.id);
-        self.send_ack(tx, tag, &dialog, invite_seq, way);
+        if let Some(leg) = leg.filter(|_| late).and_then(|id| self.legs.get_mut(&id)) {
+            leg.late = Some(Late { tx, tag, invite_seq, way });
+        } else {
+            self.send_ack(tx, tag, &dialog, invite_seq, way, None);
+        }
         match leg {
             Some(id) if purpose == Purpose::Reinvite => {
                 if let Some(leg) = self.legs.get_mut(&id) {
                     leg.asked = None;
                     leg.dialog = Some(dialog);
-                    leg.auth.iter_mut().for_each(ClientAuth::accepted);
                 }
-                self.emit(id, LegEvent::ReinviteAnswered { result: Ok(response.body.clone()) });
+                self.change_answered(id, response, now);
+                self.reschedule_leg(id);
             }
             Some(id) => self.establish(id, dialog, response, now),
             None if purpose == Purpose::Invite => {
@@ -290,32 +327,31 @@ impl Endpoint {
         }
     }
 
-    fn send_ack(&mut self, tx: u64, tag: String, dialog: &Dialog, invite_seq: u32, way: Flow) {
-        let mut ack = dialog.ack(invite_seq);
-        let branch = self.tokens.branch();
-        ack.headers.push_front(HeaderName::Via, self.via(&way, &branch));
-        if let Some(row) = self.clients.get(tx) {
-            // §13.2.2.4: the same credentials as the INVITE.
-            ack.headers.copy_all(HeaderName::Authorization, &row.request.headers);
-            ack.headers.copy_all(HeaderName::ProxyAuthorization, &row.request.headers);
-        }
-        let data: Arc<[u8]> = ack.to_bytes().into();
-        if let Some(row) = self.clients.get_mut(tx) {
-            row.acks.push((tag, way, data.clone()));
-        }
-        self.transmit(way, data);
-    }
-
     fn establish(&mut self, id: LegId, dialog: Dialog, response: &Response, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.asked = None;
         leg.deadline = None;
         leg.auth.iter_mut().for_each(ClientAuth::accepted);
-        self.dialogs.insert(dialog_key(dialog.call_id(), dialog.local_tag()), id);
+        let key = dialog_key(dialog.call_id(), dialog.local_tag());
+        self.dialogs.insert(key.clone(), id);
+        leg.key = Some(key);
+        // The answer may have come in a reliable provisional response, which the 2xx need not repeat.
+        let early = leg.early.iter().position(|early| early.dialog.remote_tag() == dialog.remote_tag());
+        let answered = early.and_then(|at| leg.early.remove(at).answer).filter(|_| response.body.is_empty());
+        let sdp = answered.unwrap_or_else(|| response.body.clone());
         leg.dialog = Some(dialog);
+        leg.note_allow(&response.headers);
         if leg.cancel == Cancel::No {
             leg.phase = Phase::Established;
-            self.emit(id, LegEvent::Answered { sdp: response.body.clone() });
+            leg.timer.answered(&response.headers, now);
+            leg.remote_sdp = Some(sdp.clone()).filter(|sdp| !sdp.is_empty());
+            let event = if leg.late.is_some() {
+                leg.deadline = Some(now + LATE_ANSWER);
+                LegEvent::AnsweredWithOffer { offer: sdp }
+            } else {
+                LegEvent::Answered { sdp }
+            };
+            self.emit(id, event);
         } else {
             // The 200 crossed our CANCEL, or came before it could be sent: acknowledged above, now ended.
             leg.phase = Phase::Closing;
@@ -328,9 +364,8 @@ impl Endpoint {
     /// Repeats a challenged request with credentials; false when there are none, or none that help.
     fn authenticate(&mut self, tx: u64, response: &Response, now: Instant) -> bool {
         let Some(row) = self.clients.get(tx) else { return false };
-        let (flow, purpose, mut request) = (row.flow, row.purpose, (*row.request).clone());
+        let request = (*row.request).clone();
         let Some(leg) = row.leg.and_then(|leg| self.legs.get_mut(&leg)) else { return false };
-        let id = leg.id;
         if leg.cancel != Cancel::No {
             return false;
         }
@@ -338,8 +373,18 @@ impl Endpoint {
         if auth.challenged(&request, response).is_err() {
             return false;
         }
-        // §8.1.3.5, §22.2: the same Call-ID, From and To, the next CSeq, a branch of its own.
-        match leg.dialog.as_mut() {
+        self.send_again(tx, request, now)
+    }
+
+    /// A request that was refused, changed so that it may pass: the same Call-ID, From and To, the next CSeq, a branch of
+    /// its own (RFC 3261 §8.1.3.5, §22.2). False when it cannot be sent.
+    pub(super) fn send_again(&mut self, tx: u64, mut request: Request, now: Instant) -> bool {
+        let Some(row) = self.clients.get(tx) else { return false };
+        let (flow, purpose) = (row.flow, row.purpose);
+        let Some(leg) = row.leg.and_then(|leg| self.legs.get_mut(&leg)) else { return false };
+        let id = leg.id;
+        let tag = request.headers.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        match leg.dialog_with(&tag) {
             Some(dialog) => dialog.renumber(&mut request),
             None => {
                 let number = request.headers.cseq().map_or(1, |cseq| cseq.number) + 1;
@@ -348,14 +393,18 @@ impl Endpoint {
         }
         request.headers.remove_first(HeaderName::Via);
         let again = self.send_request(request, flow, purpose, Some(id), now);
-        if let (Some(leg), Purpose::Invite | Purpose::Reinvite) = (self.legs.get_mut(&id), purpose) {
-            leg.asked = again.or(leg.asked);
+        match (self.legs.get_mut(&id), purpose) {
+            (Some(leg), Purpose::Invite | Purpose::Reinvite) => leg.asked = again.or(leg.asked),
+            (Some(leg), Purpose::Update) => leg.updating = again.or(leg.updating),
+            (Some(_), Purpose::Refer) => self.refer_renewed(id, tx, again.unwrap_or(tx)),
+            _ => {}
         }
         again.is_some()
     }
 
     /// A request of ours has its final outcome (for INVITE: other than 2xx).
-    fn finished(&mut self, tx: u64, status: u16, reason: &str, retry_after: Option<Duration>, now: Instant) {
+    fn finished(&mut self, tx: u64, outcome: Outcome<'_>, now: Instant) {
+        let Outcome { status, reason, retry_after, cause } = outcome;
         let Some(row) = self.clients.get_mut(tx) else { return };
         row.done = true;
         let purpose = row.purpose;
@@ -368,72 +417,58 @@ impl Endpoint {
         match purpose {
             Purpose::Invite if leg.asked == Some(tx) => {
                 let event = match leg.cancel {
-                    Cancel::No => LegEvent::Failed { status, reason, retry_after },
+                    Cancel::No => LegEvent::Failed { status, reason, retry_after, cause },
                     Cancel::Wanted | Cancel::Sent => LegEvent::Cancelled,
                 };
                 self.emit(id, event);
-                self.free_leg(id);
+                self.free_leg(id, now);
             }
             Purpose::Reinvite if leg.asked == Some(tx) => {
                 leg.asked = None;
-                if leg.phase == Phase::Established {
-                    self.emit(id, LegEvent::ReinviteAnswered { result: Err((status, reason.clone())) });
-                    self.lost_dialog(id, status, &reason, now);
-                }
+                self.change_refused(id, status, reason, retry_after, now);
             }
+            Purpose::Update if leg.updating == Some(tx) => {
+                leg.updating = None;
+                self.change_refused(id, status, reason, retry_after, now);
+            }
+            Purpose::Refer => self.refer_refused(id, tx, status, &reason, now),
             Purpose::Info => self.lost_dialog(id, status, &reason, now),
-            Purpose::Bye => self.free_leg(id),
-            Purpose::Invite | Purpose::Reinvite | Purpose::Aside => {}
+            Purpose::Bye => self.free_leg(id, now),
+            Purpose::Invite | Purpose::Reinvite | Purpose::Update | Purpose::Prack | Purpose::Aside => {}
             Purpose::Register(_) | Purpose::Options(_) => {}
         }
     }
 
     /// RFC 3261 §12.2.1.2: a request within the dialog that got 481 or no answer ends it.
-    fn lost_dialog(&mut self, id: LegId, status: u16, reason: &str, now: Instant) {
+    pub(super) fn lost_dialog(&mut self, id: LegId, status: u16, reason: &str, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Established) else { return };
         if matches!(status, 408 | 481) {
             leg.phase = Phase::Closing;
             leg.unacked = None;
             let reason = Some(format!("{status} {reason}"));
-            self.emit(id, LegEvent::Ended { by_remote: true, reason });
+            self.emit(id, LegEvent::Ended { by_remote: true, reason, cause: None });
             self.send_bye(id, None, now);
             self.reschedule_leg(id);
         }
     }
 
-    fn reinvite(&mut self, id: LegId, sdp: Vec<u8>, now: Instant) {
-        // §14.1: not while another INVITE of either side is under way.
-        let Some(leg) = self.legs.get(&id).filter(|leg| leg.phase == Phase::Established) else { return };
-        if leg.asked.is_some() || leg.to_answer.is_some() || leg.unacked.is_some() {
-            let result = Err((491, reason_phrase(491).to_owned()));
-            return self.emit(id, LegEvent::ReinviteAnswered { result });
-        }
-        let body = Some(("application/sdp".to_owned(), sdp));
-        let tx = self.ask(id, Method::Invite, body, Purpose::Reinvite, now);
-        match (tx, self.legs.get_mut(&id)) {
-            (Some(_), Some(leg)) => leg.asked = tx,
-            _ => self.emit(id, LegEvent::ReinviteAnswered { result: Err((503, "Too Many Transactions".to_owned())) }),
-        }
-    }
-
     /// A request within an established dialog.
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         id: LegId,
         method: Method,
+        headers: Vec<(HeaderName, HeaderValue)>,
         body: Option<(String, Vec<u8>)>,
         purpose: Purpose,
         now: Instant,
     ) -> Option<u64> {
-        let leg = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Established)?;
-        let dialog = leg.dialog.as_mut()?;
-        let mut request = dialog.request(method.clone());
-        let flow = Self::dialog_flow(dialog, leg.flow);
-        if method == Method::Invite {
-            request.headers.push(HeaderName::Contact, leg.contact.clone());
-            request.headers.push(HeaderName::Allow, ALLOW);
-            request.headers.push(HeaderName::Supported, "");
-        }
+        let early = method == Method::Update;
+        let leg = self.legs.get_mut(&id).filter(|leg| leg.phase == Phase::Established || early)?;
+        let last = leg.flow;
+        let dialog = leg.current_dialog()?;
+        let mut request = dialog.request(method);
+        let flow = Self::dialog_flow(dialog, last);
+        headers.into_iter().for_each(|(name, value)| request.headers.push(name, value));
         request.headers.push(HeaderName::UserAgent, self.config.user_agent.as_str());
         if let Some((content_type, body)) = body {
             request.headers.push(HeaderName::ContentType, content_type);
@@ -478,29 +513,35 @@ impl Endpoint {
         }
         let tx = leg.asked;
         self.emit(id, LegEvent::Cancelled);
-        self.free_leg(id);
+        self.free_leg(id, now);
         if let Some(tx) = tx {
             self.remove_client(tx);
         }
     }
 
     /// Ends an established session; anything earlier is ended as [`Command::Drop`] would.
-    fn bye(&mut self, id: LegId, reason: Option<String>, now: Instant) {
+    pub(super) fn bye(&mut self, id: LegId, reason: Option<String>, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         if leg.phase != Phase::Established {
             return self.command(id, Command::Drop, now);
         }
         leg.phase = Phase::Closing;
         leg.deadline = None;
-        let pending = leg.to_answer.take();
+        leg.change = None;
+        leg.referral = None;
+        let late = leg.late.is_some();
+        let (invite, update) = (leg.to_answer.take(), leg.to_update.take());
         let unacked = leg.unacked.is_some();
         if unacked {
             leg.bye_after_ack = Some(reason.clone());
         }
-        if let Some((tx, _)) = pending {
+        for tx in invite.map(|(tx, _)| tx).into_iter().chain(update.map(|(tx, _)| tx)) {
             self.reply(tx, 487, super::receive::Extra::default(), now);
         }
-        self.emit(id, LegEvent::Ended { by_remote: false, reason: reason.clone() });
+        self.emit(id, LegEvent::Ended { by_remote: false, reason: reason.clone(), cause: None });
+        if late {
+            self.acknowledge(id, None);
+        }
         if !unacked {
             self.send_bye(id, reason, now);
         }
@@ -510,7 +551,7 @@ impl Endpoint {
     /// Sends the BYE of a leg in Closing; the leg goes when it is answered.
     pub(super) fn send_bye(&mut self, id: LegId, reason: Option<String>, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let Some(dialog) = leg.dialog.as_mut() else { return self.free_leg(id) };
+        let Some(dialog) = leg.dialog.as_mut() else { return self.free_leg(id, now) };
         let mut bye = dialog.request(Method::Bye);
         let flow = Self::dialog_flow(dialog, leg.flow);
         bye.headers.push(HeaderName::UserAgent, self.config.user_agent.as_str());
@@ -518,7 +559,7 @@ impl Endpoint {
             bye.headers.push(HeaderName::Reason, reason);
         }
         if self.send_request(bye, flow, Purpose::Bye, Some(id), now).is_none() {
-            self.free_leg(id);
+            self.free_leg(id, now);
         }
     }
 }
@@ -530,30 +571,4 @@ fn answered_dialog(invite: &Request, response: &Response) -> Option<Dialog> {
         patched.headers.set(HeaderName::Contact, NameAddr::new(invite.uri.clone()));
         Dialog::calling(invite, &patched).ok()
     })
-}
-
-/// A request of another method with the Request-URI, top Via, Route, From, To, Call-ID and CSeq number of this one: how
-/// CANCEL (RFC 3261 §9.1) and the ACK of a failure (§17.1.1.3) are made.
-fn repeat(of: &Request, method: Method) -> Request {
-    let mut request = Request::new(method.clone(), of.uri.clone());
-    let headers = &mut request.headers;
-    if let Some(via) = of.headers.get(HeaderName::Via) {
-        headers.push(HeaderName::Via, via.clone());
-    }
-    headers.push(HeaderName::MaxForwards, 70);
-    for name in [HeaderName::Route, HeaderName::From, HeaderName::To, HeaderName::CallId] {
-        headers.copy_all(name, &of.headers);
-    }
-    let number = of.headers.cseq().map_or(0, |cseq| cseq.number);
-    headers.push(HeaderName::CSeq, CSeq::new(number, method));
-    request
-}
-
-fn ack_of_failure(invite: &Request, response: &Response) -> Request {
-    let mut ack = repeat(invite, Method::Ack);
-    // §17.1.1.3: To is the response's, with its tag.
-    if let Some(to) = response.headers.get(HeaderName::To) {
-        ack.headers.set(HeaderName::To, to.clone());
-    }
-    ack
 }

@@ -112,6 +112,7 @@ fn call(link: &mut Link, hangs_up: usize) -> bool {
         credentials: None,
         headers: Vec::new(),
         body: Some(("application/sdp".to_owned(), b"offer".to_vec())),
+        policy: LegPolicy::default(),
     };
     let (calling, _) = link.ends[0].invite(invite, None, link.now).unwrap();
     link.run(Duration::from_secs(40), |link| !link.incoming.is_empty());

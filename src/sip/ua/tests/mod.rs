@@ -3,7 +3,10 @@
 
 mod limits;
 mod link;
+mod refer;
 mod register;
+mod reliable;
+mod session;
 mod uac;
 mod uas;
 

@@ -6,7 +6,7 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-fn outgoing() -> OutgoingInvite {
+pub(super) fn outgoing() -> OutgoingInvite {
     OutgoingInvite {
         to: Uri::parse(b"sip:+918047180000@192.0.2.9:5070;user=phone").unwrap(),
         from: NameAddr::new(Uri::parse(b"sip:+911204567890@192.0.2.1").unwrap()),
@@ -15,16 +15,17 @@ fn outgoing() -> OutgoingInvite {
         credentials: None,
         headers: Vec::new(),
         body: Some(("application/sdp".to_owned(), b"offer".to_vec())),
+        policy: LegPolicy::default(),
     }
 }
 
-fn place(rig: &mut Rig, invite: OutgoingInvite) -> (LegId, Request) {
+pub(super) fn place(rig: &mut Rig, invite: OutgoingInvite) -> (LegId, Request) {
     let (leg, _) = rig.endpoint.invite(invite, None, rig.now).unwrap();
     rig.collect();
     (leg, rig.take_request())
 }
 
-fn reply(request: &Request, status: u16, tag: &str) -> Response {
+pub(super) fn reply(request: &Request, status: u16, tag: &str) -> Response {
     let mut response = request.reply(status);
     let to = response.headers.to().unwrap().with_tag(tag);
     response.headers.set(HeaderName::To, to);
@@ -57,8 +58,8 @@ fn a_call_is_placed_answered_and_ended() {
     assert_eq!(
         rig.take_events(),
         [
-            LegEvent::Provisional { status: 180, body: None },
-            LegEvent::Provisional { status: 183, body: Some(b"answer".to_vec()) },
+            LegEvent::Provisional { status: 180, body: None, fork: 0 },
+            LegEvent::Provisional { status: 183, body: Some(b"answer".to_vec()), fork: 0 },
             LegEvent::Answered { sdp: b"answer".to_vec() },
         ]
     );
@@ -71,7 +72,7 @@ fn a_call_is_placed_answered_and_ended() {
     let bye = rig.take_request();
     assert_eq!(bye.headers.cseq().unwrap().number, invite.headers.cseq().unwrap().number + 1);
     rig.answer(&bye.reply(200));
-    assert_eq!(rig.take_events(), [LegEvent::Ended { by_remote: false, reason: None }]);
+    assert_eq!(rig.take_events(), [LegEvent::Ended { by_remote: false, reason: None, cause: None }]);
     rig.assert_nothing_left();
 }
 
@@ -112,6 +113,7 @@ fn a_failure_is_acknowledged_and_told_with_its_retry_after() {
         status: 503,
         reason: "Service Unavailable".to_owned(),
         retry_after: Some(Duration::from_secs(120)),
+        cause: None,
     };
     assert_eq!(rig.take_events(), [failed]);
     rig.assert_nothing_left();
@@ -355,7 +357,10 @@ fn requests_of_the_called_party_find_the_dialog_even_from_outside_the_peers() {
     );
     rig.receive(&text);
     assert_eq!(rig.take_lines(), ["200"]);
-    assert_eq!(rig.take_events(), [LegEvent::Ended { by_remote: true, reason: Some("Q.850;cause=17".to_owned()) }]);
+    assert_eq!(
+        rig.take_events(),
+        [LegEvent::Ended { by_remote: true, reason: Some("Q.850;cause=17".to_owned()), cause: Some(17) }]
+    );
     rig.pass(ms(1));
     rig.assert_nothing_left();
 }
