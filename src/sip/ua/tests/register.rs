@@ -56,11 +56,11 @@ impl Rig {
 
     /// The newest report.
     fn report(&mut self) -> RegistrationReport {
-        let reports = std::mem::take(&mut self.events).into_iter().filter_map(|event| match event {
+        let mut reports = std::mem::take(&mut self.events).into_iter().filter_map(|event| match event {
             Event::Registration { report, .. } => Some(*report),
             _ => None,
         });
-        reports.last().expect("a report")
+        reports.next_back().expect("a report")
     }
 
     fn granted(&mut self) -> Duration {
