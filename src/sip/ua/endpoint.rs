@@ -1,5 +1,6 @@
 //! The endpoint's public face, its output queue and its timers.
 
+use super::gate::Gate;
 use super::leg::Leg;
 use super::neighbours::Neighbours;
 use super::random::Tokens;
@@ -37,8 +38,7 @@ pub struct Endpoint {
     pub(super) neighbours: Neighbours,
     pub(super) schedule: Schedule,
     pub(super) stats: StatsSnapshot,
-    /// When the current second of answers to strangers began, and how many it had.
-    pub(super) stranger_second: Option<(Instant, u32)>,
+    pub(super) gate: Gate,
     conns: HashMap<ConnId, Conn>,
     /// Connections by when they were last heard, for the oldest-first rule.
     conns_by_use: BTreeSet<(Instant, ConnId)>,
@@ -59,6 +59,7 @@ impl Endpoint {
     /// An endpoint that draws tags, branches and Call-IDs from `seed`.
     pub fn new(config: EndpointConfig, seed: [u8; 32]) -> Self {
         let mut tokens = Tokens::new(seed);
+        let gate_key = tokens.secret();
         Self {
             stateless_key: tokens.key(),
             tokens,
@@ -73,7 +74,7 @@ impl Endpoint {
             neighbours: Neighbours::default(),
             schedule: Schedule::default(),
             stats: StatsSnapshot::default(),
-            stranger_second: None,
+            gate: Gate::new(gate_key),
             conns: HashMap::new(),
             conns_by_use: BTreeSet::new(),
             next_leg: 1,

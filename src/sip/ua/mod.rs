@@ -19,6 +19,7 @@ mod change;
 mod config;
 mod endpoint;
 mod event;
+mod gate;
 mod leg;
 mod neighbours;
 mod peers;
