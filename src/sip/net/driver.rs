@@ -1,6 +1,7 @@
 //! The task that owns the endpoint.
 
 use super::handle::{Ask, IncomingCall, Leg, Line, Shared, Stack};
+use super::registrations::TrunkSide;
 use super::stream::{self, StreamInput, WRITE_QUEUE};
 use super::udp::{self, Bound, Routes};
 use crate::sip::message::HeaderName;
@@ -27,7 +28,8 @@ const STRANGER_CONNECTIONS: usize = 16;
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
+    pub(super) trunks: TrunkSide,
     sockets: Vec<Bound>,
     shared: Arc<Shared>,
     asks: mpsc::Receiver<Ask>,
@@ -44,7 +46,7 @@ pub(super) struct Driver {
     next_conn: u64,
     max_connections: usize,
     connection_idle: Duration,
-    routes: Routes,
+    pub(super) routes: Routes,
     buffer: Vec<u8>,
     stopping: Option<(Instant, Vec<oneshot::Sender<()>>)>,
 }
@@ -68,6 +70,7 @@ impl Driver {
         let (streams_sender, streams) = mpsc::channel(STREAM_QUEUE);
         let driver = Self {
             endpoint,
+            trunks: TrunkSide::default(),
             sockets,
             shared: shared.clone(),
             weak_asks: asks_sender.downgrade(),
@@ -166,6 +169,7 @@ impl Driver {
     fn handle_ask(&mut self, ask: Ask, now: Instant) {
         match ask {
             Ask::Leg(leg, command) => self.endpoint.command(leg, command, now),
+            Ask::Trunk(ask) => self.handle_trunk_ask(ask, now),
             Ask::Invite { invite, events, reply } => {
                 let result = self.place(*invite, now);
                 if let Ok((leg, _)) = &result {
@@ -230,8 +234,11 @@ impl Driver {
             }
             StreamInput::Data(conn, data) => self.endpoint.handle_stream(conn, &data, now),
             StreamInput::Closed(conn) => {
-                self.close(conn);
+                let remote = self.close(conn);
                 self.endpoint.handle_disconnected(conn);
+                if let Some(remote) = remote {
+                    self.endpoint.handle_flow_lost(remote, now);
+                }
             }
         }
     }
@@ -281,6 +288,8 @@ impl Driver {
                     self.hand_over(leg, local_ip, *invite, now);
                 }
                 Output::Event(Event::Leg { leg, event }) => self.tell(leg, event, now),
+                Output::Event(Event::Registration { id, report }) => self.registration_changed(id, *report, now),
+                Output::Event(Event::OptionsAnswered { id, status }) => self.options_answered(id, status),
                 Output::Event(Event::CloseConnection(conn)) => {
                     self.close(conn);
                 }

@@ -2,11 +2,15 @@
 
 use super::gate::Gate;
 use super::leg::Leg;
+use super::neighbours::Neighbours;
 use super::random::Tokens;
+use super::register::RegistrationRow;
 use super::rows::{ClientRow, Purpose, ServerRow};
 use super::schedule::{Owner, Schedule};
 use super::table::Table;
-use super::{ConnId, EndpointConfig, Event, Flow, LegEvent, LegId, Output, StatsSnapshot, Transmit, Transport};
+use super::{
+    ConnId, EndpointConfig, Event, Flow, LegEvent, LegId, Output, RegistrationId, StatsSnapshot, Transmit, Transport,
+};
 use crate::sip::message::{Message, StreamDecoder, StreamItem};
 use crate::sip::transaction::{ClientFired, ServerFired};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -30,12 +34,15 @@ pub struct Endpoint {
     pub(super) legs: BTreeMap<LegId, Leg>,
     pub(super) dialogs: HashMap<String, LegId>,
     pub(super) incoming: usize,
+    pub(super) registrations: BTreeMap<RegistrationId, RegistrationRow>,
+    pub(super) neighbours: Neighbours,
     pub(super) schedule: Schedule,
     pub(super) stats: StatsSnapshot,
     pub(super) gate: Gate,
     conns: HashMap<ConnId, Conn>,
     /// Connections by when they were last heard, for the oldest-first rule.
     conns_by_use: BTreeSet<(Instant, ConnId)>,
+    /// Number of the next leg or registration.
     next_leg: u64,
     outputs: VecDeque<Output>,
 }
@@ -63,6 +70,8 @@ impl Endpoint {
             legs: BTreeMap::new(),
             dialogs: HashMap::new(),
             incoming: 0,
+            registrations: BTreeMap::new(),
+            neighbours: Neighbours::default(),
             schedule: Schedule::default(),
             stats: StatsSnapshot::default(),
             gate: Gate::new(gate_key),
@@ -147,6 +156,7 @@ impl Endpoint {
                 Owner::Server(id) => self.server_timeout(id, now),
                 Owner::Client(id) => self.client_timeout(id, now),
                 Owner::Leg(id) => self.leg_timeout(id, now),
+                Owner::Registration(id) => self.run_registration(id, now),
             }
         }
     }
@@ -180,7 +190,7 @@ impl Endpoint {
 
     /// Whether requests from this address are served.
     pub fn is_peer(&self, ip: IpAddr) -> bool {
-        self.config.peers.contains(ip)
+        self.config.peers.contains(ip) || self.neighbours.contains(ip)
     }
 
     /// Counts a leg that the driver ends because nobody takes its events.
@@ -196,6 +206,11 @@ impl Endpoint {
     pub(super) fn new_leg_id(&mut self) -> LegId {
         self.next_leg += 1;
         LegId(self.next_leg - 1)
+    }
+
+    pub(super) fn new_registration_id(&mut self) -> RegistrationId {
+        self.next_leg += 1;
+        RegistrationId(self.next_leg - 1)
     }
 
     pub(super) fn transmit(&mut self, flow: Flow, data: Arc<[u8]>) {

@@ -49,7 +49,7 @@ impl Endpoint {
             }
             Verdict::Reject(response) => {
                 self.stats.malformed += 1;
-                if self.config.peers.contains(flow.remote.ip()) {
+                if self.is_peer(flow.remote.ip()) {
                     self.reply_stateless(response, flow);
                 } else {
                     self.stats.rejected_source += 1;
@@ -72,7 +72,7 @@ impl Endpoint {
             }
         }
         let leg = self.find_leg(&request.headers);
-        let stranger = leg.is_none() && !self.config.peers.contains(source.remote.ip());
+        let stranger = leg.is_none() && !self.is_peer(source.remote.ip());
         if stranger && !self.is_admitted(&request, &via, reply_flow, now) {
             return;
         }

@@ -5,6 +5,7 @@ mod gate;
 mod limits;
 mod link;
 mod refer;
+mod register;
 mod reliable;
 mod session;
 mod uac;
