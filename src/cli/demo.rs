@@ -40,6 +40,9 @@ pub struct DemoArgs {
     /// Calls that the clinic may have at once
     #[arg(long, value_name = "CALLS", default_value_t = 100)]
     max_calls: u32,
+    /// For load tests: play a prompt to every caller instead of holding a conversation; needs no models, records nothing
+    #[arg(long, hide = true)]
+    mock_agent: bool,
     /// Configuration file (TOML) for everything else
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -55,13 +58,15 @@ pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     config.sip.udp = sip;
     config.sip.tcp = Some(sip);
     config.http.listen = args.http;
+    config.mock_agent = args.mock_agent;
     config.data_dir = args.data.unwrap_or_else(|| super::default_data_dir().join("demo"));
     super::log::start(&config.log)?;
     let key = args.api_key.as_deref().map(ApiKey::parse).transpose();
     let key = key.map_err(|error| Failure::Setup(format!("--api-key: {error}")))?;
     super::serve::runtime()?.block_on(async {
         let store = server::open_store(&config).await?;
-        let key = onboard(&store, args.max_calls, key).await.map_err(|error| Failure::setup(&error))?;
+        let key =
+            onboard(&store, args.max_calls, !args.mock_agent, key).await.map_err(|error| Failure::setup(&error))?;
         let server = Server::start(&config, store).await?;
         if let Err(error) = explain(&server, key.as_ref(), &config.data_dir) {
             // Nobody reads it; callers are answered all the same.
@@ -91,11 +96,13 @@ fn same_port(wanted: SocketAddr) -> Result<SocketAddr, Failure> {
 async fn onboard(
     store: &Store,
     max_calls: u32,
+    record_calls: bool,
     chosen: Option<ApiKey>,
 ) -> Result<Option<ApiKey>, crate::store::StoreError> {
     let tenant = TenantId::from_uuid(DEMO_TENANT);
     let scope = TenantScope::proven(tenant);
-    let profile = demo_profile();
+    let mut profile = demo_profile();
+    profile.record_calls = record_calls;
     let number = E164::parse(DEMO_DID).expect("invariant: the demo number is well formed");
     store.put_tenant(scope, &Tenant { id: tenant, name: profile.business_name.clone(), max_calls }).await?;
     store.put_profile(scope, &profile).await?;
