@@ -1,6 +1,8 @@
 //! Load by SIPp: calls at a rate, with A-law both ways, against a VCA whose calls get a played prompt.
 //!
-//! `make load CPS=100 CALLS=1000 HOLD=10`; the figures are printed and kept in `target/load/`.
+//! `make load CPS=100 CALLS=1000 HOLD=10`; the figures are printed and kept in `target/load/`. `VCA_BIN` names another
+//! binary to measure. SIPp's clock ticks every 4 ms here, so set-up times are that coarse; RTP is counted by the
+//! receiving side of VCA, and `gaps_concealed_ms` includes the wait for the caller's first packet.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -137,7 +139,7 @@ impl Caller {
         Self {
             received_again: again.filter_map(|(_, count)| count.parse::<u64>().ok()).sum(),
             statistics: last_row(&traced(folder, "_.csv")),
-            codes: traced(folder, "_error_codes.csv").lines().map(str::to_owned).take(20).collect(),
+            codes: unexpected_codes(&traced(folder, "_error_codes.csv")),
             setup_ms,
             lasted,
             cpu_before,
@@ -172,6 +174,12 @@ impl Caller {
 fn received_and_repeated(column: &str) -> bool {
     let parts: Vec<&str> = column.split('_').collect();
     matches!(parts.as_slice(), [_, code, "Retrans"] if code.parse::<u16>().is_ok())
+}
+
+/// The statuses that SIPp did not expect, at most the first twenty: after the time and the time elapsed in each row.
+fn unexpected_codes(csv: &str) -> Vec<String> {
+    let codes = csv.lines().flat_map(|line| line.split(';').skip(2)).map(|code| code.trim().to_owned());
+    codes.filter(|code| !code.is_empty()).take(20).collect()
 }
 
 /// The trace file of SIPp whose name ends so; SIPp puts its process id into the names.
