@@ -11,7 +11,7 @@ BENCH ?= $(patsubst benches/%.rs,%,$(wildcard benches/*.rs))
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench fmt lint setup deny clean
+.PHONY: help run test bench load fmt lint setup deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ test: ## Set up and run every check and test
 bench: ## Set up and measure (BENCH=name for one)
 	@$(STAGE) setup scripts/setup --test --profile release
 	@for bench in $(BENCH); do $(STAGE) "bench $$bench" $(CARGO) bench --locked --bench "$$bench" || exit 1; done
+
+load: ## Calls by SIPp with RTP against a mock agent (CPS=100 CALLS=1000 HOLD=10); results in target/load
+	@$(STAGE) packages scripts/setup --test --no-models
+	CPS=$(or $(CPS),100) CALLS=$(or $(CALLS),1000) HOLD=$(or $(HOLD),10) $(CARGO) bench --locked --bench load
 
 fmt: ## Format the code
 	$(CARGO) fmt

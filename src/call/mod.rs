@@ -16,7 +16,8 @@ use tracing::{Instrument, error, info, info_span};
 
 use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId};
 use crate::media::{
-    Capabilities, Direction, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions, sdp,
+    Capabilities, Direction, EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession,
+    SessionOptions, sdp,
 };
 use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, Stack};
@@ -27,6 +28,7 @@ mod agent;
 mod bridge;
 mod leg;
 pub mod lines;
+pub mod mock;
 pub mod ports;
 mod record;
 mod router;
@@ -67,6 +69,8 @@ pub struct Settings {
     pub retry_after_s: u32,
     /// How long calls may go on after a drain began.
     pub drain: Duration,
+    /// For load tests: every call gets this prompt, over and over, instead of a conversation.
+    pub mock_prompt: Option<EncodedAudio>,
 }
 
 /// The recording of a call, below the recordings folder.
@@ -294,7 +298,10 @@ async fn converse(
         longest_call: node.settings.longest_call,
         shutdown,
     };
-    let finished = agent::Conversation::run(parts, &journal).await;
+    let finished = match &node.settings.mock_prompt {
+        None => agent::Conversation::run(parts, &journal).await,
+        Some(prompt) => mock::run(parts, prompt.clone()).await,
+    };
     let seconds = started.elapsed().as_secs();
     info!(call = %id, cause = ?finished.cause, outcome = ?finished.outcome, seconds, "ended");
     let closing = Closing {

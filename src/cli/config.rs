@@ -39,6 +39,9 @@ pub struct Config {
     pub speech: Speech,
     pub turns: TurnSettings,
     pub log: Log,
+    /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
+    #[serde(skip)]
+    pub mock_agent: bool,
 }
 
 /// Signalling: where it listens, whom it answers, and its limits.

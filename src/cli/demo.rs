@@ -43,6 +43,9 @@ pub struct DemoArgs {
     /// Hand callers who ask for a person to this number, or SIP URI on this machine (sip:me@127.0.0.1:5070)
     #[arg(long, value_name = "NUMBER|URI")]
     human: Option<DialString>,
+    /// For load tests: play a prompt to every caller instead of holding a conversation; needs no models, records nothing
+    #[arg(long, hide = true)]
+    mock_agent: bool,
     /// Configuration file (TOML) for everything else
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -58,13 +61,15 @@ pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     config.sip.udp = sip;
     config.sip.tcp = Some(sip);
     config.http.listen = args.http;
+    config.mock_agent = args.mock_agent;
     config.data_dir = args.data.unwrap_or_else(|| super::default_data_dir().join("demo"));
     super::log::start(&config.log)?;
     let key = args.api_key.as_deref().map(ApiKey::parse).transpose();
     let key = key.map_err(|error| Failure::Setup(format!("--api-key: {error}")))?;
     super::serve::runtime()?.block_on(async {
         let store = server::open_store(&config).await?;
-        let key = onboard(&store, args.max_calls, args.human, key).await.map_err(|error| Failure::setup(&error))?;
+        let onboarded = onboard(&store, args.max_calls, args.human, !args.mock_agent, key).await;
+        let key = onboarded.map_err(|error| Failure::setup(&error))?;
         let server = Server::start(&config, store).await?;
         if let Err(error) = explain(&server, key.as_ref(), &config.data_dir) {
             // Nobody reads it; callers are answered all the same.
@@ -95,6 +100,7 @@ async fn onboard(
     store: &Store,
     max_calls: u32,
     human: Option<DialString>,
+    record_calls: bool,
     chosen: Option<ApiKey>,
 ) -> Result<Option<ApiKey>, crate::store::StoreError> {
     let tenant = TenantId::from_uuid(DEMO_TENANT);
@@ -106,6 +112,7 @@ async fn onboard(
         hours: None,
         kind: TransferKind::Warm,
     }));
+    profile.record_calls = record_calls;
     let number = E164::parse(DEMO_DID).expect("invariant: the demo number is well formed");
     store.put_tenant(scope, &Tenant { id: tenant, name: profile.business_name.clone(), max_calls }).await?;
     store.put_profile(scope, &profile).await?;

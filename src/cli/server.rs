@@ -20,6 +20,8 @@ use crate::call::{self, Node, Settings};
 use crate::dialogue::Receptionist;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::sip::net::{self, Peers, Stack, StackConfig};
+use crate::speech::fake::FakeTts;
+use crate::speech::stt::NoRecogniser;
 use crate::speech::{Speech, SpeechConfig, models};
 use crate::store::Store;
 
@@ -105,7 +107,7 @@ impl Server {
             }
         });
 
-        let speech = load_speech(config, &store).await?;
+        let speech = if config.mock_agent { no_speech(config)? } else { load_speech(config, &store).await? };
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
             .thread_name("call")
@@ -125,6 +127,7 @@ impl Server {
                 longest_call: Duration::from_secs(config.sip.max_call_s.into()),
                 retry_after_s: config.sip.retry_after_s,
                 drain: Duration::from_secs(config.sip.drain_s.into()),
+                mock_prompt: config.mock_agent.then(call::mock::prompt),
             },
         };
         let calls = call_runtime.spawn(call::serve(Arc::new(node), incoming, stop));
@@ -198,6 +201,13 @@ fn media_config(config: &Config) -> MediaConfig {
         dead_media: (config.media.dead_media_s > 0).then(|| Duration::from_secs(config.media.dead_media_s.into())),
         ..MediaConfig::default()
     }
+}
+
+/// Speech of a node whose calls have no conversation: no model is read, no phrase made.
+fn no_speech(config: &Config) -> Result<Arc<Speech>, Failure> {
+    warn!("every call gets a mock agent: a prompt for load tests instead of a conversation");
+    let speech = Speech::with_engines(Arc::new(NoRecogniser), Arc::new(FakeTts::default()), config.prompts());
+    speech.map(Arc::new).map_err(|error| Failure::setup(&error))
 }
 
 /// Loads the models and prepares every fixed line of every receptionist.

@@ -38,7 +38,7 @@ const ACK_WAIT: Duration = Duration::from_millis(500);
 /// How long the media session may take to report what was played of the last lines.
 const LAST_REPORTS: Duration = Duration::from_millis(300);
 /// How long the recorder may take to finish the file.
-const RECORDING_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const RECORDING_LIMIT: Duration = Duration::from_secs(5);
 /// Fade of a stopped line, so that it does not click.
 const STOP_FADE_MS: u32 = 30;
 /// Level of a line while the caller may be interrupting.

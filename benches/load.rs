@@ -1,0 +1,282 @@
+//! Load by SIPp: calls at a rate, with A-law both ways, against a VCA whose calls get a played prompt.
+//!
+//! `make load CPS=100 CALLS=1000 HOLD=10`; the figures are printed and kept in `target/load/`. `VCA_BIN` names another
+//! binary to measure. SIPp's clock ticks every 4 ms here, so set-up times are that coarse; RTP is counted by the
+//! receiving side of VCA, and `gaps_concealed_ms` includes the wait for the caller's first packet.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+const DID: &str = "+918047180000";
+
+fn main() {
+    // `cargo test --benches` passes --test: this is a bench only.
+    if std::env::args().any(|arg| arg == "--test") {
+        return;
+    }
+    let (cps, calls, hold_s) = (number("CPS", 100), number("CALLS", 1_000), number("HOLD", 10));
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(work.path());
+    let caller = Caller::run(&server, work.path(), cps, calls, hold_s);
+    let (cpu_s, peak_mb) = (server.cpu_s() - caller.cpu_before, caller.peak_mb);
+    let media = server.stop();
+
+    let answered = caller.count("SuccessfulCall(C)");
+    let call_s = (calls * hold_s) as f64;
+    let frames = call_s * 50.0;
+    let result = json!({
+        "asked": { "cps": cps, "calls": calls, "hold_s": hold_s },
+        "load_before": caller.load_before,
+        "calls_per_s": caller.started_per_s(calls, hold_s),
+        "answered": answered,
+        "failed": caller.count("FailedCall(C)"),
+        "failed_by_cause": caller.causes(),
+        "unexpected_codes": caller.codes,
+        "retransmitted_by_us": caller.received_again,
+        "retransmitted_by_sipp": caller.count("Retransmissions(C)"),
+        "setup_ms": { "p50": at(&caller.setup_ms, 0.5), "p95": at(&caller.setup_ms, 0.95),
+            "p99": at(&caller.setup_ms, 0.99), "max": at(&caller.setup_ms, 1.0) },
+        "rtp": { "records": media.calls, "sent": media.sum("rtp_sent"), "received": media.sum("rtp_received"),
+            "expected_each_way": frames, "lost": media.sum("rtp_lost"), "late": media.sum("rtp_late"),
+            "send_errors": media.sum("rtp_send_errors"), "gaps_concealed_ms": media.sum("concealed_ms") },
+        "cpu": { "s": cpu_s, "s_per_1000_calls": cpu_s * 1_000.0 / calls as f64,
+            "percent_of_core_per_call": cpu_s * 100.0 / call_s },
+        "memory": { "idle_mb": caller.idle_mb, "peak_mb": peak_mb,
+            "kb_per_call": (peak_mb - caller.idle_mb) * 1_024.0 / caller.peak_calls(cps, calls, hold_s) },
+    });
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../load");
+    fs::create_dir_all(&folder).expect("a folder for the results");
+    let file = folder.join(format!("{cps}cps-{calls}calls-{hold_s}s.json"));
+    fs::write(&file, serde_json::to_string_pretty(&result).expect("JSON")).expect("the result is kept");
+    table("", &result);
+}
+
+/// A whole number from the environment.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: a number")))
+}
+
+/// Prints every leaf under its dotted name.
+fn table(prefix: &str, value: &Value) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+            let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            table(&name, value);
+        }),
+        Value::Number(number) if number.is_f64() => println!("{prefix:<32} {:.3}", number.as_f64().unwrap_or_default()),
+        other => println!("{prefix:<32} {other}"),
+    }
+}
+
+/// The value at a quantile of a sorted list; 0 for an empty one.
+fn at(sorted: &[f64], quantile: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1) as f64;
+    sorted.get((last * quantile).round() as usize).copied().unwrap_or_default()
+}
+
+/// What SIPp said, and what the server was seen to use meanwhile.
+struct Caller {
+    statistics: BTreeMap<String, String>,
+    /// Messages of ours that SIPp got more than once.
+    received_again: u64,
+    codes: Vec<String>,
+    /// INVITE to 200, sorted.
+    setup_ms: Vec<f64>,
+    lasted: Duration,
+    cpu_before: f64,
+    idle_mb: f64,
+    peak_mb: f64,
+    load_before: String,
+}
+
+impl Caller {
+    fn run(server: &Server, folder: &Path, cps: u64, calls: u64, hold_s: u64) -> Self {
+        // Ten seconds of a tone, looped: what is said does not matter, that it arrives does.
+        let made = Command::new("sox")
+            .current_dir(folder)
+            .args(["-n", "-r", "8000", "-c", "1", "-e", "a-law", "-t", "raw", "caller.alaw"])
+            .args(["synth", "10", "sine", "700", "vol", "0.3"])
+            .status();
+        assert!(made.expect("sox is installed: run scripts/setup --test").success(), "sox makes the caller's audio");
+        let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sipp/load/call.xml");
+        let load_before = fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned();
+        let (cpu_before, idle_mb) = (server.cpu_s(), server.rss_mb());
+        let started = Instant::now();
+        let mut sipp = Command::new("sipp")
+            .current_dir(folder)
+            .args(["-sf", scenario, "-s", DID, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin", "-default_behaviors"])
+            .args(["all", "-trace_stat", "-fd", "1"])
+            .args(["-trace_counts", "-trace_rtt", "-rtt_freq", "1", "-trace_error_codes", "-trace_err"])
+            .args(["-l", &(2 * calls).to_string(), "-r", &cps.to_string(), "-m", &calls.to_string()])
+            .args(["-d", &(hold_s * 1_000).to_string(), "-timeout", &format!("{}s", calls / cps + hold_s + 60)])
+            .arg(&server.sip)
+            .stdout(File::create(folder.join("sipp.out")).expect("a file"))
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("sipp is installed: run scripts/setup --test");
+        let mut peak_mb = idle_mb;
+        let ended = loop {
+            if let Some(status) = sipp.try_wait().expect("sipp can be waited for") {
+                break status;
+            }
+            peak_mb = peak_mb.max(server.rss_mb());
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        // 1 says that calls failed, which is a result; anything else, that it did not run.
+        assert!(matches!(ended.code(), Some(0 | 1)), "sipp ended with {ended}; see what it printed above");
+        let lasted = started.elapsed();
+        let counts = last_row(&traced(folder, "_counts.csv"));
+        let again = counts.iter().filter(|(name, _)| received_and_repeated(name));
+        let mut setup_ms: Vec<f64> =
+            traced(folder, "_rtt.csv").lines().filter_map(|line| line.split(';').nth(1)?.trim().parse().ok()).collect();
+        setup_ms.sort_by(f64::total_cmp);
+        Self {
+            received_again: again.filter_map(|(_, count)| count.parse::<u64>().ok()).sum(),
+            statistics: last_row(&traced(folder, "_.csv")),
+            codes: unexpected_codes(&traced(folder, "_error_codes.csv")),
+            setup_ms,
+            lasted,
+            cpu_before,
+            idle_mb,
+            peak_mb,
+            load_before,
+        }
+    }
+
+    fn count(&self, column: &str) -> u64 {
+        self.statistics.get(column).and_then(|text| text.parse().ok()).unwrap_or_default()
+    }
+
+    /// Calls that failed, by what SIPp calls the cause; only those that happened.
+    fn causes(&self) -> BTreeMap<&str, u64> {
+        let columns = self.statistics.keys().filter_map(|column| column.strip_suffix("(C)"));
+        let causes = columns.filter(|cause| cause.starts_with("Failed") && *cause != "FailedCall");
+        causes.map(|cause| (cause, self.count(&format!("{cause}(C)")))).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Calls begun a second: the last one ended `hold_s` after it began.
+    fn started_per_s(&self, calls: u64, hold_s: u64) -> f64 {
+        calls as f64 / (self.lasted.as_secs_f64() - hold_s as f64).max(0.001)
+    }
+
+    fn peak_calls(&self, cps: u64, calls: u64, hold_s: u64) -> f64 {
+        calls.min(cps * hold_s).max(1) as f64
+    }
+}
+
+/// SIPp names the columns of a received response `4_200_Recv`, `4_200_Retrans`, …; a sent request ends in `_Sent`.
+fn received_and_repeated(column: &str) -> bool {
+    let parts: Vec<&str> = column.split('_').collect();
+    matches!(parts.as_slice(), [_, code, "Retrans"] if code.parse::<u16>().is_ok())
+}
+
+/// The statuses that SIPp did not expect, at most the first twenty: after the time and the time elapsed in each row.
+fn unexpected_codes(csv: &str) -> Vec<String> {
+    let codes = csv.lines().flat_map(|line| line.split(';').skip(2)).map(|code| code.trim().to_owned());
+    codes.filter(|code| !code.is_empty()).take(20).collect()
+}
+
+/// The trace file of SIPp whose name ends so; SIPp puts its process id into the names.
+fn traced(folder: &Path, ending: &str) -> String {
+    let files = fs::read_dir(folder).expect("the folder").filter_map(Result::ok).map(|entry| entry.path());
+    let found =
+        files.into_iter().find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ending)));
+    found.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default()
+}
+
+/// The last row of a table with a heading, by column.
+fn last_row(csv: &str) -> BTreeMap<String, String> {
+    let cells = |line: &str| line.split(';').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let heading = csv.lines().next().map(cells).unwrap_or_default();
+    let row = csv.lines().last().map(cells).unwrap_or_default();
+    heading.into_iter().zip(row).collect()
+}
+
+/// What the mock agents reported at the end of their calls.
+struct Media {
+    calls: usize,
+    reports: Vec<Value>,
+}
+
+impl Media {
+    fn sum(&self, field: &str) -> u64 {
+        self.reports.iter().filter_map(|report| report[field].as_u64()).sum()
+    }
+}
+
+struct Server {
+    child: Child,
+    sip: String,
+    log: PathBuf,
+}
+
+impl Server {
+    fn start(folder: &Path) -> Self {
+        let log = folder.join("vca.log");
+        let mut child = Command::new(std::env::var("VCA_BIN").unwrap_or(env!("CARGO_BIN_EXE_vca").to_owned()))
+            .args(["demo", "--mock-agent", "--max-calls", "10000", "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+            .arg("--data")
+            .arg(folder.join("data"))
+            .env("VCA__LOG__LEVEL", "warn,vca::load=info")
+            .env("VCA__LOG__FORMAT", "json")
+            .env("VCA__SIP__MAX_CALLS", "10000")
+            .env("VCA__MEDIA__PORT_MAX", "29999")
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).expect("a file"))
+            .spawn()
+            .expect("vca starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        let marker = format!("sip:{DID}@");
+        let sip = loop {
+            let line = lines.next().expect("vca demo starts").expect("text");
+            if let Some(rest) = line.split(&marker).nth(1) {
+                break rest.split_whitespace().next().expect("an address").to_owned();
+            }
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, sip, log }
+    }
+
+    /// Ends the server and reads what its calls reported.
+    fn stop(mut self) -> Media {
+        let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        // SAFETY: a signal to a child that has not been waited for, so the id is still its own.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+        self.child.wait().expect("the server can be waited for");
+        let log = fs::read_to_string(&self.log).expect("the log");
+        let reports: Vec<Value> = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .map(|line| line.get("fields").cloned().unwrap_or(line))
+            .filter(|fields| fields.get("rtp_sent").is_some())
+            .collect();
+        Media { calls: reports.len(), reports }
+    }
+
+    /// Processor time of the server's process so far.
+    fn cpu_s(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("Linux");
+        let fields: Vec<&str> = stat.rsplit(") ").next().expect("a stat line").split(' ').collect();
+        let ticks: f64 = [fields[11], fields[12]].iter().map(|field| field.parse::<f64>().expect("ticks")).sum();
+        ticks / 100.0
+    }
+
+    fn rss_mb(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse::<f64>().expect("kB") / 1_024.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
