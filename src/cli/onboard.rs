@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::Failure;
 use super::config::TenantEntry;
-use crate::domain::{AgentProfile, Did, ProfileId, Tenant, TenantId, TenantScope, TurnSettings};
+use crate::domain::{AgentProfile, Did, ProfileId, Tenant, TenantId, TenantScope, Transfers, TurnSettings};
 use crate::store::{Store, StoreError};
 
 /// Creates or updates every tenant; a tenant or number that is no longer listed stays.
@@ -15,7 +15,12 @@ pub async fn sync(store: &Store, tenants: &[TenantEntry], turns: TurnSettings) -
     for entry in tenants {
         let id = TenantId::from_uuid(stable_uuid("tenant", &entry.name));
         let scope = TenantScope::proven(id);
-        let profile = profile_of(entry, turns);
+        let mut profile = profile_of(entry, turns);
+        let stored = store.profiles(scope).await.map_err(|error| Failure::setup(&error))?;
+        if let Some(known) = stored.into_iter().find(|known| known.id == profile.id) {
+            // Not among the keys of a tenant: what the database has stays.
+            profile.transfers = known.transfers;
+        }
         let tenant = Tenant { id, name: entry.name.clone(), max_calls: entry.max_calls };
         store.put_tenant(scope, &tenant).await.map_err(|error| Failure::setup(&error))?;
         store.put_profile(scope, &profile).await.map_err(|error| Failure::setup(&error))?;
@@ -53,6 +58,7 @@ fn profile_of(entry: &TenantEntry, turns: TurnSettings) -> AgentProfile {
         time_zone: entry.time_zone.clone(),
         voice: crate::dialogue::demo_profile().voice,
         turns,
+        transfers: Transfers::default(),
     }
 }
 
