@@ -45,7 +45,7 @@ pub fn run_check(
     }
     let findings = check(&loaded.config, locate);
     for finding in &findings {
-        writeln!(out, "{finding} ({})", loaded.origin(finding.key))?;
+        writeln!(out, "{finding} ({})", loaded.origin(&finding.key))?;
     }
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     if findings.is_empty() {

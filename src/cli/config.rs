@@ -5,8 +5,10 @@
 
 mod check;
 mod load;
+pub mod profile;
 #[cfg(test)]
 mod tests;
+mod trunks;
 mod value;
 
 use std::net::{IpAddr, SocketAddr};
@@ -16,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Finding, LocateModel, Severity, check};
 pub use load::{ConfigError, Loaded, Origin, environment};
+pub use trunks::TenantEntry;
 
-use crate::domain::{IpNet, TurnSettings};
+use crate::domain::{IpNet, Trunk, TurnSettings};
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../../config/vca.default.toml");
@@ -42,6 +45,12 @@ pub struct Config {
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
     pub mock_agent: bool,
+    /// `[[trunks]]`: lines to carriers.
+    #[serde(skip)]
+    pub trunks: Vec<Trunk>,
+    /// `[[tenants]]`: the businesses that are answered for.
+    #[serde(skip)]
+    pub tenants: Vec<TenantEntry>,
 }
 
 /// Signalling: where it listens, whom it answers, and its limits.
@@ -53,6 +62,9 @@ pub struct Sip {
     #[serde(with = "value::off")]
     pub tcp: Option<SocketAddr>,
     pub peers: Vec<IpNet>,
+    /// Profiles that go before the built-in ones; `None` for none.
+    #[serde(with = "value::auto")]
+    pub profiles_dir: Option<PathBuf>,
     /// `None` for the machine's own address.
     #[serde(with = "value::auto")]
     pub public_ip: Option<IpAddr>,

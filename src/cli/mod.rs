@@ -14,6 +14,7 @@ pub mod config;
 pub mod demo;
 mod log;
 pub mod models;
+mod onboard;
 pub mod serve;
 mod server;
 mod wiring;

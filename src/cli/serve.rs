@@ -28,6 +28,7 @@ pub fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
     super::log::start(&config.log)?;
     runtime()?.block_on(async {
         let store = server::open_store(&config).await?;
+        super::onboard::sync(&store, &config.tenants, config.turns).await?;
         Server::start(&config, store).await?.run_until_signal().await?;
         Ok(ExitCode::SUCCESS)
     })

@@ -185,7 +185,9 @@ fn stack_config(config: &Config) -> StackConfig {
     StackConfig {
         udp: vec![sip.udp],
         tcp: sip.tcp.into_iter().collect(),
-        peers: Peers::new(sip.peers.iter().copied()),
+        peers: Peers::new(
+            sip.peers.iter().chain(config.trunks.iter().flat_map(|trunk| &trunk.settings.sbc_ips)).copied(),
+        ),
         public_addr: sip.public_ip,
         // Above the node's cap, so that admission refuses first, with the tenant in view.
         max_incoming: sip.max_calls as usize * 2 + 16,

@@ -1,11 +1,13 @@
 //! What only several values together, or the machine, can show to be wrong.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use super::Config;
+use crate::domain::{E164, TrunkMode};
 
 /// Whether VCA can start all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub enum Severity {
 pub struct Finding {
     pub severity: Severity,
     /// The dotted key.
-    pub key: &'static str,
+    pub key: String,
     /// What is wrong and how to mend it, in one line.
     pub message: String,
 }
@@ -48,6 +50,7 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
     limits(config, &mut findings);
     exposure(config, &mut findings);
     turns(config, &mut findings);
+    trunks(config, &mut findings);
     if let Err(error) = writable(&config.data_dir) {
         let folder = config.data_dir.display();
         findings.error("data_dir", format!("{folder} cannot be written ({error}): make it writable or choose another"));
@@ -70,12 +73,12 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn error(&mut self, key: &'static str, message: impl Into<String>) {
-        self.0.push(Finding { severity: Severity::Error, key, message: message.into() });
+    fn error(&mut self, key: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Finding { severity: Severity::Error, key: key.into(), message: message.into() });
     }
 
-    fn warning(&mut self, key: &'static str, message: impl Into<String>) {
-        self.0.push(Finding { severity: Severity::Warning, key, message: message.into() });
+    fn warning(&mut self, key: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Finding { severity: Severity::Warning, key: key.into(), message: message.into() });
     }
 }
 
@@ -135,7 +138,7 @@ fn limits(config: &Config, findings: &mut Findings) {
 }
 
 fn exposure(config: &Config, findings: &mut Findings) {
-    if config.sip.peers.is_empty() {
+    if config.sip.peers.is_empty() && config.trunks.is_empty() {
         findings.warning("sip.peers", "is empty: every call will be refused; list the addresses of your trunks");
     }
     if let Some(all) = config.sip.peers.iter().find(|network| network.prefix() == 0) {
@@ -150,6 +153,44 @@ fn exposure(config: &Config, findings: &mut Findings) {
     if !config.http.listen.ip().is_loopback() {
         let message = "is open to the network without TLS: listen on 127.0.0.1 behind a proxy that has TLS";
         findings.warning("http.listen", message);
+    }
+}
+
+fn trunks(config: &Config, findings: &mut Findings) {
+    for trunk in &config.trunks {
+        let (settings, key) = (&trunk.settings, |key: &str| format!("trunks.{}.{key}", trunk.name));
+        if settings.mode == TrunkMode::Register {
+            if settings.registrar.is_none() {
+                findings.error(key("registrar"), "is needed to register: write the carrier's domain or address");
+            }
+            if settings.from_user.is_none() {
+                findings.error(key("from_user"), "is needed to register: write the number or user of the line");
+            }
+            if trunk.password.is_none() {
+                findings.warning(key("password"), "is absent: a carrier that asks for one will refuse us");
+            }
+        } else if settings.sbc_ips.is_empty() && settings.outbound_proxy.is_none() {
+            findings.warning(key("sbc_ips"), "is empty: calls of this trunk come only from `sip.peers`");
+        }
+        if let Some(did) = trunk.dids.iter().find(|did| !config.tenants.iter().any(|t| t.dids.contains(did))) {
+            findings.warning(key("dids"), format!("{did} is no [[tenants]]'s: answered if the database knows it"));
+        }
+    }
+    let mut owners: HashMap<&E164, &str> = HashMap::new();
+    let mut names = HashSet::new();
+    for tenant in &config.tenants {
+        if !names.insert(&tenant.name) {
+            findings.error("tenants", format!("two are called {:?}: rename one", tenant.name));
+        }
+        if jiff::tz::TimeZone::get(&tenant.time_zone).is_err() {
+            findings.error("tenants", format!("{:?} is no time zone: write one like Asia/Kolkata", tenant.time_zone));
+        }
+        for did in &tenant.dids {
+            if let Some(owner) = owners.insert(did, &tenant.name) {
+                findings
+                    .error("tenants", format!("{did} is {owner:?}'s and {:?}'s: a number has one owner", tenant.name));
+            }
+        }
     }
 }
 

@@ -10,10 +10,13 @@ use figment::providers::Serialized;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{Config, DEFAULTS};
+use super::{Config, DEFAULTS, trunks};
 
 /// What environment variables of ours begin with; `__` separates sections.
-const ENV_PREFIX: &str = "VCA__";
+pub(super) const ENV_PREFIX: &str = "VCA__";
+
+/// What variables of trunks begin with.
+const TRUNK_PREFIX: &str = "VCA__TRUNKS__";
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,7 @@ pub enum ConfigError {
 pub struct Loaded {
     pub config: Config,
     origins: BTreeMap<String, Origin>,
+    trunk_lines: Vec<trunks::Line>,
 }
 
 /// One layer over the defaults.
@@ -76,15 +80,24 @@ impl Loaded {
         let defaults: Table = DEFAULTS.parse().expect("invariant: the embedded defaults are TOML");
         let mut figment = Figment::from(Serialized::defaults(&defaults));
         let mut origins = BTreeMap::new();
-        let file = path.map(read_file).transpose()?;
+        let mut file = path.map(read_file).transpose()?;
+        let (trunk_env, env): (Vec<_>, Vec<_>) = env.into_iter().partition(|(name, _)| name.starts_with(TRUNK_PREFIX));
         let env = read_env(&defaults, env)?;
+        // Lists of sections have no defaults to be merged with.
+        let mut lists = file.as_mut().map(take_lists).unwrap_or_default();
         for layer in file.into_iter().chain([env]) {
             reject_unknown(&defaults, &layer)?;
             figment = figment.merge(Serialized::defaults(&layer.table));
             origins.extend(layer.origins);
         }
-        let config = figment.extract().map_err(|error| value_error(&defaults, &origins, error))?;
-        Ok(Self { config, origins })
+        let mut config: Config = figment.extract().map_err(|error| value_error(&defaults, &origins, error))?;
+        config.tenants = trunks::tenants(&mut lists, &origins)?;
+        let trunk_env: Vec<_> =
+            trunk_env.into_iter().map(|(name, text)| (name[TRUNK_PREFIX.len()..].to_owned(), text)).collect();
+        let (trunks, trunk_lines) =
+            trunks::trunks(&mut lists, &origins, &trunk_env, config.sip.profiles_dir.as_deref())?;
+        config.trunks = trunks;
+        Ok(Self { config, origins, trunk_lines })
     }
 
     /// Where the value of a dotted key came from.
@@ -96,8 +109,14 @@ impl Loaded {
     pub fn lines(&self) -> Vec<(String, String, &Origin)> {
         let table = Table::try_from(&self.config).expect("invariant: a configuration can be written as TOML");
         let value = |key: &str| lookup(&table, key).map_or_else(String::new, ToString::to_string);
-        leaves(&table).into_iter().map(|key| (key.clone(), value(&key), self.origin(&key))).collect()
+        let plain = leaves(&table).into_iter().map(|key| (key.clone(), value(&key), self.origin(&key)));
+        plain.chain(self.trunk_lines.iter().map(|(key, value, origin)| (key.clone(), value.clone(), origin))).collect()
     }
+}
+
+/// Takes `[[trunks]]` and `[[tenants]]` out of a layer.
+fn take_lists(layer: &mut Layer) -> Table {
+    ["trunks", "tenants"].into_iter().filter_map(|key| layer.table.remove_entry(key)).collect()
 }
 
 /// The environment variables that are ours; what is not UTF-8 is kept as well as it can be.
@@ -112,6 +131,12 @@ pub fn environment() -> Vec<(String, String)> {
 fn read_file(path: &Path) -> Result<Layer, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let (table, origins) = parse_text(path, &text)?;
+    Ok(Layer { table, origins })
+}
+
+/// TOML, and the line of every dotted key; items of a list of sections are numbered from 0: `trunks.0.name`.
+pub(super) fn parse_text(path: &Path, text: &str) -> Result<(Table, BTreeMap<String, Origin>), ConfigError> {
     let syntax = |error: toml::de::Error| {
         let before = &text[..error.span().map_or(0, |span| span.start).min(text.len())];
         ConfigError::Syntax {
@@ -121,14 +146,14 @@ fn read_file(path: &Path) -> Result<Layer, ConfigError> {
             message: one_line(error.message()),
         }
     };
-    let spans = DeTable::parse(&text).map_err(syntax)?;
+    let spans = DeTable::parse(text).map_err(syntax)?;
     let table: Table = text.parse().map_err(syntax)?;
     let mut origins = BTreeMap::new();
     note_lines(spans.get_ref(), "", &mut |key, at| {
         let line = 1 + text[..at].matches('\n').count();
         origins.insert(key, Origin::File { path: path.to_owned(), line });
     });
-    Ok(Layer { table, origins })
+    Ok((table, origins))
 }
 
 /// Calls `note` with every dotted key and the byte at which it is written.
@@ -136,8 +161,18 @@ fn note_lines(table: &DeTable<'_>, prefix: &str, note: &mut impl FnMut(String, u
     for (key, value) in table {
         let path = join(prefix, key.get_ref());
         note(path.clone(), key.span().start);
-        if let DeValue::Table(inner) = value.get_ref() {
-            note_lines(inner, &path, note);
+        match value.get_ref() {
+            DeValue::Table(inner) => note_lines(inner, &path, note),
+            DeValue::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        let path = join(&path, &index.to_string());
+                        note(path.clone(), item.span().start);
+                        note_lines(inner, &path, note);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -169,7 +204,7 @@ fn read_env(defaults: &Table, env: impl IntoIterator<Item = (String, String)>) -
     Ok(layer)
 }
 
-fn parse_value(text: &str) -> Option<Value> {
+pub(super) fn parse_value(text: &str) -> Option<Value> {
     let mut table: Table = format!("value = {}", text.trim()).parse().ok()?;
     // More than one key means that the text had a line break in it.
     if table.len() == 1 { table.remove("value") } else { None }
@@ -238,6 +273,44 @@ fn nearest(defaults: &Table, key: &str) -> Option<String> {
     (score > 0.65).then_some(best)
 }
 
+/// The known word that is most like `word`, if any is like it.
+pub(super) fn nearest_word<'a>(known: impl IntoIterator<Item = &'a str>, word: &str) -> Option<&'a str> {
+    let rated = known.into_iter().map(|candidate| (likeness(candidate, word), candidate));
+    let (score, best) = rated.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (score > 0.65).then_some(best)
+}
+
+/// The keys of a type, as serde knows them; empty for what is no struct.
+pub(super) fn fields_of<T: serde::de::DeserializeOwned>() -> &'static [&'static str] {
+    struct Fields<'a>(&'a mut &'static [&'static str]);
+    impl<'de> serde::Deserializer<'de> for Fields<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_struct<V: serde::de::Visitor<'de>>(
+            self,
+            _name: &'static str,
+            fields: &'static [&'static str],
+            _visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            Err(serde::de::Error::custom("asked for its fields only"))
+        }
+
+        fn deserialize_any<V: serde::de::Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom("no struct"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+    let mut fields: &'static [&'static str] = &[];
+    // It always fails, after having told its fields.
+    let _ = T::deserialize(Fields(&mut fields));
+    fields
+}
+
 /// From 0 to 1 and a little; the last part decides, the whole breaks the tie between keys of one name.
 fn likeness(candidate: &str, key: &str) -> f64 {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
@@ -294,7 +367,7 @@ fn plain_type(expected: &str) -> &str {
 }
 
 /// Keys and values from outside may hold line breaks; a message may not.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 

@@ -1,0 +1,97 @@
+//! Writes the tenants of the configuration into the store, so that their numbers are answered.
+
+use sha2::{Digest, Sha256};
+
+use super::Failure;
+use super::config::TenantEntry;
+use crate::domain::{AgentProfile, Did, ProfileId, Tenant, TenantId, TenantScope, Transfers, TurnSettings};
+use crate::store::{Store, StoreError};
+
+/// Creates or updates every tenant; a tenant or number that is no longer listed stays.
+///
+/// # Errors
+/// A number that another tenant has, or a database that fails.
+pub async fn sync(store: &Store, tenants: &[TenantEntry], turns: TurnSettings) -> Result<(), Failure> {
+    for entry in tenants {
+        let id = TenantId::from_uuid(stable_uuid("tenant", &entry.name));
+        let scope = TenantScope::proven(id);
+        let mut profile = profile_of(entry, turns);
+        let stored = store.profiles(scope).await.map_err(|error| Failure::setup(&error))?;
+        if let Some(known) = stored.into_iter().find(|known| known.id == profile.id) {
+            // Not among the keys of a tenant: what the database has stays.
+            profile.transfers = known.transfers;
+        }
+        let tenant = Tenant { id, name: entry.name.clone(), max_calls: entry.max_calls };
+        store.put_tenant(scope, &tenant).await.map_err(|error| Failure::setup(&error))?;
+        store.put_profile(scope, &profile).await.map_err(|error| Failure::setup(&error))?;
+        for number in &entry.dids {
+            let did = Did { number: number.clone(), tenant: id, profile: profile.id };
+            store.put_did(scope, &did).await.map_err(|error| match error {
+                StoreError::Conflict => {
+                    Failure::Setup(format!("{number} of tenant {:?} is another tenant's in the database", entry.name))
+                }
+                other => Failure::setup(&other),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The same for the same name on every start and machine: a UUID of our own making (version 8, RFC 9562 §5.8).
+fn stable_uuid(kind: &str, name: &str) -> uuid::Uuid {
+    let digest = Sha256::digest(format!("vca {kind}\n{name}").as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+fn profile_of(entry: &TenantEntry, turns: TurnSettings) -> AgentProfile {
+    AgentProfile {
+        id: ProfileId::from_uuid(stable_uuid("profile", &entry.name)),
+        business_name: entry.business_name.clone().unwrap_or_else(|| entry.name.clone()),
+        visit_word: entry.visit_word.clone(),
+        greeting: entry.greeting.clone(),
+        record_calls: entry.record_calls,
+        hours: entry.hours.clone(),
+        address: entry.address.clone(),
+        landmark: entry.landmark.clone(),
+        time_zone: entry.time_zone.clone(),
+        voice: crate::dialogue::demo_profile().voice,
+        turns,
+        transfers: Transfers::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::config::Config;
+
+    #[tokio::test]
+    async fn a_listed_tenant_is_answered_and_its_second_start_updates_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("vca.toml");
+        let tenant = |calls: u32| {
+            format!(
+                "[[tenants]]\nname = \"Clinic\"\nmax_calls = {calls}\ndids = [\"+918047180000\"]\naddress = \"1, A Road\"\n\
+                 hours = {{ mon = \"10:00-13:00, 16:00-20:00\" }}\n"
+            )
+        };
+        let store = Store::open(&folder.path().join("vca.sqlite")).await.unwrap();
+        let mut ids = Vec::new();
+        for calls in [2, 3] {
+            std::fs::write(&file, tenant(calls)).unwrap();
+            let config = Config::load(Some(&file), []).unwrap();
+            sync(&store, &config.tenants, config.turns).await.unwrap();
+            let route = store.find_did(&config.tenants[0].dids[0]).await.unwrap().unwrap();
+            assert_eq!((route.tenant.max_calls, route.profile.business_name.as_str()), (calls, "Clinic"));
+            assert_eq!(route.profile.hours.0[0].len(), 2);
+            ids.push((route.tenant.id, route.profile.id));
+        }
+        assert_eq!(ids[0], ids[1]);
+        let thief = tenant(1).replace("Clinic", "Salon");
+        std::fs::write(&file, thief).unwrap();
+        let config = Config::load(Some(&file), []).unwrap();
+        assert!(sync(&store, &config.tenants, config.turns).await.is_err(), "a number stays with its owner");
+    }
+}
