@@ -7,7 +7,7 @@
 //!                                        Transmit | Event ◄─ poll_output
 //! ```
 //!
-//! Seams, not built: registration, TLS (a stream with another name), RFC 3263 look-ups (an [`OutgoingInvite`] carries an
+//! Seams, not built: registration, RFC 3263 look-ups (an [`OutgoingInvite`] carries an
 //! address). A request that needs one of them is refused by the book (405, 420).
 #![deny(clippy::disallowed_methods)]
 
@@ -35,8 +35,8 @@ mod uas;
 pub use config::{EndpointConfig, Limits, Listener, StatsSnapshot, Strangers};
 pub use endpoint::Endpoint;
 pub use event::{
-    Command, ConnId, Credentials, Event, Flow, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError, Transmit,
-    Transport,
+    Command, ConnId, Credentials, Event, Flow, Hop, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError,
+    TlsName, Transmit, Transport,
 };
 pub use peers::Peers;
 pub use policy::LegPolicy;
