@@ -179,6 +179,7 @@ fn stack_config(config: &Config) -> StackConfig {
     StackConfig {
         udp: vec![sip.udp],
         tcp: sip.tcp.into_iter().collect(),
+        tls: Some(sip.tls.stack()),
         peers: Peers::new(sip.peers.iter().copied()),
         public_addr: sip.public_ip,
         // Above the node's cap, so that admission refuses first, with the tenant in view.

@@ -47,6 +47,7 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
     ports(config, &mut findings);
     limits(config, &mut findings);
     exposure(config, &mut findings);
+    tls(config, &mut findings);
     turns(config, &mut findings);
     if let Err(error) = writable(&config.data_dir) {
         let folder = config.data_dir.display();
@@ -150,6 +151,38 @@ fn exposure(config: &Config, findings: &mut Findings) {
     if !config.http.listen.ip().is_loopback() {
         let message = "is open to the network without TLS: listen on 127.0.0.1 behind a proxy that has TLS";
         findings.warning("http.listen", message);
+    }
+}
+
+fn tls(config: &Config, findings: &mut Findings) {
+    let tls = &config.sip.tls;
+    for (key, has, other, needed) in [
+        ("sip.tls.key", tls.certificate.is_some(), "sip.tls.certificate", tls.key.is_some()),
+        ("sip.tls.certificate", tls.key.is_some(), "sip.tls.key", tls.certificate.is_some()),
+        (
+            "sip.tls.client_key",
+            tls.client_certificate.is_some(),
+            "sip.tls.client_certificate",
+            tls.client_key.is_some(),
+        ),
+        (
+            "sip.tls.client_certificate",
+            tls.client_key.is_some(),
+            "sip.tls.client_key",
+            tls.client_certificate.is_some(),
+        ),
+    ] {
+        if has && !needed {
+            findings.error(key, format!("is \"off\" beside `{other}`: a certificate and its key go together"));
+        }
+    }
+    if tls.listen.is_some_and(|listen| {
+        collide(listen, config.http.listen) || config.sip.tcp.is_some_and(|tcp| collide(listen, tcp))
+    }) {
+        findings.error("sip.tls.listen", "is taken by `sip.tcp` or `http.listen`: choose another port, such as 5061");
+    }
+    if let Err(error) = crate::sip::net::tls::check(&tls.stack()) {
+        findings.error("sip.tls", error.to_string());
     }
 }
 

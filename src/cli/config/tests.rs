@@ -117,7 +117,7 @@ fn an_unknown_key_is_refused_with_the_nearest_one() {
     vca.toml:2: unknown key `media.udp`; did you mean `sip.udp`?
     vca.toml:2: unknown key `speech.stt.modell`; did you mean `speech.stt.model`?
     vca.toml:1: unknown key `zebra`; `vca check-config` lists the known ones
-    vca.toml:1: `sip`: is a section; its keys are `sip.drain_s`, `sip.max_call_s`, `sip.max_calls`, `sip.peers`, `sip.public_ip`, `sip.retry_after_s`, `sip.ring_ms`, `sip.tcp`, `sip.udp`
+    vca.toml:1: `sip`: is a section; its keys are `sip.drain_s`, `sip.max_call_s`, `sip.max_calls`, `sip.peers`, `sip.public_ip`, `sip.retry_after_s`, `sip.ring_ms`, `sip.tcp`, `sip.tls.ca`, `sip.tls.certificate`, `sip.tls.client_ca`, `sip.tls.client_certificate`, `sip.tls.client_key`, `sip.tls.key`, `sip.tls.listen`, `sip.udp`
     vca.toml:1: `http.listen`: is a value, not a section; write it like the default, "127.0.0.1:8080"
     "#);
 }

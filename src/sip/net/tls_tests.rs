@@ -1,7 +1,7 @@
 use super::tests::{loopback, next, next_call};
 use super::*;
 use crate::sip::message::{NameAddr, Uri};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::path::PathBuf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::Receiver;
@@ -16,6 +16,7 @@ impl Authority {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "Test Authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         std::fs::write(folder.path().join("ca.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
@@ -29,6 +30,7 @@ impl Authority {
     /// A certificate for a host name or IP address, changed by `change` before it is signed.
     fn identity(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> TlsIdentity {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         let at = |what: &str| self.folder.path().join(format!("{name}-{what}.pem"));
@@ -131,11 +133,12 @@ async fn a_certificate_for_another_name_is_refused() {
 #[tokio::test]
 async fn an_expired_certificate_is_refused() {
     let authority = Authority::new();
-    let identity = authority.identity("sbc.example", |params| {
+    let server = authority.server("sbc.example");
+    // In the place of the valid one.
+    authority.identity("sbc.example", |params| {
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(2020, 12, 31);
     });
-    let server = TlsConfig { identity: Some(identity), ..authority.server("sbc.example") };
     assert!(!connects(authority.client(), "sbc.example", server).await);
 }
 
