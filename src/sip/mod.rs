@@ -5,6 +5,8 @@ pub mod cause;
 pub mod dialog;
 pub mod message;
 pub mod net;
+pub mod registration;
+pub mod resolve;
 pub mod session_timer;
 pub mod transaction;
 pub mod ua;

@@ -1,6 +1,7 @@
 //! The task that owns the endpoint.
 
 use super::handle::{Ask, IncomingCall, Leg, Line, Shared, Stack};
+use super::registrations::TrunkSide;
 use super::stream::{self, StreamInput, Task, WRITE_QUEUE};
 use super::tls::{Tls, server_name};
 use super::udp::{self, Bound, Routes};
@@ -29,7 +30,8 @@ const STRANGER_CONNECTIONS: usize = 16;
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
+    pub(super) trunks: TrunkSide,
     sockets: Vec<Bound>,
     shared: Arc<Shared>,
     asks: mpsc::Receiver<Ask>,
@@ -46,7 +48,7 @@ pub(super) struct Driver {
     conn_to: HashMap<Hop, ConnId>,
     next_conn: u64,
     streams_config: StreamsConfig,
-    routes: Routes,
+    pub(super) routes: Routes,
     buffer: Vec<u8>,
     stopping: Option<(Instant, Vec<oneshot::Sender<()>>)>,
 }
@@ -77,6 +79,7 @@ impl Driver {
         let (streams_sender, streams) = mpsc::channel(STREAM_QUEUE);
         let driver = Self {
             endpoint,
+            trunks: TrunkSide::default(),
             sockets,
             shared: shared.clone(),
             weak_asks: asks_sender.downgrade(),
@@ -174,6 +177,7 @@ impl Driver {
     fn handle_ask(&mut self, ask: Ask, now: Instant) {
         match ask {
             Ask::Leg(leg, command) => self.endpoint.command(leg, command, now),
+            Ask::Trunk(ask) => self.handle_trunk_ask(ask, now),
             Ask::Invite { invite, events, reply } => {
                 let result = self.place(*invite, now);
                 if let Ok((leg, _)) = &result {
@@ -238,8 +242,11 @@ impl Driver {
             }
             StreamInput::Data(conn, data) => self.endpoint.handle_stream(conn, &data, now),
             StreamInput::Closed(conn) => {
-                self.close(conn);
+                let hop = self.close(conn);
                 self.endpoint.handle_disconnected(conn);
+                if let Some(hop) = hop {
+                    self.endpoint.handle_flow_lost(hop.remote, now);
+                }
             }
         }
     }
@@ -299,6 +306,8 @@ impl Driver {
                     self.hand_over(leg, local_ip, *invite, now);
                 }
                 Output::Event(Event::Leg { leg, event }) => self.tell(leg, event, now),
+                Output::Event(Event::Registration { id, report }) => self.registration_changed(id, *report, now),
+                Output::Event(Event::OptionsAnswered { id, status }) => self.options_answered(id, status),
                 Output::Event(Event::CloseConnection(conn)) => {
                     self.close(conn);
                 }

@@ -1,5 +1,6 @@
 //! What the application holds: the stack and its legs.
 
+use super::registrations::TrunkAsk;
 use crate::sip::message::{HeaderName, HeaderValue, NameAddr, Uri};
 use crate::sip::ua::{Command, InviteInfo, LegEvent, LegId, LegPolicy, OutgoingInvite, SipError, StatsSnapshot};
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +35,7 @@ pub(super) enum Ask {
         reply: oneshot::Sender<Result<(LegId, IpAddr), SipError>>,
     },
     Leg(LegId, Command),
+    Trunk(TrunkAsk),
     Shutdown(oneshot::Sender<()>),
 }
 
@@ -56,6 +58,10 @@ pub struct Stack {
 impl Stack {
     pub(super) fn new(shared: Arc<Shared>, line: Line, events_capacity: usize) -> Self {
         Self { shared, line, events_capacity }
+    }
+
+    pub(super) fn line(&self) -> &Line {
+        &self.line
     }
 
     /// The first UDP address listened on.

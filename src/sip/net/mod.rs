@@ -10,8 +10,10 @@
 //! The driver never waits for anybody: a peer that does not read loses its connection, an application that does not
 //! read its events loses that call.
 
+pub mod dns;
 mod driver;
 mod handle;
+mod registrations;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ pub use super::ua::{
     Transport,
 };
 pub use handle::{IncomingCall, Leg, Stack};
+pub use registrations::RegistrationHandle;
 pub use tls::{TlsConfig, TlsError, TlsIdentity};
 
 use super::transaction::Timing;

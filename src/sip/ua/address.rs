@@ -32,7 +32,10 @@ impl Endpoint {
         local_ip: Option<IpAddr>,
     ) -> Result<Flow, SipError> {
         let fits = |l: &&Listener| l.transport == transport && l.addr.is_ipv4() == remote.is_ipv4();
-        let listener = self.config.listeners.iter().find(fits).map(|listener| listener.addr);
+        let bind = self.neighbours.of(remote.ip()).and_then(|neighbour| neighbour.local_bind);
+        let mut fitting = self.config.listeners.iter().filter(fits).map(|listener| listener.addr);
+        let first = fitting.clone().next();
+        let listener = fitting.find(|addr| Some(*addr) == bind).or(first);
         let listener = listener.ok_or(SipError::NoListener(transport.as_str()))?;
         let ip = if listener.ip().is_unspecified() { local_ip.unwrap_or(listener.ip()) } else { listener.ip() };
         Ok(Flow { transport, local: SocketAddr::new(ip, listener.port()), remote, conn: None, tls_name: None })
@@ -60,13 +63,25 @@ impl Endpoint {
 
     /// The address this peer reaches us at, for Contact, Via and SDP.
     pub(super) fn advertised_ip(&self, flow: &Flow) -> IpAddr {
+        if let Some(seen) = self.seen_by(flow) {
+            return seen.ip().to_canonical();
+        }
         match self.config.public_addr {
             Some(public) if !flow.remote.ip().to_canonical().is_loopback() => public,
             _ => flow.local.ip().to_canonical(),
         }
     }
 
-    fn advertised_port(&self, flow: &Flow) -> u16 {
+    /// How the trunk at the other end sees us, when that is known.
+    fn seen_by(&self, flow: &Flow) -> Option<SocketAddr> {
+        self.neighbours.of(flow.remote.ip()).and_then(|neighbour| neighbour.seen_as)
+    }
+
+    pub(super) fn advertised_port(&self, flow: &Flow) -> u16 {
+        let seen = self.seen_by(flow).map(|seen| seen.port());
+        if let Some(port) = seen.filter(|port| *port != 0 && !flow.transport.is_reliable()) {
+            return port;
+        }
         let mut ports = self.config.listeners.iter().filter(|l| l.transport == flow.transport).map(|l| l.addr.port());
         let first = ports.clone().next();
         // A connection that we opened has a port of its own, at which nobody listens.

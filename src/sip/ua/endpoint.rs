@@ -1,12 +1,16 @@
 //! The endpoint's public face, its output queue and its timers.
 
+use super::gate::Gate;
 use super::leg::Leg;
+use super::neighbours::Neighbours;
 use super::random::Tokens;
+use super::register::RegistrationRow;
 use super::rows::{ClientRow, Purpose, ServerRow};
 use super::schedule::{Owner, Schedule};
 use super::table::Table;
 use super::{
-    ConnId, EndpointConfig, Event, Flow, Hop, LegEvent, LegId, Output, StatsSnapshot, TlsName, Transmit, Transport,
+    ConnId, EndpointConfig, Event, Flow, Hop, LegEvent, LegId, Output, RegistrationId, StatsSnapshot, TlsName,
+    Transmit, Transport,
 };
 use crate::sip::message::{Message, StreamDecoder, StreamItem};
 use crate::sip::transaction::{ClientFired, ServerFired};
@@ -31,13 +35,15 @@ pub struct Endpoint {
     pub(super) legs: BTreeMap<LegId, Leg>,
     pub(super) dialogs: HashMap<String, LegId>,
     pub(super) incoming: usize,
+    pub(super) registrations: BTreeMap<RegistrationId, RegistrationRow>,
+    pub(super) neighbours: Neighbours,
     pub(super) schedule: Schedule,
     pub(super) stats: StatsSnapshot,
-    /// When the current second of answers to strangers began, and how many it had.
-    pub(super) stranger_second: Option<(Instant, u32)>,
+    pub(super) gate: Gate,
     conns: HashMap<ConnId, Conn>,
     /// Connections by when they were last heard, for the oldest-first rule.
     conns_by_use: BTreeSet<(Instant, ConnId)>,
+    /// Number of the next leg or registration.
     next_leg: u64,
     tls_names: Vec<String>,
     outputs: VecDeque<Output>,
@@ -57,6 +63,7 @@ impl Endpoint {
     /// An endpoint that draws tags, branches and Call-IDs from `seed`.
     pub fn new(config: EndpointConfig, seed: [u8; 32]) -> Self {
         let mut tokens = Tokens::new(seed);
+        let gate_key = tokens.secret();
         Self {
             stateless_key: tokens.key(),
             tokens,
@@ -67,9 +74,11 @@ impl Endpoint {
             legs: BTreeMap::new(),
             dialogs: HashMap::new(),
             incoming: 0,
+            registrations: BTreeMap::new(),
+            neighbours: Neighbours::default(),
             schedule: Schedule::default(),
             stats: StatsSnapshot::default(),
-            stranger_second: None,
+            gate: Gate::new(gate_key),
             conns: HashMap::new(),
             conns_by_use: BTreeSet::new(),
             next_leg: 1,
@@ -168,6 +177,7 @@ impl Endpoint {
                 Owner::Server(id) => self.server_timeout(id, now),
                 Owner::Client(id) => self.client_timeout(id, now),
                 Owner::Leg(id) => self.leg_timeout(id, now),
+                Owner::Registration(id) => self.run_registration(id, now),
             }
         }
     }
@@ -201,7 +211,7 @@ impl Endpoint {
 
     /// Whether requests from this address are served.
     pub fn is_peer(&self, ip: IpAddr) -> bool {
-        self.config.peers.contains(ip)
+        self.config.peers.contains(ip) || self.neighbours.contains(ip)
     }
 
     /// Counts a leg that the driver ends because nobody takes its events.
@@ -217,6 +227,11 @@ impl Endpoint {
     pub(super) fn new_leg_id(&mut self) -> LegId {
         self.next_leg += 1;
         LegId(self.next_leg - 1)
+    }
+
+    pub(super) fn new_registration_id(&mut self) -> RegistrationId {
+        self.next_leg += 1;
+        RegistrationId(self.next_leg - 1)
     }
 
     pub(super) fn transmit(&mut self, flow: Flow, data: Arc<[u8]>) {

@@ -3,6 +3,7 @@
 use super::LegPolicy;
 use crate::domain::Secret;
 use crate::sip::message::{HeaderName, HeaderValue, Headers, NameAddr, Uri};
+use crate::sip::registration::RegistrationReport;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -21,6 +22,14 @@ impl fmt::Display for LegId {
 /// Identifies a stream connection; the driver chooses the number and does not reuse it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
+
+/// Identifies a registration within one endpoint; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegistrationId(pub(crate) u64);
+
+/// Identifies an OPTIONS of ours; whoever sends it chooses the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OptionsId(pub u64);
 
 /// A transport protocol (RFC 3261 §18). TLS is a stream like TCP whose server is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,6 +108,10 @@ pub enum Event {
     Incoming { leg: LegId, local_ip: IpAddr, invite: Box<InviteInfo> },
     /// Something happened on a leg.
     Leg { leg: LegId, event: LegEvent },
+    /// A registration changed: where it stands now.
+    Registration { id: RegistrationId, report: Box<RegistrationReport> },
+    /// An OPTIONS of ours was answered with this status, or got no answer.
+    OptionsAnswered { id: OptionsId, status: Option<u16> },
     /// The stream cannot be read on (framing lost, too large, or the table of connections is full): close it.
     CloseConnection(ConnId),
 }

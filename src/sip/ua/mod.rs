@@ -7,8 +7,10 @@
 //!                                        Transmit | Event ◄─ poll_output
 //! ```
 //!
-//! Seams, not built: registration, RFC 3263 look-ups (an [`OutgoingInvite`] carries an
-//! address). A request that needs one of them is refused by the book (405, 420).
+//! Registrations ([`crate::sip::registration`]) and OPTIONS keep-alives run over the client transactions beside the calls.
+//!
+//! A request that needs an extension not known here is refused by the book (405, 420); look-ups of RFC 3263 are made
+//! before ([`crate::sip::resolve`]): an [`OutgoingInvite`] carries an address.
 #![deny(clippy::disallowed_methods)]
 
 mod ack;
@@ -17,12 +19,15 @@ mod change;
 mod config;
 mod endpoint;
 mod event;
+mod gate;
 mod leg;
+mod neighbours;
 mod peers;
 mod policy;
 mod random;
 mod receive;
 mod refer;
+mod register;
 mod reliable;
 mod rows;
 mod schedule;
@@ -35,8 +40,10 @@ mod uas;
 pub use config::{EndpointConfig, Limits, Listener, StatsSnapshot, Strangers};
 pub use endpoint::Endpoint;
 pub use event::{
-    Command, ConnId, Credentials, Event, Flow, Hop, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError,
-    TlsName, Transmit, Transport,
+    Command, ConnId, Credentials, Event, Flow, Hop, InviteInfo, LegEvent, LegId, OptionsId, OutgoingInvite, Output,
+    RegistrationId, SipError, TlsName, Transmit, Transport,
 };
+pub use neighbours::Neighbour;
 pub use peers::Peers;
 pub use policy::LegPolicy;
+pub use register::{OutgoingOptions, RegistrationCommand};

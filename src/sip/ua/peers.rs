@@ -1,17 +1,22 @@
-//! The networks whose requests are answered.
+//! Whose requests are answered: networks, and users from anywhere.
 
-use crate::domain::{IpNet, IpNetError};
+use crate::domain::{IpNet, IpNetError, Secret};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A set of networks.
+/// A set of networks, whose requests are served as they come, and of users, whose calls are served from anywhere when
+/// their digest is right (RFC 3261 §22).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Peers(Vec<IpNet>);
+pub struct Peers {
+    networks: Vec<IpNet>,
+    users: HashMap<String, Secret>,
+}
 
 impl Peers {
     /// Takes networks.
     pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
-        Self(networks.into_iter().collect())
+        Self { networks: networks.into_iter().collect(), users: HashMap::new() }
     }
 
     /// This machine only: 127.0.0.0/8 and ::1.
@@ -24,9 +29,24 @@ impl Peers {
         Self::new([IpNet::new(Ipv4Addr::UNSPECIFIED.into(), 0), IpNet::new(Ipv6Addr::UNSPECIFIED.into(), 0)])
     }
 
+    /// Adds a user; calls from outside the networks are then challenged instead of refused.
+    pub fn with_user(mut self, name: &str, password: Secret) -> Self {
+        self.users.insert(name.to_owned(), password);
+        self
+    }
+
+    /// Whether anybody is served by credentials.
+    pub fn has_users(&self) -> bool {
+        !self.users.is_empty()
+    }
+
+    pub(super) fn password_of(&self, name: &str) -> Option<Secret> {
+        self.users.get(name).cloned()
+    }
+
     /// Whether `ip` is in one of the networks; an IPv4 address mapped into IPv6 counts as IPv4.
     pub fn contains(&self, ip: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(ip))
+        self.networks.iter().any(|network| network.contains(ip))
     }
 }
 
@@ -36,7 +56,7 @@ impl FromStr for Peers {
 
     fn from_str(text: &str) -> Result<Self, IpNetError> {
         let entries = text.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
-        entries.map(str::parse).collect::<Result<_, _>>().map(Self)
+        entries.map(str::parse).collect::<Result<Vec<_>, _>>().map(Self::new)
     }
 }
 

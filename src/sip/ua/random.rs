@@ -42,6 +42,13 @@ impl Tokens {
         ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
     }
 
+    /// A secret of 256 bits.
+    pub fn secret(&mut self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        self.0.fill_bytes(&mut secret);
+        secret
+    }
+
     pub fn key(&mut self) -> u64 {
         self.0.next_u64()
     }

@@ -3,7 +3,7 @@
 use super::leg::dialog_key;
 use super::rows::{ServerMachine, ServerRow, server_key};
 use super::table::Inserted;
-use super::{Endpoint, Flow, LegId, LegPolicy, Strangers, Transport};
+use super::{Endpoint, Flow, LegId, LegPolicy, Transport};
 use crate::sip::message::{
     HeaderName, HeaderValue, Headers, Message, Method, ParseError, Request, Response, Scheme, Verdict, Via, judge,
 };
@@ -11,26 +11,10 @@ use crate::sip::transaction::{InviteServer, NonInviteServer, ServerAction, Serve
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The methods this user agent takes part in.
 pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, NOTIFY";
-
-/// Programs that look for open servers; an answer of any kind only encourages them.
-const SCANNERS: &[&str] = &[
-    "friendly-scanner",
-    "friendly-request",
-    "sipvicious",
-    "sip-scan",
-    "sipsak",
-    "sundayddr",
-    "sipcli",
-    "iwar",
-    "vaxsipuseragent",
-    "pplsip",
-    "gulp",
-    "sipv",
-];
 
 /// What to answer besides the status.
 #[derive(Debug, Default)]
@@ -65,7 +49,7 @@ impl Endpoint {
             }
             Verdict::Reject(response) => {
                 self.stats.malformed += 1;
-                if self.config.peers.contains(flow.remote.ip()) {
+                if self.is_peer(flow.remote.ip()) {
                     self.reply_stateless(response, flow);
                 } else {
                     self.stats.rejected_source += 1;
@@ -88,8 +72,9 @@ impl Endpoint {
             }
         }
         let leg = self.find_leg(&request.headers);
-        if leg.is_none() && !self.config.peers.contains(source.remote.ip()) {
-            return self.handle_stranger(&request, reply_flow, now);
+        let stranger = leg.is_none() && !self.is_peer(source.remote.ip());
+        if stranger && !self.is_admitted(&request, &via, reply_flow, now) {
+            return;
         }
         match request.method {
             Method::Ack => self.handle_ack(leg, &request, now),
@@ -126,22 +111,6 @@ impl Endpoint {
             None => leg.early.iter().any(|early| early.dialog.remote_tag() == tag),
         };
         hit.then_some(id)
-    }
-
-    fn handle_stranger(&mut self, request: &Request, flow: Flow, now: Instant) {
-        self.stats.rejected_source += 1;
-        let agent = request.headers.get(HeaderName::UserAgent).map(|value| value.to_string_lossy().to_lowercase());
-        let scanner = agent.is_some_and(|agent| SCANNERS.iter().any(|name| agent.contains(name)));
-        if request.method != Method::Ack && self.config.strangers == Strangers::Forbidden && !scanner {
-            let (began, count) = match self.stranger_second {
-                Some((began, count)) if now.saturating_duration_since(began) < Duration::from_secs(1) => (began, count),
-                _ => (now, 0),
-            };
-            self.stranger_second = Some((began, count.saturating_add(1)));
-            if count < self.config.limits.forbidden_per_second {
-                self.send_stateless(request.reply(403), flow);
-            }
-        }
     }
 
     fn handle_new(&mut self, key: String, leg: Option<LegId>, request: Request, flows: (Flow, Flow), now: Instant) {
@@ -274,7 +243,7 @@ impl Endpoint {
     }
 
     /// Sends a response outside any transaction.
-    fn send_stateless(&mut self, mut response: Response, flow: Flow) {
+    pub(super) fn send_stateless(&mut self, mut response: Response, flow: Flow) {
         if response.headers.to().is_ok_and(|to| to.tag().is_none()) {
             let mut hasher = std::hash::DefaultHasher::new();
             self.stateless_key.hash(&mut hasher);

@@ -1,6 +1,6 @@
 //! What the endpoint keeps of each transaction beside its machine.
 
-use super::{Flow, LegId};
+use super::{Flow, LegId, OptionsId, RegistrationId};
 use crate::sip::message::{Request, Via};
 use crate::sip::transaction::{
     ClientAction, ClientFired, InviteClient, InviteClientState, InviteServer, InviteServerState, NonInviteClient,
@@ -113,6 +113,9 @@ pub(super) enum Purpose {
     Bye,
     /// CANCEL, and the BYE of a forked answer: nobody waits for the outcome.
     Aside,
+    Register(RegistrationId),
+    /// OPTIONS outside any dialog: a keep-alive.
+    Options(OptionsId),
 }
 
 #[derive(Debug)]

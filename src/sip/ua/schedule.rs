@@ -1,6 +1,6 @@
 //! Which transaction or leg wants to be woken, and when.
 
-use super::LegId;
+use super::{LegId, RegistrationId};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ pub(super) enum Owner {
     Client(u64),
     Server(u64),
     Leg(LegId),
+    Registration(RegistrationId),
 }
 
 /// Deadlines in order; each owner has at most one entry, and none once it is gone.

@@ -156,7 +156,7 @@ impl Endpoint {
         self.open_client(&branch, request, flow, purpose, leg, now)
     }
 
-    fn open_client(
+    pub(super) fn open_client(
         &mut self,
         branch: &str,
         request: Request,
@@ -235,6 +235,11 @@ impl Endpoint {
     fn deliver(&mut self, tx: u64, response: &Response, now: Instant) {
         let Some(row) = self.clients.get(tx) else { return };
         let (purpose, leg) = (row.purpose, row.leg);
+        match purpose {
+            Purpose::Register(id) => return self.register_answered(id, tx, response, now),
+            Purpose::Options(id) => return self.options_answered(id, Some(response.status)),
+            _ => {}
+        }
         let invite = matches!(purpose, Purpose::Invite | Purpose::Reinvite);
         match response.status {
             100..=199 if purpose == Purpose::Invite => self.provisional(tx, response, now),
@@ -255,7 +260,11 @@ impl Endpoint {
 
     /// No answer came, or the request could not be sent: treated as this response (RFC 3261 §8.1.3.1).
     pub(super) fn request_failed(&mut self, tx: u64, status: u16, reason: &str, now: Instant) {
-        self.finished(tx, Outcome { status, reason, retry_after: None, cause: None }, now);
+        match self.clients.get(tx).map(|row| row.purpose) {
+            Some(Purpose::Register(id)) => self.register_failed(id, tx, status, now),
+            Some(Purpose::Options(id)) => self.options_answered(id, None),
+            _ => self.finished(tx, Outcome { status, reason, retry_after: None, cause: None }, now),
+        }
         self.remove_client(tx);
     }
 
@@ -437,6 +446,7 @@ impl Endpoint {
             Purpose::Info => self.lost_dialog(id, status, &reason, now),
             Purpose::Bye => self.free_leg(id, now),
             Purpose::Invite | Purpose::Reinvite | Purpose::Update | Purpose::Prack | Purpose::Aside => {}
+            Purpose::Register(_) | Purpose::Options(_) => {}
         }
     }
 

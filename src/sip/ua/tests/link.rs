@@ -61,7 +61,7 @@ impl Link {
                     }
                     Output::Event(Event::Leg { event, .. }) => self.events[from].push(event),
                     Output::Event(Event::Incoming { leg, .. }) => self.incoming.push(leg),
-                    Output::Event(Event::CloseConnection(_)) => {}
+                    Output::Event(_) => {}
                 }
             }
         }

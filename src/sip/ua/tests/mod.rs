@@ -1,9 +1,11 @@
 //! The endpoint on a virtual clock.
 #![expect(clippy::disallowed_methods, reason = "virtual clocks have to begin somewhere")]
 
+mod gate;
 mod limits;
 mod link;
 mod refer;
+mod register;
 mod reliable;
 mod session;
 mod uac;

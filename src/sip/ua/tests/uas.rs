@@ -19,7 +19,7 @@ fn an_answered_call_gets_100_180_200_and_leaves_nothing_behind() {
     SIP/2.0 200 OK
     Via: SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bKinv;rport=5070;received=192.0.2.9
     From: "Asha" <sip:+919876543210@192.0.2.9>;tag=peer
-    To: <sip:+918047180000@192.0.2.1>;tag=bc150b6a10cde4a3
+    To: <sip:+918047180000@192.0.2.1>;tag=dba204587fa4dda0
     Call-ID: call-1
     CSeq: 1 INVITE
     Contact: <sip:+918047180000@192.0.2.1:5060>
