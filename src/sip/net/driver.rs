@@ -236,7 +236,8 @@ impl Driver {
             }
             StreamInput::Unreachable { conn, error } => {
                 if let Some(hop) = self.close(conn) {
-                    tracing::warn!(remote = %hop.remote, transport = hop.transport.as_str(), %error, "cannot connect to a SIP peer");
+                    let (remote, transport) = (hop.remote, hop.transport.as_str());
+                    tracing::warn!(%remote, transport, %error, "cannot connect to a SIP peer");
                     self.endpoint.handle_unreachable(hop, now);
                 }
             }
