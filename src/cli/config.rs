@@ -21,6 +21,7 @@ pub use load::{ConfigError, Loaded, Origin, environment};
 pub use trunks::TenantEntry;
 
 use crate::domain::{IpNet, Trunk, TurnSettings};
+use crate::sip::net::{TlsConfig, TlsIdentity};
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../../config/vca.default.toml");
@@ -61,6 +62,7 @@ pub struct Sip {
     /// `None` when TCP is off.
     #[serde(with = "value::off")]
     pub tcp: Option<SocketAddr>,
+    pub tls: SipTls,
     pub peers: Vec<IpNet>,
     /// Profiles that go before the built-in ones; `None` for none.
     #[serde(with = "value::auto")]
@@ -74,6 +76,44 @@ pub struct Sip {
     pub ring_ms: u32,
     pub max_call_s: u32,
     pub drain_s: u32,
+}
+
+/// SIP over TLS: files in PEM form, each `None` when it is off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SipTls {
+    #[serde(with = "value::off")]
+    pub listen: Option<SocketAddr>,
+    #[serde(with = "value::off")]
+    pub certificate: Option<PathBuf>,
+    #[serde(with = "value::off")]
+    pub key: Option<PathBuf>,
+    /// `None` for the authorities that the machine trusts.
+    #[serde(with = "value::auto")]
+    pub ca: Option<PathBuf>,
+    #[serde(with = "value::off")]
+    pub client_certificate: Option<PathBuf>,
+    #[serde(with = "value::off")]
+    pub client_key: Option<PathBuf>,
+    #[serde(with = "value::off")]
+    pub client_ca: Option<PathBuf>,
+}
+
+impl SipTls {
+    /// What the stack is given. Calls out over TLS are possible without a listener.
+    pub fn stack(&self) -> TlsConfig {
+        let identity = |certificate: &Option<PathBuf>, key: &Option<PathBuf>| {
+            let (certificate, key) = (certificate.clone()?, key.clone()?);
+            Some(TlsIdentity { certificate, key })
+        };
+        TlsConfig {
+            listen: self.listen.into_iter().collect(),
+            identity: identity(&self.certificate, &self.key),
+            ca: self.ca.clone(),
+            client_identity: identity(&self.client_certificate, &self.client_key),
+            client_ca: self.client_ca.clone(),
+        }
+    }
 }
 
 /// RTP: the ports and the longest silence on the wire.

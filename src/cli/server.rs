@@ -188,6 +188,7 @@ fn stack_config(config: &Config) -> StackConfig {
         peers: Peers::new(
             sip.peers.iter().chain(config.trunks.iter().flat_map(|trunk| &trunk.settings.sbc_ips)).copied(),
         ),
+        tls: Some(sip.tls.stack()),
         public_addr: sip.public_ip,
         // Above the node's cap, so that admission refuses first, with the tenant in view.
         max_incoming: sip.max_calls as usize * 2 + 16,

@@ -49,6 +49,7 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
     ports(config, &mut findings);
     limits(config, &mut findings);
     exposure(config, &mut findings);
+    tls(config, &mut findings);
     turns(config, &mut findings);
     trunks(config, &mut findings);
     if let Err(error) = writable(&config.data_dir) {
@@ -191,6 +192,38 @@ fn trunks(config: &Config, findings: &mut Findings) {
                     .error("tenants", format!("{did} is {owner:?}'s and {:?}'s: a number has one owner", tenant.name));
             }
         }
+    }
+}
+
+fn tls(config: &Config, findings: &mut Findings) {
+    let tls = &config.sip.tls;
+    for (key, has, other, needed) in [
+        ("sip.tls.key", tls.certificate.is_some(), "sip.tls.certificate", tls.key.is_some()),
+        ("sip.tls.certificate", tls.key.is_some(), "sip.tls.key", tls.certificate.is_some()),
+        (
+            "sip.tls.client_key",
+            tls.client_certificate.is_some(),
+            "sip.tls.client_certificate",
+            tls.client_key.is_some(),
+        ),
+        (
+            "sip.tls.client_certificate",
+            tls.client_key.is_some(),
+            "sip.tls.client_key",
+            tls.client_certificate.is_some(),
+        ),
+    ] {
+        if has && !needed {
+            findings.error(key, format!("is \"off\" beside `{other}`: a certificate and its key go together"));
+        }
+    }
+    if tls.listen.is_some_and(|listen| {
+        collide(listen, config.http.listen) || config.sip.tcp.is_some_and(|tcp| collide(listen, tcp))
+    }) {
+        findings.error("sip.tls.listen", "is taken by `sip.tcp` or `http.listen`: choose another port, such as 5061");
+    }
+    if let Err(error) = crate::sip::net::tls::check(&tls.stack()) {
+        findings.error("sip.tls", error.to_string());
     }
 }
 

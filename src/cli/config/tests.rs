@@ -117,7 +117,7 @@ fn an_unknown_key_is_refused_with_the_nearest_one() {
     vca.toml:2: unknown key `media.udp`; did you mean `sip.udp`?
     vca.toml:2: unknown key `speech.stt.modell`; did you mean `speech.stt.model`?
     vca.toml:1: unknown key `zebra`; `vca check-config` lists the known ones
-    vca.toml:1: `sip`: is a section; its keys are `sip.drain_s`, `sip.max_call_s`, `sip.max_calls`, `sip.peers`, `sip.profiles_dir`, `sip.public_ip`, `sip.retry_after_s`, `sip.ring_ms`, `sip.tcp`, `sip.udp`
+    vca.toml:1: `sip`: is a section; its keys are `sip.drain_s`, `sip.max_call_s`, `sip.max_calls`, `sip.peers`, `sip.profiles_dir`, `sip.public_ip`, `sip.retry_after_s`, `sip.ring_ms`, `sip.tcp`, `sip.tls.ca`, `sip.tls.certificate`, `sip.tls.client_ca`, `sip.tls.client_certificate`, `sip.tls.client_key`, `sip.tls.key`, `sip.tls.listen`, `sip.udp`
     vca.toml:1: `http.listen`: is a value, not a section; write it like the default, "127.0.0.1:8080"
     "#);
 }
@@ -169,7 +169,7 @@ fn a_wrong_environment_variable_is_named() {
     environment variable VCA__MEDIA__PORT_MIN: `media.port_min`: `1 port_max = 2` cannot be read; write it like the default, 10000
     environment variable VCA__MEDIA__PORT_MIN: `media.port_min`: found 99999, expected a number from 0 to 65535; write it like the default, 10000
     environment variable VCA__SIP__PUBLIC_IP: `sip.public_ip`: invalid IP address syntax, nor "auto"; write it like the default, "auto"
-    environment variable VCA__SIP: `sip`: is a section; its keys are `VCA__SIP__DRAIN_S`, `VCA__SIP__MAX_CALL_S`, `VCA__SIP__MAX_CALLS`, `VCA__SIP__PEERS`, `VCA__SIP__PROFILES_DIR`, `VCA__SIP__PUBLIC_IP`, `VCA__SIP__RETRY_AFTER_S`, `VCA__SIP__RING_MS`, `VCA__SIP__TCP`, `VCA__SIP__UDP`
+    environment variable VCA__SIP: `sip`: is a section; its keys are `VCA__SIP__DRAIN_S`, `VCA__SIP__MAX_CALL_S`, `VCA__SIP__MAX_CALLS`, `VCA__SIP__PEERS`, `VCA__SIP__PROFILES_DIR`, `VCA__SIP__PUBLIC_IP`, `VCA__SIP__RETRY_AFTER_S`, `VCA__SIP__RING_MS`, `VCA__SIP__TCP`, `VCA__SIP__TLS__CA`, `VCA__SIP__TLS__CERTIFICATE`, `VCA__SIP__TLS__CLIENT_CA`, `VCA__SIP__TLS__CLIENT_CERTIFICATE`, `VCA__SIP__TLS__CLIENT_KEY`, `VCA__SIP__TLS__KEY`, `VCA__SIP__TLS__LISTEN`, `VCA__SIP__UDP`
     "#);
 }
 

@@ -2,11 +2,13 @@
 
 use super::handle::{Ask, IncomingCall, Leg, Line, Shared, Stack};
 use super::registrations::TrunkSide;
-use super::stream::{self, StreamInput, WRITE_QUEUE};
+use super::stream::{self, StreamInput, Task, WRITE_QUEUE};
+use super::tls::{Tls, server_name};
 use super::udp::{self, Bound, Routes};
 use crate::sip::message::HeaderName;
 use crate::sip::ua::{
-    Command, ConnId, Endpoint, Event, Flow, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError, Transport,
+    Command, ConnId, Endpoint, Event, Flow, Hop, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError,
+    Transport,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -42,17 +44,25 @@ pub(super) struct Driver {
     streams: mpsc::Receiver<StreamInput>,
     streams_sender: mpsc::Sender<StreamInput>,
     conns: HashMap<ConnId, Conn>,
-    conn_to: HashMap<SocketAddr, ConnId>,
+    /// Connections by where they lead. One that a TLS client opened is not among them: it proved no name.
+    conn_to: HashMap<Hop, ConnId>,
     next_conn: u64,
-    max_connections: usize,
-    connection_idle: Duration,
+    streams_config: StreamsConfig,
     pub(super) routes: Routes,
     buffer: Vec<u8>,
     stopping: Option<(Instant, Vec<oneshot::Sender<()>>)>,
 }
 
+/// What connections are opened and kept with.
+pub(super) struct StreamsConfig {
+    pub max: usize,
+    pub idle: Duration,
+    pub keep_alive: Option<Duration>,
+    pub tls: Option<Tls>,
+}
+
 struct Conn {
-    remote: SocketAddr,
+    hop: Hop,
     queue: mpsc::Sender<Arc<[u8]>>,
 }
 
@@ -61,8 +71,7 @@ impl Driver {
         endpoint: Endpoint,
         sockets: Vec<Bound>,
         shared: Arc<Shared>,
-        connection_idle: Duration,
-        max_connections: usize,
+        streams_config: StreamsConfig,
     ) -> (Self, Stack, mpsc::Receiver<IncomingCall>) {
         let (asks_sender, asks) = mpsc::channel(ASK_QUEUE);
         let (drops_sender, drops) = mpsc::unbounded_channel();
@@ -84,8 +93,7 @@ impl Driver {
             conns: HashMap::new(),
             conn_to: HashMap::new(),
             next_conn: 1,
-            max_connections,
-            connection_idle,
+            streams_config,
             routes: Routes::default(),
             buffer: vec![0; 65_536],
             stopping: None,
@@ -95,8 +103,8 @@ impl Driver {
     }
 
     /// Takes connections from a listener until the handle is aborted.
-    pub fn accept_on(&self, listener: TcpListener) -> JoinHandle<()> {
-        tokio::spawn(stream::accept(listener, self.streams_sender.clone()))
+    pub fn accept_on(&self, transport: Transport, listener: TcpListener) -> JoinHandle<()> {
+        tokio::spawn(stream::accept(transport, listener, self.streams_sender.clone()))
     }
 
     pub async fn run(mut self, accepting: Vec<JoinHandle<()>>) {
@@ -220,60 +228,71 @@ impl Driver {
 
     fn handle_stream_input(&mut self, input: StreamInput, now: Instant) {
         match input {
-            StreamInput::Accepted(stream, remote) => self.accept(stream, remote, now),
+            StreamInput::Accepted(transport, stream, remote) => self.accept(transport, stream, remote, now),
             StreamInput::Connected { conn, local } => {
-                if let Some(remote) = self.conns.get(&conn).map(|conn| conn.remote) {
-                    self.endpoint.handle_connected(conn, local, remote, now);
+                if let Some(hop) = self.conns.get(&conn).map(|conn| conn.hop) {
+                    self.endpoint.handle_connected(conn, local, hop, now);
                 }
             }
             StreamInput::Unreachable { conn, error } => {
-                if let Some(remote) = self.close(conn) {
-                    tracing::warn!(%remote, %error, "cannot connect to a SIP peer");
-                    self.endpoint.handle_unreachable(remote, now);
+                if let Some(hop) = self.close(conn) {
+                    let (remote, transport) = (hop.remote, hop.transport.as_str());
+                    tracing::warn!(%remote, transport, %error, "cannot connect to a SIP peer");
+                    self.endpoint.handle_unreachable(hop, now);
                 }
             }
             StreamInput::Data(conn, data) => self.endpoint.handle_stream(conn, &data, now),
             StreamInput::Closed(conn) => {
-                let remote = self.close(conn);
+                let hop = self.close(conn);
                 self.endpoint.handle_disconnected(conn);
-                if let Some(remote) = remote {
-                    self.endpoint.handle_flow_lost(remote, now);
+                if let Some(hop) = hop {
+                    self.endpoint.handle_flow_lost(hop.remote, now);
                 }
             }
         }
     }
 
-    fn accept(&mut self, stream: TcpStream, remote: SocketAddr, now: Instant) {
+    fn accept(&mut self, transport: Transport, stream: TcpStream, remote: SocketAddr, now: Instant) {
         let Ok(local) = stream.local_addr() else { return };
+        let acceptor = self.streams_config.tls.as_ref().and_then(|tls| tls.acceptor.clone());
+        let acceptor = acceptor.filter(|_| transport == Transport::Tls);
+        if transport == Transport::Tls && acceptor.is_none() {
+            return;
+        }
         // Strangers may ask (and be refused), but not push the connections of peers out of the table.
         let endpoint = &self.endpoint;
         let is_stranger = |addr: &SocketAddr| !endpoint.is_peer(addr.ip());
         if is_stranger(&remote)
-            && self.conns.values().filter(|conn| is_stranger(&conn.remote)).count() >= STRANGER_CONNECTIONS
+            && self.conns.values().filter(|conn| is_stranger(&conn.hop.remote)).count() >= STRANGER_CONNECTIONS
         {
             return;
         }
-        let (conn, queue) = self.new_conn(remote);
-        self.endpoint.handle_connected(conn, local, remote, now);
-        tokio::spawn(stream::serve(conn, stream, self.connection_idle, queue, self.streams_sender.clone()));
+        let hop = Hop { transport, remote, tls_name: None };
+        let task = self.new_conn(hop, false);
+        self.endpoint.handle_connected(task.conn, local, hop, now);
+        tokio::spawn(stream::serve_accepted(task, stream, acceptor));
     }
 
-    fn new_conn(&mut self, remote: SocketAddr) -> (ConnId, mpsc::Receiver<Arc<[u8]>>) {
+    fn new_conn(&mut self, hop: Hop, ours: bool) -> Task {
         let conn = ConnId(self.next_conn);
         self.next_conn += 1;
-        let (queue, receiver) = mpsc::channel(WRITE_QUEUE);
-        self.conns.insert(conn, Conn { remote, queue });
-        self.conn_to.insert(remote, conn);
-        (conn, receiver)
+        let (sender, queue) = mpsc::channel(WRITE_QUEUE);
+        self.conns.insert(conn, Conn { hop, queue: sender });
+        if ours || hop.transport != Transport::Tls {
+            self.conn_to.insert(hop, conn);
+        }
+        let StreamsConfig { idle, keep_alive, .. } = self.streams_config;
+        // Whoever opened a connection keeps it open (RFC 5626 §3.5).
+        Task { conn, idle, keep_alive: keep_alive.filter(|_| ours), queue, driver: self.streams_sender.clone() }
     }
 
-    /// Drops a connection's queue, which ends its task; gives the address it went to.
-    fn close(&mut self, conn: ConnId) -> Option<SocketAddr> {
-        let remote = self.conns.remove(&conn)?.remote;
-        if self.conn_to.get(&remote) == Some(&conn) {
-            self.conn_to.remove(&remote);
+    /// Drops a connection's queue, which ends its task; gives where it went to.
+    fn close(&mut self, conn: ConnId) -> Option<Hop> {
+        let hop = self.conns.remove(&conn)?.hop;
+        if self.conn_to.get(&hop) == Some(&conn) {
+            self.conn_to.remove(&hop);
         }
-        Some(remote)
+        Some(hop)
     }
 
     /// Does everything the endpoint wants done.
@@ -282,7 +301,7 @@ impl Driver {
             match output {
                 Output::Transmit(transmit) => match transmit.flow.transport {
                     Transport::Udp => self.send_datagram(transmit.flow, &transmit.data),
-                    Transport::Tcp => self.send_stream(transmit.flow, transmit.data, now),
+                    Transport::Tcp | Transport::Tls => self.send_stream(transmit.flow, transmit.data, now),
                 },
                 Output::Event(Event::Incoming { leg, local_ip, invite }) => {
                     self.hand_over(leg, local_ip, *invite, now);
@@ -308,18 +327,12 @@ impl Driver {
 
     fn send_stream(&mut self, flow: Flow, data: Arc<[u8]>, now: Instant) {
         let open = flow.conn.filter(|conn| self.conns.contains_key(conn));
-        let conn = match open.or_else(|| self.conn_to.get(&flow.remote).copied()) {
+        let conn = match open.or_else(|| self.conn_to.get(&flow.hop()).copied()) {
             Some(conn) => conn,
-            None if self.conns.len() >= self.max_connections => {
-                return self.endpoint.handle_unreachable(flow.remote, now);
-            }
-            None => {
-                let (conn, queue) = self.new_conn(flow.remote);
-                let driver = self.streams_sender.clone();
-                let (ip, idle) = (flow.local.ip(), self.connection_idle);
-                tokio::spawn(stream::connect(conn, ip, flow.remote, idle, queue, driver));
-                conn
-            }
+            None => match self.open_stream(&flow) {
+                Some(conn) => conn,
+                None => return self.endpoint.handle_unreachable(flow.hop(), now),
+            },
         };
         let full = self.conns.get(&conn).is_some_and(|conn| conn.queue.try_send(data).is_err());
         if full {
@@ -328,6 +341,25 @@ impl Driver {
             self.close(conn);
             self.endpoint.handle_disconnected(conn);
         }
+    }
+
+    /// Begins to connect; `None` when there is no room, or no TLS.
+    fn open_stream(&mut self, flow: &Flow) -> Option<ConnId> {
+        if self.conns.len() >= self.streams_config.max {
+            return None;
+        }
+        let tls = match flow.transport {
+            Transport::Tls => {
+                let connector = self.streams_config.tls.as_ref()?.connector.clone();
+                let name = flow.tls_name.and_then(|name| self.endpoint.tls_name(name));
+                Some((connector, server_name(name, flow.remote.ip())?))
+            }
+            Transport::Tcp | Transport::Udp => None,
+        };
+        let task = self.new_conn(flow.hop(), true);
+        let conn = task.conn;
+        tokio::spawn(stream::connect(task, flow.local.ip(), flow.remote, tls));
+        Some(conn)
     }
 
     fn hand_over(&mut self, leg: LegId, local_ip: IpAddr, invite: InviteInfo, now: Instant) {

@@ -12,12 +12,13 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) struct Shared {
     udp: Vec<SocketAddr>,
     tcp: Vec<SocketAddr>,
+    tls: Vec<SocketAddr>,
     stats: Mutex<StatsSnapshot>,
 }
 
 impl Shared {
-    pub fn new(udp: Vec<SocketAddr>, tcp: Vec<SocketAddr>) -> Arc<Self> {
-        Arc::new(Self { udp, tcp, stats: Mutex::default() })
+    pub fn new(udp: Vec<SocketAddr>, tcp: Vec<SocketAddr>, tls: Vec<SocketAddr>) -> Arc<Self> {
+        Arc::new(Self { udp, tcp, tls, stats: Mutex::default() })
     }
 
     pub fn set_stats(&self, stats: StatsSnapshot) {
@@ -71,6 +72,11 @@ impl Stack {
     /// The first TCP address listened on.
     pub fn tcp_addr(&self) -> Option<SocketAddr> {
         self.shared.tcp.first().copied()
+    }
+
+    /// The first TLS address listened on.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.shared.tls.first().copied()
     }
 
     /// Places a call; what becomes of it comes as events.

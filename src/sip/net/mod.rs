@@ -1,4 +1,4 @@
-//! The SIP core on real sockets: UDP and TCP, one task that owns the [`Endpoint`](crate::sip::ua::Endpoint), and cheap
+//! The SIP core on real sockets: UDP, TCP and TLS, one task that owns the [`Endpoint`](crate::sip::ua::Endpoint), and cheap
 //! handles for calls.
 //!
 //! ```text
@@ -17,6 +17,9 @@ mod registrations;
 mod stream;
 #[cfg(test)]
 mod tests;
+pub mod tls;
+#[cfg(test)]
+mod tls_tests;
 mod udp;
 
 pub use super::ua::{
@@ -25,15 +28,16 @@ pub use super::ua::{
 };
 pub use handle::{IncomingCall, Leg, Stack};
 pub use registrations::RegistrationHandle;
+pub use tls::{TlsConfig, TlsError, TlsIdentity};
 
 use super::transaction::Timing;
 use super::ua::{Endpoint, EndpointConfig, Limits, Listener};
-use driver::Driver;
+use driver::{Driver, StreamsConfig};
 use handle::Shared;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tls::Tls;
 use tokio::sync::mpsc;
 
 /// Settings of a [`Stack`].
@@ -43,6 +47,11 @@ pub struct StackConfig {
     pub udp: Vec<SocketAddr>,
     /// TCP addresses to listen on.
     pub tcp: Vec<SocketAddr>,
+    /// SIP over TLS; absent: neither answered nor used.
+    pub tls: Option<TlsConfig>,
+    /// How often a double CRLF goes out on silent connections that we opened (RFC 5626 §3.5.1); a peer that does not
+    /// answer within 10 s loses the connection. Absent: never, because few trunks answer.
+    pub keep_alive: Option<Duration>,
     /// Who may call; loopback only by default.
     pub peers: Peers,
     /// What everybody else gets: 403 by default, and nothing for known scanners.
@@ -69,6 +78,8 @@ impl Default for StackConfig {
         Self {
             udp: Vec::new(),
             tcp: Vec::new(),
+            tls: None,
+            keep_alive: None,
             peers: defaults.peers,
             strangers: defaults.strangers,
             user_agent: defaults.user_agent,
@@ -98,6 +109,9 @@ pub enum NetError {
     /// The system refuses for another reason.
     #[error("cannot listen on {transport} {addr}: {source}")]
     Bind { transport: &'static str, addr: SocketAddr, source: io::Error },
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Neither UDP nor TCP addresses were given.
     #[error("no address to listen on: give at least one UDP or TCP address")]
     NoListener,
@@ -121,43 +135,62 @@ impl NetError {
 /// # Errors
 /// [`NetError`] when an address cannot be listened on.
 pub async fn start(config: StackConfig) -> Result<(Stack, mpsc::Receiver<IncomingCall>), NetError> {
-    if config.udp.is_empty() && config.tcp.is_empty() {
+    if config.udp.is_empty() && config.tcp.is_empty() && config.tls.is_none() {
         return Err(NetError::NoListener);
     }
+    let tls = config.tls.as_ref().map(Tls::load).transpose()?;
     let mut sockets = Vec::new();
     for addr in &config.udp {
         sockets.push(udp::bind(*addr).map_err(|source| NetError::new("UDP", *addr, source))?);
     }
-    let mut listeners = Vec::new();
-    for addr in &config.tcp {
-        listeners.push(TcpListener::bind(addr).await.map_err(|source| NetError::new("TCP", *addr, source))?);
+    let mut accepting = Vec::new();
+    for (transport, addr) in stream_addrs(&config) {
+        let error = |source| NetError::new(transport.as_str(), addr, source);
+        let listener = udp::listen(addr).map_err(error)?;
+        accepting.push((transport, listener.local_addr().map_err(error)?, listener));
     }
     let udp: Vec<SocketAddr> = sockets.iter().map(|socket| socket.bound).collect();
-    let tcp: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    let bound = |of: Transport| accepting.iter().filter(move |(t, ..)| *t == of).map(|(_, addr, _)| *addr);
+    let (tcp, tls_addrs): (Vec<_>, Vec<_>) = (bound(Transport::Tcp).collect(), bound(Transport::Tls).collect());
 
     let listening = udp.iter().map(|addr| Listener { transport: Transport::Udp, addr: *addr });
-    let listening = listening.chain(tcp.iter().map(|addr| Listener { transport: Transport::Tcp, addr: *addr }));
-    let endpoint = Endpoint::new(
-        EndpointConfig {
-            listeners: listening.collect(),
-            peers: config.peers,
-            strangers: config.strangers,
-            user_agent: config.user_agent,
-            public_addr: config.public_addr,
-            policy: config.policy,
-            timing: config.timing,
-            limits: Limits {
-                incoming: config.max_incoming,
-                legs: config.max_incoming.saturating_mul(2).max(16),
-                connections: config.max_connections,
-                ..Limits::default()
-            },
-        },
-        rand::random(),
-    );
-    let shared = Shared::new(udp, tcp);
-    let (driver, stack, calls) = Driver::new(endpoint, sockets, shared, config.connection_idle, config.max_connections);
-    let accepting = listeners.into_iter().map(|listener| driver.accept_on(listener)).collect();
+    let listening = listening.chain(accepting.iter().map(|(t, addr, _)| Listener { transport: *t, addr: *addr }));
+    let mut listeners: Vec<Listener> = listening.collect();
+    if tls.is_some() && tls_addrs.is_empty() {
+        // Who only calls out over TLS is reached over the connection that it opened.
+        let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        listeners.extend(any.map(|ip| Listener { transport: Transport::Tls, addr: SocketAddr::new(ip, 5061) }));
+    }
+    let streams =
+        StreamsConfig { max: config.max_connections, idle: config.connection_idle, keep_alive: config.keep_alive, tls };
+    let endpoint = Endpoint::new(endpoint_config(config, listeners), rand::random());
+    let shared = Shared::new(udp, tcp, tls_addrs);
+    let (driver, stack, calls) = Driver::new(endpoint, sockets, shared, streams);
+    let accepting = accepting.into_iter().map(|(t, _, listener)| driver.accept_on(t, listener)).collect();
     tokio::spawn(driver.run(accepting));
     Ok((stack, calls))
+}
+
+fn stream_addrs(config: &StackConfig) -> Vec<(Transport, SocketAddr)> {
+    let tls = config.tls.iter().flat_map(|tls| &tls.listen);
+    let tcp = config.tcp.iter().map(|addr| (Transport::Tcp, *addr));
+    tcp.chain(tls.map(|addr| (Transport::Tls, *addr))).collect()
+}
+
+fn endpoint_config(config: StackConfig, listeners: Vec<Listener>) -> EndpointConfig {
+    EndpointConfig {
+        listeners,
+        peers: config.peers,
+        strangers: config.strangers,
+        user_agent: config.user_agent,
+        public_addr: config.public_addr,
+        policy: config.policy,
+        timing: config.timing,
+        limits: Limits {
+            incoming: config.max_incoming,
+            legs: config.max_incoming.saturating_mul(2).max(16),
+            connections: config.max_connections,
+            ..Limits::default()
+        },
+    }
 }

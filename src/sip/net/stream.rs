@@ -1,36 +1,54 @@
-//! TCP connections: one task each, with a bounded queue of what to write.
+//! TCP and TLS connections: one task each, with a bounded queue of what to write.
 
-use crate::sip::ua::ConnId;
+use crate::sip::ua::{ConnId, Transport};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Messages that may wait for a slow peer: a second of a busy trunk, which sends all its calls over one connection.
 pub(super) const WRITE_QUEUE: usize = 1_024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Strangers are bounded in number, and none may keep its place without a word.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const PONG_TIMEOUT: Duration = Duration::from_secs(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const CHUNK: usize = 16 * 1024;
 
 /// What connection tasks tell the driver.
 #[derive(Debug)]
 pub(super) enum StreamInput {
-    Accepted(TcpStream, SocketAddr),
+    Accepted(Transport, TcpStream, SocketAddr),
     Connected { conn: ConnId, local: SocketAddr },
     Unreachable { conn: ConnId, error: io::Error },
     Data(ConnId, Vec<u8>),
     Closed(ConnId),
 }
 
-pub(super) async fn accept(listener: TcpListener, driver: mpsc::Sender<StreamInput>) {
+/// One connection's task: its ends of the queues and its limits.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub conn: ConnId,
+    /// How long nothing may come or go.
+    pub idle: Duration,
+    /// How often a double CRLF goes out; absent: never.
+    pub keep_alive: Option<Duration>,
+    pub queue: mpsc::Receiver<Arc<[u8]>>,
+    pub driver: mpsc::Sender<StreamInput>,
+}
+
+pub(super) async fn accept(transport: Transport, listener: TcpListener, driver: mpsc::Sender<StreamInput>) {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => {
-                if driver.send(StreamInput::Accepted(stream, remote)).await.is_err() {
+                if driver.send(StreamInput::Accepted(transport, stream, remote)).await.is_err() {
                     return;
                 }
             }
@@ -43,25 +61,53 @@ pub(super) async fn accept(listener: TcpListener, driver: mpsc::Sender<StreamInp
     }
 }
 
-/// Opens a connection from `local_ip` and serves it.
+/// Serves a connection that was accepted, over TLS once the peer has shaken hands.
+pub(super) async fn serve_accepted(task: Task, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+    // Delayed segments would cost a call its first 40 ms.
+    let _ = stream.set_nodelay(true);
+    let Some(acceptor) = acceptor else { return serve(task, stream).await };
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => serve(task, stream).await,
+        failed => {
+            if let Ok(Err(error)) = failed {
+                tracing::info!(%error, "a TLS handshake with a SIP client failed");
+            }
+            drop(task.driver.send(StreamInput::Closed(task.conn)).await);
+        }
+    }
+}
+
+/// Opens a connection from `local_ip`, over TLS when there is a name to verify the server under, and serves it.
 pub(super) async fn connect(
-    conn: ConnId,
+    task: Task,
     local_ip: IpAddr,
     remote: SocketAddr,
-    idle: Duration,
-    queue: mpsc::Receiver<Arc<[u8]>>,
-    driver: mpsc::Sender<StreamInput>,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
 ) {
     let opened = tokio::time::timeout(CONNECT_TIMEOUT, open(local_ip, remote)).await;
     let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    match opened.and_then(|stream| Ok((stream.local_addr()?, stream))) {
-        Ok((local, stream)) => {
-            if driver.send(StreamInput::Connected { conn, local }).await.is_ok() {
-                serve(conn, stream, idle, queue, driver).await;
+    let opened = opened.and_then(|stream| Ok((stream.local_addr()?, stream)));
+    let (local, stream) = match opened {
+        Ok(opened) => opened,
+        // The driver may be gone, and then nobody minds.
+        Err(error) => return drop(task.driver.send(StreamInput::Unreachable { conn: task.conn, error }).await),
+    };
+    let _ = stream.set_nodelay(true);
+    let connected = StreamInput::Connected { conn: task.conn, local };
+    let Some((connector, name)) = tls else {
+        if task.driver.send(connected).await.is_ok() {
+            serve(task, stream).await;
+        }
+        return;
+    };
+    let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, connector.connect(name, stream)).await;
+    match shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        Ok(stream) => {
+            if task.driver.send(connected).await.is_ok() {
+                serve(task, stream).await;
             }
         }
-        // The driver may be gone, and then nobody minds.
-        Err(error) => drop(driver.send(StreamInput::Unreachable { conn, error }).await),
+        Err(error) => drop(task.driver.send(StreamInput::Unreachable { conn: task.conn, error }).await),
     }
 }
 
@@ -73,35 +119,65 @@ async fn open(local_ip: IpAddr, remote: SocketAddr) -> io::Result<TcpStream> {
     socket.connect(remote).await
 }
 
-/// Reads and writes until either side closes, nothing happens for `idle`, or the driver drops the queue.
-pub(super) async fn serve(
-    conn: ConnId,
-    stream: TcpStream,
-    idle: Duration,
-    mut queue: mpsc::Receiver<Arc<[u8]>>,
-    driver: mpsc::Sender<StreamInput>,
-) {
-    // Delayed segments would cost a call its first 40 ms.
-    let _ = stream.set_nodelay(true);
-    let (mut reader, mut writer) = stream.into_split();
+/// Reads and writes until either side closes, nothing happens for `idle`, a ping gets no pong, or the driver drops the
+/// queue.
+async fn serve<S: AsyncRead + AsyncWrite + Send>(mut task: Task, stream: S) {
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let mut chunk = vec![0_u8; CHUNK];
+    let mut pinged = false;
+    let wait = |pinged: bool| match task.keep_alive {
+        // RFC 5626 §4.4.1: the pong must come within 10 s.
+        Some(_) if pinged => PONG_TIMEOUT,
+        Some(every) => every.min(task.idle),
+        None => task.idle,
+    };
+    let quiet = tokio::time::sleep(wait(pinged));
+    tokio::pin!(quiet);
     loop {
         tokio::select! {
-            data = queue.recv() => {
-                let Some(data) = data else { return };
-                match tokio::time::timeout(WRITE_TIMEOUT, writer.write_all(&data)).await {
-                    Ok(Ok(())) => {}
-                    _ => break,
+            data = task.queue.recv() => {
+                let Some(data) = data else { break };
+                if !write(&mut writer, &data).await {
+                    break;
+                }
+                if !pinged {
+                    quiet.as_mut().reset(tokio::time::Instant::now() + wait(pinged));
                 }
             }
             read = reader.read(&mut chunk) => {
                 let Ok(length @ 1..) = read else { break };
-                if driver.send(StreamInput::Data(conn, chunk[..length].to_vec())).await.is_err() {
+                // Whatever comes shows that the peer is there.
+                pinged = false;
+                quiet.as_mut().reset(tokio::time::Instant::now() + wait(pinged));
+                if task.driver.send(StreamInput::Data(task.conn, chunk[..length].to_vec())).await.is_err() {
                     return;
                 }
             }
-            () = tokio::time::sleep(idle) => break,
+            () = &mut quiet => {
+                if task.keep_alive.is_none() {
+                    break;
+                }
+                if pinged {
+                    tracing::warn!(conn.id = task.conn.0, "no answer to the keep-alive of a SIP connection: closed");
+                    break;
+                }
+                pinged = write(&mut writer, b"\r\n\r\n").await;
+                if !pinged {
+                    break;
+                }
+                quiet.as_mut().reset(tokio::time::Instant::now() + wait(pinged));
+            }
         }
     }
-    drop(driver.send(StreamInput::Closed(conn)).await);
+    // TLS says that it closes (RFC 8446 §6.1); a peer that does not read is not waited for.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, writer.shutdown()).await;
+    drop(task.driver.send(StreamInput::Closed(task.conn)).await);
+}
+
+async fn write(writer: &mut (impl AsyncWrite + Unpin), data: &[u8]) -> bool {
+    let written = async {
+        writer.write_all(data).await?;
+        writer.flush().await
+    };
+    matches!(tokio::time::timeout(WRITE_TIMEOUT, written).await, Ok(Ok(())))
 }

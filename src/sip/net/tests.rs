@@ -2,7 +2,7 @@ use super::*;
 use crate::sip::message::{NameAddr, Uri};
 use tokio::sync::mpsc::Receiver;
 
-fn loopback() -> SocketAddr {
+pub(super) fn loopback() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
 
@@ -27,11 +27,11 @@ fn invite(to: SocketAddr, transport: Transport) -> OutgoingInvite {
     }
 }
 
-async fn next(events: &mut Receiver<LegEvent>) -> LegEvent {
+pub(super) async fn next(events: &mut Receiver<LegEvent>) -> LegEvent {
     tokio::time::timeout(Duration::from_secs(10), events.recv()).await.expect("an event in time").expect("an event")
 }
 
-async fn next_call(calls: &mut Receiver<IncomingCall>) -> IncomingCall {
+pub(super) async fn next_call(calls: &mut Receiver<IncomingCall>) -> IncomingCall {
     tokio::time::timeout(Duration::from_secs(10), calls.recv()).await.expect("a call in time").expect("a call")
 }
 

@@ -1,4 +1,4 @@
-//! UDP sockets, and which of our addresses a peer sees.
+//! UDP sockets, listeners, and which of our addresses a peer sees.
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::Poll;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 
 /// Half a second of INVITEs at some thousand calls a second; the system may grant less.
 const BUFFER_BYTES: usize = 4 << 20;
@@ -41,6 +41,20 @@ pub(super) fn bind(addr: SocketAddr) -> io::Result<Bound> {
     let socket = UdpSocket::from_std(socket.into())?;
     let bound = socket.local_addr()?;
     Ok(Bound { socket, bound })
+}
+
+/// A TCP listener; one on `[::]` leaves 0.0.0.0 to another.
+pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections of a process before us that still wait to be forgotten do not hold the port.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(1_024)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// Waits until one of the sockets has something to read; for ever when there is none.

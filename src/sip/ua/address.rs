@@ -2,7 +2,7 @@
 
 use super::{Endpoint, Flow, Listener, OutgoingInvite, SipError, Transport};
 use crate::sip::dialog::Dialog;
-use crate::sip::message::{HeaderName, HeaderValue, NameAddr, Scheme, Uri, Via, ViaTransport};
+use crate::sip::message::{HeaderName, HeaderValue, NameAddr, Request, Scheme, Uri, Via, ViaTransport};
 use std::net::{IpAddr, SocketAddr};
 
 impl Endpoint {
@@ -38,7 +38,7 @@ impl Endpoint {
         let listener = fitting.find(|addr| Some(*addr) == bind).or(first);
         let listener = listener.ok_or(SipError::NoListener(transport.as_str()))?;
         let ip = if listener.ip().is_unspecified() { local_ip.unwrap_or(listener.ip()) } else { listener.ip() };
-        Ok(Flow { transport, local: SocketAddr::new(ip, listener.port()), remote, conn: None })
+        Ok(Flow { transport, local: SocketAddr::new(ip, listener.port()), remote, conn: None, tls_name: None })
     }
 
     /// The way of the next request in a dialog (RFC 3261 §12.2.1.1): its next hop when that is an address, else the way
@@ -49,18 +49,16 @@ impl Endpoint {
         if !is_private(last.remote.ip()) && is_private(hop.ip()) {
             return last;
         }
-        let transport = match dialog.next_hop().param("transport") {
-            Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-            _ => last.transport,
-        };
+        let transport = uri_transport(dialog.next_hop()).unwrap_or(last.transport);
+        // The same machine is the same name; another one is verified under its address.
+        let tls_name = last.tls_name.filter(|_| hop.ip() == last.remote.ip());
         if transport != last.transport {
             // The listener of the other transport is the driver's to find: it has our address and the peer's.
-            return Flow { transport, remote: hop, local: last.local, conn: None };
+            return Flow { transport, remote: hop, local: last.local, conn: None, tls_name };
         }
         // A peer on a connection is reached by that connection, whatever port it listens on.
         let conn = last.conn.filter(|_| hop.ip() == last.remote.ip());
-        Flow { remote: hop, conn, ..last }
+        Flow { remote: hop, conn, tls_name, ..last }
     }
 
     /// The address this peer reaches us at, for Contact, Via and SDP.
@@ -96,6 +94,7 @@ impl Endpoint {
         let uri = match flow.transport {
             Transport::Udp => uri,
             Transport::Tcp => uri.with_param("transport", Some("tcp")),
+            Transport::Tls => uri.with_param("transport", Some("tls")),
         };
         HeaderValue::from(NameAddr::new(uri))
     }
@@ -108,14 +107,33 @@ impl Endpoint {
         let transport = match flow.transport {
             Transport::Udp => ViaTransport::Udp,
             Transport::Tcp => ViaTransport::Tcp,
+            Transport::Tls => ViaTransport::Tls,
         };
         Via::new(transport, &host, Some(self.advertised_port(flow)), branch)
     }
 }
 
 fn uri_addr(uri: &Uri) -> Option<SocketAddr> {
-    let default = if uri.scheme() == Scheme::Sips { 5061 } else { 5060 };
+    let default = if uri_transport(uri) == Some(Transport::Tls) { 5061 } else { 5060 };
     uri.host_ip().map(|ip| SocketAddr::new(ip, uri.port().unwrap_or(default)))
+}
+
+/// The transport that a URI asks for (RFC 3263 §4.1); `sips` is TLS whatever else it says.
+pub(super) fn uri_transport(uri: &Uri) -> Option<Transport> {
+    let named = |name: &str| uri.param("transport").is_some_and(|found| found.eq_ignore_ascii_case(name));
+    match () {
+        () if uri.scheme() == Scheme::Sips || named("tls") => Some(Transport::Tls),
+        () if named("tcp") => Some(Transport::Tcp),
+        () if named("udp") => Some(Transport::Udp),
+        () => None,
+    }
+}
+
+/// The host that a request goes to: of its first Route, or of its Request-URI; nothing when that is an address.
+pub(super) fn next_host(request: &Request) -> Option<String> {
+    let route = request.headers.routes().ok().and_then(|routes| routes.into_iter().next());
+    let uri = route.as_ref().map_or(&request.uri, |route| &route.uri);
+    uri.host_ip().is_none().then(|| uri.host().to_ascii_lowercase())
 }
 
 fn is_private(ip: IpAddr) -> bool {

@@ -9,7 +9,8 @@ use super::rows::{ClientRow, Purpose, ServerRow};
 use super::schedule::{Owner, Schedule};
 use super::table::Table;
 use super::{
-    ConnId, EndpointConfig, Event, Flow, LegEvent, LegId, Output, RegistrationId, StatsSnapshot, Transmit, Transport,
+    ConnId, EndpointConfig, Event, Flow, Hop, LegEvent, LegId, Output, RegistrationId, StatsSnapshot, TlsName,
+    Transmit, Transport,
 };
 use crate::sip::message::{Message, StreamDecoder, StreamItem};
 use crate::sip::transaction::{ClientFired, ServerFired};
@@ -44,13 +45,16 @@ pub struct Endpoint {
     conns_by_use: BTreeSet<(Instant, ConnId)>,
     /// Number of the next leg or registration.
     next_leg: u64,
+    tls_names: Vec<String>,
     outputs: VecDeque<Output>,
 }
+
+const MAX_TLS_NAMES: usize = 1_024;
 
 #[derive(Debug)]
 struct Conn {
     local: SocketAddr,
-    remote: SocketAddr,
+    hop: Hop,
     decoder: StreamDecoder,
     heard: Instant,
 }
@@ -78,6 +82,7 @@ impl Endpoint {
             conns: HashMap::new(),
             conns_by_use: BTreeSet::new(),
             next_leg: 1,
+            tls_names: Vec::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -88,12 +93,12 @@ impl Endpoint {
         if data.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return;
         }
-        let flow = Flow { transport: Transport::Udp, local, remote, conn: None };
+        let flow = Flow { transport: Transport::Udp, local, remote, conn: None, tls_name: None };
         self.handle_message(Message::parse(data), flow, now);
     }
 
     /// A stream connection was opened, by either side.
-    pub fn handle_connected(&mut self, conn: ConnId, local: SocketAddr, remote: SocketAddr, now: Instant) {
+    pub fn handle_connected(&mut self, conn: ConnId, local: SocketAddr, hop: Hop, now: Instant) {
         if self.conns.len() >= self.config.limits.connections
             && let Some((_, oldest)) = self.conns_by_use.first().copied()
         {
@@ -101,7 +106,7 @@ impl Endpoint {
             self.outputs.push_back(Output::Event(Event::CloseConnection(oldest)));
         }
         self.conns_by_use.insert((now, conn));
-        self.conns.insert(conn, Conn { local, remote, decoder: StreamDecoder::new(), heard: now });
+        self.conns.insert(conn, Conn { local, hop, decoder: StreamDecoder::new(), heard: now });
     }
 
     /// Bytes arrived on a connection.
@@ -110,7 +115,8 @@ impl Endpoint {
         self.conns_by_use.remove(&(state.heard, conn));
         state.heard = now;
         self.conns_by_use.insert((now, conn));
-        let flow = Flow { transport: Transport::Tcp, local: state.local, remote: state.remote, conn: Some(conn) };
+        let Hop { transport, remote, tls_name } = state.hop;
+        let flow = Flow { transport, local: state.local, remote, conn: Some(conn), tls_name };
         let mut broken = state.decoder.push(data).is_err();
         // Looked up anew for each message: what a message does may close the connection.
         while let Some(state) = self.conns.get_mut(&conn).filter(|_| !broken) {
@@ -138,15 +144,30 @@ impl Endpoint {
         }
     }
 
-    /// Nothing can be sent to `remote` over a stream: requests that wait for an answer from there fail with 503.
-    pub fn handle_unreachable(&mut self, remote: SocketAddr, now: Instant) {
+    /// Nothing can be sent to `hop`: requests that wait for an answer from there fail with 503.
+    pub fn handle_unreachable(&mut self, hop: Hop, now: Instant) {
         self.stats.send_failures += 1;
         for id in self.clients.ids() {
-            let hit = |row: &ClientRow| !row.done && row.flow.transport.is_reliable() && row.flow.remote == remote;
-            if self.clients.get(id).is_some_and(hit) {
+            if self.clients.get(id).is_some_and(|row: &ClientRow| !row.done && row.flow.hop() == hop) {
                 self.request_failed(id, 503, "Transport Failed", now);
             }
         }
+    }
+
+    /// The name behind a number in a flow of this endpoint.
+    pub fn tls_name(&self, name: TlsName) -> Option<&str> {
+        self.tls_names.get(usize::from(name.0)).map(String::as_str)
+    }
+
+    /// A number for a name of a TLS server. Names come from the configuration, so that there are few; when there are too
+    /// many all the same, the server is verified under its address.
+    pub(super) fn keep_tls_name(&mut self, name: &str) -> Option<TlsName> {
+        let known = self.tls_names.iter().position(|known| known == name);
+        let at = known.or_else(|| (self.tls_names.len() < MAX_TLS_NAMES).then_some(self.tls_names.len()))?;
+        if known.is_none() {
+            self.tls_names.push(name.to_owned());
+        }
+        u16::try_from(at).ok().map(TlsName)
     }
 
     /// Fires everything that is due at `now`.

@@ -31,17 +31,18 @@ pub struct RegistrationId(pub(crate) u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OptionsId(pub u64);
 
-/// A transport protocol (RFC 3261 §18). TLS is a seam: it is a stream like TCP with another name in Via.
+/// A transport protocol (RFC 3261 §18). TLS is a stream like TCP whose server is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
     Udp,
     Tcp,
+    Tls,
 }
 
 impl Transport {
     /// Whether the transport itself delivers or fails, so that no transaction repeats anything.
     pub fn is_reliable(self) -> bool {
-        self == Self::Tcp
+        self != Self::Udp
     }
 
     /// As written in Via.
@@ -49,6 +50,7 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 }
@@ -62,7 +64,28 @@ pub struct Flow {
     pub remote: SocketAddr,
     /// The connection to use while it is open; without one the driver finds or opens one to `remote`.
     pub conn: Option<ConnId>,
+    /// The name that a TLS server is verified under; absent: its IP address.
+    pub tls_name: Option<TlsName>,
 }
+
+impl Flow {
+    /// What a new connection would be opened to.
+    pub fn hop(&self) -> Hop {
+        Hop { transport: self.transport, remote: self.remote, tls_name: self.tls_name }
+    }
+}
+
+/// The other end of a connection that we open: connections are shared by requests to the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Hop {
+    pub transport: Transport,
+    pub remote: SocketAddr,
+    pub tls_name: Option<TlsName>,
+}
+
+/// A host name that the endpoint keeps, by number: see [`super::Endpoint::tls_name`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TlsName(pub(super) u16);
 
 /// Bytes for the driver to send.
 #[derive(Debug, Clone)]

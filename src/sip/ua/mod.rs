@@ -40,8 +40,8 @@ mod uas;
 pub use config::{EndpointConfig, Limits, Listener, StatsSnapshot, Strangers};
 pub use endpoint::Endpoint;
 pub use event::{
-    Command, ConnId, Credentials, Event, Flow, InviteInfo, LegEvent, LegId, OptionsId, OutgoingInvite, Output,
-    RegistrationId, SipError, Transmit, Transport,
+    Command, ConnId, Credentials, Event, Flow, Hop, InviteInfo, LegEvent, LegId, OptionsId, OutgoingInvite, Output,
+    RegistrationId, SipError, TlsName, Transmit, Transport,
 };
 pub use neighbours::Neighbour;
 pub use peers::Peers;

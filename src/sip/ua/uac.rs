@@ -7,7 +7,7 @@ use super::receive::ALLOW;
 use super::reliable::{self, MAX_FORKS};
 use super::rows::{ClientMachine, ClientRow, Purpose, client_key};
 use super::table::Inserted;
-use super::{Command, Endpoint, Flow, LegEvent, LegId, LegPolicy, OutgoingInvite, SipError};
+use super::{Command, Endpoint, Flow, LegEvent, LegId, LegPolicy, OutgoingInvite, SipError, Transport};
 use crate::domain::Prack;
 use crate::sip::auth::ClientAuth;
 use crate::sip::cause::q850;
@@ -41,7 +41,7 @@ impl Endpoint {
         local_ip: Option<IpAddr>,
         now: Instant,
     ) -> Result<(LegId, IpAddr), SipError> {
-        let flow = self.outgoing_flow(invite.transport, Self::destination(&invite)?, local_ip)?;
+        let mut flow = self.outgoing_flow(invite.transport, Self::destination(&invite)?, local_ip)?;
         if self.legs.len() >= self.config.limits.legs {
             return Err(SipError::Full);
         }
@@ -77,6 +77,8 @@ impl Endpoint {
             leg.local_sdp = Some(body.clone());
             request.body = body;
         }
+        self.name_tls(&mut flow, &request);
+        leg.flow = flow;
         self.legs.insert(id, leg);
         let local_ip = self.advertised_ip(&flow);
         match self.send_request(request, flow, Purpose::Invite, Some(id), now) {
@@ -127,6 +129,13 @@ impl Endpoint {
         }
     }
 
+    /// Notes the name that the server at the other end of a new connection must prove (RFC 5922 §7.1).
+    fn name_tls(&mut self, flow: &mut Flow, request: &Request) {
+        if flow.transport == Transport::Tls && flow.conn.is_none() && flow.tls_name.is_none() {
+            flow.tls_name = super::address::next_host(request).and_then(|host| self.keep_tls_name(&host));
+        }
+    }
+
     /// Adds Via and credentials, and starts a client transaction.
     pub(super) fn send_request(
         &mut self,
@@ -136,6 +145,8 @@ impl Endpoint {
         leg: Option<LegId>,
         now: Instant,
     ) -> Option<u64> {
+        let mut flow = flow;
+        self.name_tls(&mut flow, &request);
         let branch = self.tokens.branch();
         request.headers.push_front(HeaderName::Via, self.via(&flow, &branch));
         let cnonce = self.tokens.cnonce();

@@ -19,6 +19,11 @@ use std::time::{Duration, Instant};
 pub(super) const US: &str = "192.0.2.1:5060";
 pub(super) const PEER: &str = "192.0.2.9:5070";
 
+/// The other end of a TCP connection.
+fn hop(text: &str) -> Hop {
+    Hop { transport: Transport::Tcp, remote: addr(text), tls_name: None }
+}
+
 pub(super) fn addr(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }

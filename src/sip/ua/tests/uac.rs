@@ -337,7 +337,7 @@ fn a_dropped_leg_is_cancelled_or_ended() {
 fn an_unreachable_peer_is_503_at_once() {
     let mut rig = Rig::new(config());
     place(&mut rig, OutgoingInvite { transport: Transport::Tcp, ..outgoing() });
-    rig.endpoint.handle_unreachable(addr(PEER), rig.now);
+    rig.endpoint.handle_unreachable(hop(PEER), rig.now);
     rig.collect();
     assert!(matches!(&rig.take_events()[..], [LegEvent::Failed { status: 503, .. }]));
     rig.assert_nothing_left();
