@@ -86,12 +86,15 @@ fn whoever_listens_gets_frames_and_nobody_else() {
     a.far.play(vec![tone_clip(1, 500.0, 60_000)]);
     wait_for_tone(&mut a.leg_events, 500.0);
     wait_for_tone(&mut b.far_events, 500.0);
-    let mut frames = 0;
-    while let Ok(event) = b.leg_events.try_recv() {
-        frames += usize::from(matches!(event, MediaEvent::Frame(_)));
-    }
     // Those from before the bridge.
-    assert!(frames < 5, "{frames}");
+    while b.leg_events.try_recv().is_ok() {}
+    let mut frames = 0;
+    wait(&mut a.leg_events, |event| {
+        frames += usize::from(matches!(event, MediaEvent::Frame(_)));
+        (frames == 20).then_some(())
+    });
+    let unasked = std::iter::from_fn(|| b.leg_events.try_recv().ok());
+    assert_eq!(unasked.filter(|event| matches!(event, MediaEvent::Frame(_))).count(), 0);
 }
 
 #[test]
