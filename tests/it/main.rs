@@ -6,3 +6,4 @@ mod corpus;
 mod harness;
 mod signalling;
 mod surroundings;
+mod transfer;
