@@ -110,7 +110,6 @@ pub fn start(number: usize, realtime: bool, stats: Arc<EngineStatsCells>, record
 struct Thread {
     commands: Receiver<Command>,
     load: Arc<AtomicUsize>,
-    #[expect(clippy::vec_box, reason = "sessions are large, and come and go boxed")]
     places: [Vec<Box<Session>>; PLACES],
     place_of: HashMap<u64, usize>,
     batch: RecvBatch,
