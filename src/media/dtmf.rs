@@ -143,6 +143,11 @@ impl DtmfSender {
         }
     }
 
+    /// Whether nothing is being sent or waits.
+    pub fn is_idle(&self) -> bool {
+        self.current.is_none() && self.waiting.is_empty()
+    }
+
     /// What to send in this frame, or `None` to send audio.
     pub fn step(&mut self, in_band: bool) -> Option<DtmfFrame> {
         let (code, frame) = match self.current.take() {

@@ -16,6 +16,7 @@ use super::frame::PcmFrame;
 use super::net;
 use super::pool::PortPool;
 use super::recorder::{self, Recorder};
+use super::relay::{BridgeGuard, Joint};
 use super::sdp::MediaParams;
 use super::session::{Session, SessionParts};
 use super::stats::{EngineStats, EngineStatsCells, MediaStats, MediaStatsCells};
@@ -76,6 +77,8 @@ pub enum MediaError {
     Thread(#[source] std::io::Error),
     #[error("the media thread takes no more sessions")]
     Busy,
+    #[error("two sessions on different media threads cannot be joined")]
+    Apart,
 }
 
 /// Names a clip in the events about it; unique within a session by the caller's care.
@@ -150,9 +153,29 @@ impl MediaEngine {
     /// # Errors
     /// When no port is free or can be bound.
     pub fn open(&self, opts: SessionOptions) -> Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError> {
+        let wheel = self.wheels.iter().min_by_key(|w| w.load()).ok_or(MediaError::Busy)?;
+        self.open_on(wheel, opts)
+    }
+
+    /// Opens a session on the wheel of `other`, so that the two can be joined by [`MediaSession::bridge`].
+    ///
+    /// # Errors
+    /// When no port is free or can be bound.
+    pub fn open_beside(
+        &self,
+        other: &MediaSession,
+        opts: SessionOptions,
+    ) -> Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError> {
+        self.open_on(&other.wheel, opts)
+    }
+
+    fn open_on(
+        &self,
+        wheel: &Wheel,
+        opts: SessionOptions,
+    ) -> Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError> {
         let sockets = self.bind()?;
         let local_port = sockets.port.port();
-        let wheel = self.wheels.iter().min_by_key(|w| w.load()).ok_or(MediaError::Busy)?;
         let (events, receiver) = mpsc::channel(EVENT_QUEUE);
         let shared = Arc::new(Shared::default());
         let key = self.next_key.fetch_add(1, Ordering::Relaxed);
@@ -257,6 +280,30 @@ impl MediaSession {
         self.order(Order::Record(path));
     }
 
+    /// Joins the two far ends: what each sends is passed on to the other undecoded, keys included, until the guard or
+    /// a session is dropped, or either is joined to another. Clips played on a leg take the place of what is passed
+    /// on to it; recordings go on, and have the other far end on the right. [`MediaEvent::Frame`] is delivered only
+    /// after [`MediaSession::listen`]; all other events as always.
+    ///
+    /// # Errors
+    /// When the sessions are not on one wheel (see [`MediaEngine::open_beside`]), are the same, or the wheel has no
+    /// room for commands.
+    pub fn bridge(&self, other: &MediaSession) -> Result<BridgeGuard, MediaError> {
+        if self.key == other.key || !self.wheel.is_same(&other.wheel) {
+            return Err(MediaError::Apart);
+        }
+        let joint = Arc::new(Joint::default());
+        let command = Command::Join(self.key, other.key, Arc::clone(&joint));
+        self.wheel.send(command).map_err(|_| MediaError::Busy)?;
+        Ok(BridgeGuard(joint))
+    }
+
+    /// Whether [`MediaEvent::Frame`] is wanted while the session is part of a bridge, at the cost of decoding; not
+    /// wanted at first. Outside of a bridge frames always come.
+    pub fn listen(&self, wanted: bool) {
+        self.order(Order::Listen(wanted));
+    }
+
     /// What happened so far.
     pub fn stats(&self) -> MediaStats {
         let mut stats = self.shared.stats.snapshot();
@@ -279,5 +326,7 @@ impl Drop for MediaSession {
     }
 }
 
+#[cfg(test)]
+mod bridge_tests;
 #[cfg(test)]
 mod tests;

@@ -10,13 +10,14 @@ use super::codec::Codec;
 use super::dtmf::{Digit, DtmfReceiver};
 use super::frame::{FRAME_SAMPLES, PcmFrame};
 use super::jitter::{Inserted, JitterBuffer, Micros};
+use super::relay::{Heard, Kind};
 use super::rtcp::ReportBlock;
 use super::rtp::RtpReader;
 use super::sdp::MediaParams;
 use super::stats::MediaStats;
 
 /// RFC 3389.
-const COMFORT_NOISE: u8 = 13;
+pub const COMFORT_NOISE: u8 = 13;
 /// The longest packet taken: 120 ms.
 const MAX_SAMPLES: usize = 960;
 /// Packets in a row from an address the SDP did not name, before it is believed (100 ms of 20 ms packets).
@@ -63,6 +64,8 @@ pub struct Receiver {
     dtmf: DtmfReceiver,
     sequences: Sequences,
     last_packet: Option<Micros>,
+    /// Whether nobody wants frames: audio is counted and not decoded.
+    deaf: bool,
     /// Scratch space for one packet's audio.
     pcm: Box<[i16; MAX_SAMPLES]>,
 }
@@ -84,6 +87,7 @@ impl Receiver {
             dtmf: DtmfReceiver::default(),
             sequences: Sequences::default(),
             last_packet: None,
+            deaf: false,
             pcm: Box::new([0; MAX_SAMPLES]),
         }
     }
@@ -123,47 +127,70 @@ impl Receiver {
         self.latch.is_some_and(|latch| now.saturating_sub(latch.last_packet) > RELATCH_AFTER)
     }
 
-    /// Takes a packet that came from `source` at `arrival`.
-    pub fn receive(&mut self, packet: &[u8], source: SocketAddr, arrival: Micros, stats: &mut MediaStats) {
-        let Ok(rtp) = RtpReader::new(packet) else {
+    /// Whether audio is only counted, while a bridge passes it on undecoded and nobody listens; what waits is
+    /// forgotten at a change.
+    pub fn set_deaf(&mut self, deaf: bool) {
+        if std::mem::replace(&mut self.deaf, deaf) != deaf {
+            self.jitter.reset();
+        }
+    }
+
+    /// Takes a packet that came from `source` at `arrival`; returns it when it counts.
+    pub fn receive<'p>(
+        &mut self,
+        packet: &'p [u8],
+        source: SocketAddr,
+        arrival: Micros,
+        stats: &mut MediaStats,
+    ) -> Option<Heard<'p>> {
+        let Some((rtp, kind)) = RtpReader::new(packet).ok().and_then(|rtp| self.kind(&rtp).map(|kind| (rtp, kind)))
+        else {
             stats.packets_invalid += 1;
-            return;
-        };
-        let Some(content) = self.content(&rtp) else {
-            stats.packets_invalid += 1;
-            return;
+            return None;
         };
         if !self.accept(source, arrival) {
             stats.packets_foreign += 1;
-            return;
+            return None;
         }
         if !self.accept_ssrc(rtp.ssrc(), stats) {
-            return;
+            return None;
         }
         self.last_packet = Some(arrival);
         stats.packets_received += 1;
         let sequence = u16::from(rtp.sequence_number());
         if !self.sequences.note(sequence) {
             stats.packets_duplicate += 1;
-            return;
+            return None;
         }
         stats.packets_lost = self.sequences.lost().max(0) as u64;
-        self.consume(content, &rtp, arrival, stats);
+        let heard = Heard {
+            kind,
+            marker: rtp.mark(),
+            sequence,
+            timestamp: rtp.timestamp(),
+            ssrc: rtp.ssrc(),
+            payload: rtp.payload(),
+        };
+        self.consume(&heard, arrival, stats);
+        Some(heard)
     }
 
-    fn consume(&mut self, content: Content, rtp: &RtpReader<'_>, arrival: Micros, stats: &mut MediaStats) {
-        let payload = rtp.payload();
-        let inserted = match content {
-            Content::Audio(codec) => {
+    fn consume(&mut self, heard: &Heard<'_>, arrival: Micros, stats: &mut MediaStats) {
+        let (payload, timestamp) = (heard.payload, heard.timestamp);
+        if matches!(heard.kind, Kind::Audio(_)) {
+            self.sequences.note_transit(timestamp, arrival);
+        }
+        let inserted = match heard.kind {
+            Kind::Audio(_) | Kind::Noise if self.deaf => Inserted::InTime,
+            Kind::Audio(codec) => {
                 let count = codec.decode_into(payload, self.pcm.as_mut_slice());
-                self.sequences.note_transit(rtp.timestamp(), arrival);
-                self.jitter.insert(rtp.timestamp(), &self.pcm[..count], arrival)
+                self.jitter.insert(timestamp, &self.pcm[..count], arrival)
             }
-            Content::Noise => {
-                self.jitter.insert_noise(rtp.timestamp(), payload.first().map_or(127, |level| level & 0x7F), arrival)
+            Kind::Noise => {
+                self.jitter.insert_noise(timestamp, payload.first().map_or(127, |level| level & 0x7F), arrival)
             }
-            Content::Dtmf => {
-                if !self.dtmf.receive(payload, rtp.timestamp(), arrival) {
+            Kind::Event => {
+                if !self.dtmf.receive(payload, timestamp, arrival) {
                     stats.packets_invalid += 1;
                 }
                 return;
@@ -179,6 +206,9 @@ impl Receiver {
     /// The next 20 ms of the caller, to be called every 20 ms.
     pub fn pop(&mut self, now: Micros, media_ms: u64, stats: &mut MediaStats) -> PcmFrame {
         self.dtmf.tick(now);
+        if self.deaf {
+            return PcmFrame::silence(media_ms);
+        }
         let mut samples = [0; FRAME_SAMPLES];
         let popped = self.jitter.pop(now, &mut samples);
         if popped.concealed && self.ssrc.is_some() {
@@ -198,18 +228,18 @@ impl Receiver {
     }
 
     /// What a payload type stands for. Both kinds of G.711 are taken whatever was agreed: some far ends switch.
-    fn content(&self, rtp: &RtpReader<'_>) -> Option<Content> {
+    fn kind(&self, rtp: &RtpReader<'_>) -> Option<Kind> {
         let payload_type = rtp.payload_type();
         if self.dtmf_payload_type == Some(payload_type) {
-            return Some(Content::Dtmf);
+            return Some(Kind::Event);
         }
         if payload_type == COMFORT_NOISE {
-            return Some(Content::Noise);
+            return Some(Kind::Noise);
         }
         let agreed = self.codec_payload_type.filter(|(pt, _)| *pt == payload_type).map(|(_, codec)| codec);
         let codec = agreed.or_else(|| Codec::from_static_payload_type(payload_type))?;
         let fits = !rtp.payload().is_empty() && rtp.payload().len() <= MAX_SAMPLES;
-        fits.then_some(Content::Audio(codec))
+        fits.then_some(Kind::Audio(codec))
     }
 
     /// Symmetric RTP: decides whether the source counts, and latches on to it.
@@ -278,12 +308,6 @@ impl Receiver {
         self.dtmf.reset();
         self.sequences = Sequences::default();
     }
-}
-
-enum Content {
-    Audio(Codec),
-    Noise,
-    Dtmf,
 }
 
 fn fit(expected: SocketAddr, source: SocketAddr) -> Fit {

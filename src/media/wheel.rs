@@ -16,6 +16,7 @@ use super::engine::Clip;
 use super::frame::FRAME_MS;
 use super::net::{self, RecvBatch};
 use super::recorder::{Job, Recorder};
+use super::relay::{Joint, Outbox};
 use super::sdp::MediaParams;
 use super::session::{Clocks, Session};
 use super::stats::EngineStatsCells;
@@ -37,12 +38,15 @@ pub enum Order {
     Duck(Option<f32>),
     Dtmf(String),
     Record(Option<PathBuf>),
+    Listen(bool),
 }
 
 /// What the wheel's thread is told.
 pub enum Command {
     Add(Box<Session>),
     Order(u64, Order),
+    /// Joins two sessions that are on this wheel.
+    Join(u64, u64, Arc<Joint>),
 }
 
 /// The way to a wheel; its thread ends when the last of these is dropped and its sessions are closed.
@@ -66,6 +70,11 @@ impl Wheel {
         })
     }
 
+    /// Whether both lead to one thread.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.load, &other.load)
+    }
+
     /// Sessions on it.
     pub fn load(&self) -> usize {
         self.load.load(Ordering::Relaxed)
@@ -85,6 +94,7 @@ pub fn start(number: usize, realtime: bool, stats: Arc<EngineStatsCells>, record
         places: Default::default(),
         place_of: HashMap::new(),
         batch: RecvBatch::default(),
+        outbox: Outbox::default(),
         backlog: VecDeque::new(),
         recorder,
         stats,
@@ -100,10 +110,10 @@ pub fn start(number: usize, realtime: bool, stats: Arc<EngineStatsCells>, record
 struct Thread {
     commands: Receiver<Command>,
     load: Arc<AtomicUsize>,
-    #[expect(clippy::vec_box, reason = "sessions are large, and come and go boxed")]
     places: [Vec<Box<Session>>; PLACES],
     place_of: HashMap<u64, usize>,
     batch: RecvBatch,
+    outbox: Outbox,
     /// Jobs of ended sessions that the recorder had no room for.
     backlog: VecDeque<Job>,
     recorder: Recorder,
@@ -179,12 +189,38 @@ impl Thread {
                 self.places[place].push(session);
             }
             Command::Order(key, order) => {
-                let place = self.place_of.get(&key).map(|place| &mut self.places[*place]);
-                if let Some(session) = place.and_then(|place| place.iter_mut().find(|s| s.key == key)) {
+                if let Some(session) = self.find(key) {
                     session.order(order);
                 }
             }
+            Command::Join(a, b, joint) => {
+                for (key, other) in [(a, b), (b, a)] {
+                    match self.find(key) {
+                        Some(session) => session.join(other, Arc::clone(&joint)),
+                        None => joint.part(),
+                    }
+                }
+            }
         }
+    }
+
+    fn find(&mut self, key: u64) -> Option<&mut Session> {
+        let place = *self.place_of.get(&key)?;
+        self.places[place].iter_mut().find(|session| session.key == key).map(|session| &mut **session)
+    }
+
+    /// Hands what a session has heard to the one that it is joined to, which sends it at once.
+    fn pass_on(&mut self, place: usize, index: usize) {
+        if self.outbox.is_empty() {
+            return;
+        }
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let peer = self.places[place][index].peer();
+        if let Some(peer) = peer.and_then(|key| self.find(key)) {
+            peer.relay(&outbox);
+        }
+        outbox.clear();
+        self.outbox = outbox;
     }
 
     fn turn(&mut self, place: usize, due_ns: u64) {
@@ -195,10 +231,11 @@ impl Thread {
         for session in sessions.iter_mut() {
             session.send();
         }
-        for session in sessions.iter_mut() {
-            session.receive(&mut self.batch, clocks);
+        for index in 0..sessions.len() {
+            self.places[place][index].receive(&mut self.batch, &mut self.outbox, clocks);
+            self.pass_on(place, index);
         }
-        for session in sessions.iter_mut() {
+        for session in &mut self.places[place] {
             session.deliver();
         }
         self.bury_closed(place);

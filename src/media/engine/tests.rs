@@ -11,10 +11,10 @@ use crate::media::rtp::{self, RtpReader};
 use crate::media::sdp::Direction;
 use crate::media::{FRAME_SAMPLES, rtcp, tone};
 
-type Events = Receiver<MediaEvent>;
+pub(super) type Events = Receiver<MediaEvent>;
 
 /// An engine on a range of ports of its own; other programs' ports in it are passed over.
-fn engine() -> Arc<MediaEngine> {
+pub(super) fn engine() -> Arc<MediaEngine> {
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     let first = NEXT.fetch_add(64, Ordering::Relaxed);
     MediaEngine::start(MediaConfig {
@@ -26,11 +26,11 @@ fn engine() -> Arc<MediaEngine> {
     .unwrap()
 }
 
-fn open(engine: &MediaEngine) -> (MediaSession, Events) {
+pub(super) fn open(engine: &MediaEngine) -> (MediaSession, Events) {
     engine.open(SessionOptions::default()).unwrap()
 }
 
-fn to(remote: SocketAddr) -> MediaParams {
+pub(super) fn to(remote: SocketAddr) -> MediaParams {
     MediaParams {
         codec: Codec::Pcma,
         payload_type: 8,
@@ -41,12 +41,12 @@ fn to(remote: SocketAddr) -> MediaParams {
     }
 }
 
-fn tone_clip(id: u64, hz: f32, ms: usize) -> Clip {
+pub(super) fn tone_clip(id: u64, hz: f32, ms: usize) -> Clip {
     Clip { id: ClipId(id), audio: EncodedAudio::from_pcm(Codec::Pcma, &tone::sine(hz, 8_000.0, ms * 8)) }
 }
 
 /// Waits for the event that `pick` takes, at most for as long as no test should last.
-fn wait<T>(events: &mut Events, mut pick: impl FnMut(&MediaEvent) -> Option<T>) -> T {
+pub(super) fn wait<T>(events: &mut Events, mut pick: impl FnMut(&MediaEvent) -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         assert!(Instant::now() < deadline, "the event does not come");
@@ -57,12 +57,12 @@ fn wait<T>(events: &mut Events, mut pick: impl FnMut(&MediaEvent) -> Option<T>) 
     }
 }
 
-fn frame(event: &MediaEvent) -> Option<PcmFrame> {
+pub(super) fn frame(event: &MediaEvent) -> Option<PcmFrame> {
     if let MediaEvent::Frame(frame) = event { Some(*frame) } else { None }
 }
 
 /// Waits until five frames in a row are a tone.
-fn wait_for_tone(events: &mut Events, hz: f32) {
+pub(super) fn wait_for_tone(events: &mut Events, hz: f32) {
     let mut recent: Vec<i16> = Vec::new();
     wait(events, |event| {
         recent.extend(frame(event)?.samples);
