@@ -4,5 +4,7 @@ mod arrows;
 mod conversations;
 mod corpus;
 mod harness;
+mod registrar;
 mod signalling;
 mod surroundings;
+mod trunks;
