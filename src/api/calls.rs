@@ -108,7 +108,7 @@ impl ListQuery {
             "cursor" => self.cursor = Some(parse(value)?),
             "status" => self.filter.status = Some(word(value, "active, completed, abandoned")?),
             "outcome" => {
-                let words = "message, appointment, urgent, answered, wrong_number, nothing";
+                let words = "message, appointment, urgent, transferred, answered, wrong_number, nothing";
                 self.filter.outcome = Some(word(value, words)?);
             }
             "caller" => {

@@ -102,6 +102,9 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Transfers(refused) => {
+                Self::bad_request(vec![FieldError::new("transfers", refused.to_string())])
+            }
             StoreError::NotFound => Self::not_found("there is no such resource"),
             StoreError::Locked | StoreError::Full | StoreError::Timeout => {
                 tracing::error!(error = %error, "the database is not available to a request");

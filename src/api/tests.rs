@@ -111,6 +111,7 @@ async fn calls_are_listed_for_their_tenant_only() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&page["calls"][1]).unwrap(), @r#"
     {
       "answered_at": "2025-10-09T08:53:20Z",
+      "bridged_ms": 61500,
       "caller": "+919876543210",
       "did": "+918047180000",
       "duration_ms": 60000,
@@ -129,7 +130,18 @@ async fn calls_are_listed_for_their_tenant_only() {
       },
       "status": "completed",
       "summary": "Ravi Kumar asks to be called back about a broken tooth.",
-      "tenant": "ten_00000000000000000000000000000001"
+      "tenant": "ten_00000000000000000000000000000001",
+      "transfers": [
+        {
+          "answered_at": "2025-10-09T08:53:00Z",
+          "bridged_ms": 61500,
+          "kind": "warm",
+          "number": "+919845012345",
+          "result": "bridged",
+          "started_at": "2025-10-09T08:52:50Z",
+          "target": "Dr Sharma"
+        }
+      ]
     }
     "#);
 
@@ -333,7 +345,7 @@ async fn wrong_parameters_are_all_named() {
         },
         {
           "field": "outcome",
-          "message": "must be one of message, appointment, urgent, answered, wrong_number, nothing"
+          "message": "must be one of message, appointment, urgent, transferred, answered, wrong_number, nothing"
         },
         {
           "field": "caller",

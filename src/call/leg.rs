@@ -9,11 +9,38 @@ use crate::sip::net::Leg;
 pub struct Answerer {
     session: SdpSession,
     capabilities: Capabilities,
+    /// Ours, as negotiated last.
+    direction: Direction,
 }
 
 impl Answerer {
     pub fn new(session: SdpSession) -> Self {
-        Self { session, capabilities: Capabilities::default() }
+        Self { session, capabilities: Capabilities::default(), direction: Direction::SEND_RECV }
+    }
+
+    pub fn with_capabilities(self, capabilities: Capabilities) -> Self {
+        Self { capabilities, ..self }
+    }
+
+    /// The offer of an outgoing call.
+    pub fn offer(&mut self, local: SocketAddr) -> Vec<u8> {
+        sdp::offer(&self.capabilities, local, Direction::SEND_RECV, &mut self.session)
+    }
+
+    /// Takes the answer to an offer of ours.
+    ///
+    /// # Errors
+    /// When the answer does not fit the offer; nothing changes then.
+    pub fn accept(&mut self, answer: &[u8], media: &MediaSession) -> Result<(), SdpError> {
+        let params = sdp::accept_answer(answer, &self.capabilities, &mut self.session)?;
+        self.direction = params.direction;
+        media.configure(params);
+        Ok(())
+    }
+
+    /// Whether the far end wants to hear nothing: it has put us on hold.
+    pub fn is_held(&self) -> bool {
+        !self.direction.send
     }
 
     /// Answers a re-INVITE: the SDP to send, or the status that refuses it. A re-INVITE without a body gets an offer.
@@ -27,15 +54,15 @@ impl Answerer {
         };
         let Negotiated { sdp, media: params } =
             sdp::answer(offer, &self.capabilities, local, &mut self.session).map_err(|error| refusal(&error))?;
+        self.direction = params.direction;
         media.configure(params);
         Ok(sdp)
     }
 
     /// Takes the answer to an offer of ours that came in the ACK; an answer that fits nothing changes nothing.
     pub fn late_answer(&mut self, answer: &[u8], media: &MediaSession) {
-        match sdp::accept_answer(answer, &self.capabilities, &mut self.session) {
-            Ok(params) => media.configure(params),
-            Err(error) => tracing::info!(%error, "the answer in the ACK is of no use"),
+        if let Err(error) = self.accept(answer, media) {
+            tracing::info!(%error, "the answer in the ACK is of no use");
         }
     }
 }

@@ -19,18 +19,22 @@ use crate::media::{
     Capabilities, Direction, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions, sdp,
 };
 use crate::sip::message::{HeaderName, HeaderValue};
-use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent};
+use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, Stack};
 use crate::speech::Speech;
 
 pub mod admission;
 mod agent;
+mod bridge;
 mod leg;
+pub mod lines;
 pub mod ports;
 mod record;
 mod router;
+mod sounds;
+mod transfer;
 
 use admission::{Admission, Refusal, Slot};
-use ports::{CallBook, Closing, Route};
+use ports::{CallBook, Closing, OutboundLines, Route};
 use record::Journal;
 
 /// How long the look-up of a number may take before the caller hears that it rings.
@@ -44,6 +48,9 @@ pub struct Node {
     pub media: Arc<MediaEngine>,
     pub speech: Arc<Speech>,
     pub admission: Admission,
+    /// Where calls to people are placed.
+    pub stack: Stack,
+    pub lines: Arc<dyn OutboundLines>,
     pub settings: Settings,
 }
 
@@ -245,6 +252,7 @@ async fn converse(
     let caller = router::caller(invite);
     let started = Instant::now();
     leg.answer(answer).await;
+    let dialled = did.clone();
     let record = CallRecord {
         id,
         tenant: route.scope.tenant(),
@@ -260,9 +268,19 @@ async fn converse(
         slots: CallSlots::default(),
         summary: None,
         recording: if route.profile.record_calls { RecordingState::Partial } else { RecordingState::Off },
+        transfers: Vec::new(),
+        bridged_ms: 0,
     };
     let journal = Journal::open(Arc::clone(&node.book), route.scope, record);
     info!(call = %id, tenant = %route.scope.tenant(), "answered");
+    let outgoing = transfer::Outgoing {
+        stack: node.stack.clone(),
+        lines: Arc::clone(&node.lines),
+        media: Arc::clone(&node.media),
+        did: dialled,
+        source: invite.source,
+        transport: invite.transport,
+    };
     let parts = agent::Parts {
         leg,
         leg_events,
@@ -272,6 +290,7 @@ async fn converse(
         speech: Arc::clone(&node.speech),
         profile: route.profile,
         caller,
+        outgoing,
         longest_call: node.settings.longest_call,
         shutdown,
     };
@@ -285,6 +304,8 @@ async fn converse(
         slots: finished.slots,
         summary: finished.summary,
         recording: finished.recording,
+        bridged_ms: finished.transfers.iter().map(|attempt| attempt.bridged_ms).sum(),
+        transfers: finished.transfers,
     };
     journal.close(closing).await;
 }

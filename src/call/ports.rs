@@ -2,13 +2,17 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use jiff::Timestamp;
 
 use crate::domain::{
-    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, E164, EndCause, RecordingState, Tenant, TenantScope, Turn,
+    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, RecordingState, Tenant,
+    TenantScope, TransferAttempt, TransferMode, Turn,
 };
+use crate::media::Capabilities;
+use crate::sip::net::{OutgoingInvite, Transport};
 
 /// A boxed future, for trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -30,6 +34,8 @@ pub struct Closing {
     pub slots: CallSlots,
     pub summary: String,
     pub recording: RecordingState,
+    pub transfers: Vec<TransferAttempt>,
+    pub bridged_ms: u64,
 }
 
 /// One step of a call, kept so that the call can be replayed.
@@ -85,4 +91,46 @@ pub trait CallBook: Send + Sync + 'static {
         call: CallId,
         closing: &'a Closing,
     ) -> BoxFuture<'a, Result<(), PortError>>;
+}
+
+/// A call to a person.
+#[derive(Debug, Clone)]
+pub struct OutboundCall {
+    pub to: DialString,
+    /// The number that is called from: the one that the caller dialled.
+    pub shown: E164,
+    /// Whom it is placed for.
+    pub caller: Option<E164>,
+    /// Where the caller's own call came from.
+    pub source: SocketAddr,
+    pub transport: Transport,
+}
+
+/// A way out for one call.
+pub struct OutboundLine {
+    /// Without its body: the offer is made of `capabilities` at `local_ip`.
+    pub invite: OutgoingInvite,
+    /// Our address as the far end of this line reaches it.
+    pub local_ip: IpAddr,
+    pub capabilities: Capabilities,
+    /// How this line hands callers over.
+    pub transfer: TransferMode,
+    /// The place that the call takes on its trunk; dropping it frees the place.
+    pub permit: Option<Box<dyn Send + Sync>>,
+}
+
+/// Why a call cannot be placed, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoLine(pub String);
+
+impl fmt::Display for NoLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The lines that calls go out by.
+pub trait OutboundLines: Send + Sync + 'static {
+    /// Finds a line and takes a place on it.
+    fn line<'a>(&'a self, call: &'a OutboundCall) -> BoxFuture<'a, Result<OutboundLine, NoLine>>;
 }

@@ -12,7 +12,7 @@ use super::Failure;
 use super::config::{Config, environment};
 use super::server::{self, Server};
 use crate::dialogue::demo_profile;
-use crate::domain::{ApiKeyId, Did, E164, Tenant, TenantId, TenantScope};
+use crate::domain::{ApiKeyId, DialString, Did, E164, Tenant, TenantId, TenantScope, TransferKind, TransferTarget};
 use crate::store::{ApiKey, KeyOwner, Store};
 
 /// The number of the demo clinic.
@@ -40,6 +40,9 @@ pub struct DemoArgs {
     /// Calls that the clinic may have at once
     #[arg(long, value_name = "CALLS", default_value_t = 100)]
     max_calls: u32,
+    /// Hand callers who ask for a person to this number, or SIP URI on this machine (sip:me@127.0.0.1:5070)
+    #[arg(long, value_name = "NUMBER|URI")]
+    human: Option<DialString>,
     /// Configuration file (TOML) for everything else
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -61,7 +64,7 @@ pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     let key = key.map_err(|error| Failure::Setup(format!("--api-key: {error}")))?;
     super::serve::runtime()?.block_on(async {
         let store = server::open_store(&config).await?;
-        let key = onboard(&store, args.max_calls, key).await.map_err(|error| Failure::setup(&error))?;
+        let key = onboard(&store, args.max_calls, args.human, key).await.map_err(|error| Failure::setup(&error))?;
         let server = Server::start(&config, store).await?;
         if let Err(error) = explain(&server, key.as_ref(), &config.data_dir) {
             // Nobody reads it; callers are answered all the same.
@@ -91,11 +94,18 @@ fn same_port(wanted: SocketAddr) -> Result<SocketAddr, Failure> {
 async fn onboard(
     store: &Store,
     max_calls: u32,
+    human: Option<DialString>,
     chosen: Option<ApiKey>,
 ) -> Result<Option<ApiKey>, crate::store::StoreError> {
     let tenant = TenantId::from_uuid(DEMO_TENANT);
     let scope = TenantScope::proven(tenant);
-    let profile = demo_profile();
+    let mut profile = demo_profile();
+    profile.transfers.targets.extend(human.map(|number| TransferTarget {
+        name: "the front desk".to_owned(),
+        number,
+        hours: None,
+        kind: TransferKind::Warm,
+    }));
     let number = E164::parse(DEMO_DID).expect("invariant: the demo number is well formed");
     store.put_tenant(scope, &Tenant { id: tenant, name: profile.business_name.clone(), max_calls }).await?;
     store.put_profile(scope, &profile).await?;

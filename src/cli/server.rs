@@ -15,6 +15,7 @@ use super::config::Config;
 use super::wiring::StoreBook;
 use crate::api::{self, ApiState, Limits, Readiness};
 use crate::call::admission::Admission;
+use crate::call::lines::PeerLines;
 use crate::call::{self, Node, Settings};
 use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
@@ -120,6 +121,8 @@ impl Server {
             media,
             speech,
             admission: Admission::new(config.sip.max_calls as usize),
+            stack: stack.clone(),
+            lines: Arc::new(PeerLines),
             settings: Settings {
                 recordings: config.recordings(),
                 answer_after: Duration::from_millis(config.sip.ring_ms.into()),

@@ -67,6 +67,8 @@ impl CallBook for StoreBook {
                 slots: closing.slots.clone(),
                 summary: closing.summary.clone(),
                 recording: closing.recording,
+                transfers: closing.transfers.clone(),
+                bridged_ms: closing.bridged_ms,
             };
             self.0.close_call(scope, call, &close).await.map_err(port_error)
         })

@@ -1,6 +1,6 @@
 //! The business of the demo.
 
-use crate::domain::{AgentProfile, DayHours, ProfileId, TurnSettings, WeeklyHours};
+use crate::domain::{AgentProfile, DayHours, ProfileId, Transfers, TurnSettings, WeeklyHours};
 
 /// "Sharma Dental Clinic", Monday to Saturday from ten to seven, closed on Sunday.
 ///
@@ -19,5 +19,6 @@ pub fn demo_profile() -> AgentProfile {
         time_zone: "Asia/Kolkata".into(),
         voice: "en_US-joe-medium".into(),
         turns: TurnSettings::default(),
+        transfers: Transfers::default(),
     }
 }

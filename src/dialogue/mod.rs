@@ -10,6 +10,9 @@
 //!                            Keypad                                    Fix ────┘
 //! ```
 //!
+//! A caller who wants a person, or is in need of one, goes from any of these to `Transferring` when the profile names
+//! one who may be called now, and comes back to the question that stood when nobody takes the call.
+//!
 //! Everything is a function of the inputs: no I/O, no clock, no randomness, so that a recorded call replays step by
 //! step ([`replay`]). Every text that is spoken stands in `phrases`; every step after something the caller did (or
 //! failed to do) speaks or ends, and silence ends every call after three re-asks.
@@ -28,10 +31,11 @@ mod slots;
 mod summary;
 mod text;
 mod times;
+mod transfer;
 mod turn;
 mod yes_no;
 
 pub use demo::demo_profile;
 pub use receptionist::{Receptionist, replay};
 pub use slots::is_whole_answer;
-pub use turn::{Action, Expectation, Input, Line, Segment, SlotName};
+pub use turn::{Action, Expectation, Input, Line, Segment, SlotName, TransferFailure};

@@ -20,6 +20,9 @@ macro_rules! phrases {
             HoursOn(u8),
             HoursWeek,
             Address,
+            /// Before the target with this index is called: the first, and one after another that was not to be had.
+            Connecting(u8),
+            TryNext(u8),
         }
 
         /// All phrases that have their text in the table.
@@ -59,6 +62,12 @@ phrases! {
     TakeChange => "Sure, I'll pass that on, and they will call you back.",
     NoTransfer => "I cannot connect you to a person right now, but I'll pass on an urgent message.",
     StillNoTransfer => "I'm sorry, I cannot connect you right now.",
+    NobodyFree => "I'll pass on an urgent message instead.",
+    TransferNoAnswer => "I'm sorry, there was no answer.",
+    TransferBusy => "I'm sorry, the line is busy.",
+    TransferRefused => "I'm sorry, they cannot come to the phone right now.",
+    TransferFailed => "I'm sorry, I could not connect the call.",
+    AcceptCall => "Press one to take the call, or two to decline.",
     TakeUrgent => "All right, I'll mark it as urgent.",
     EmergencyAdvice => "If this is an emergency, please hang up and call one one two now.",
     EmergencyMessage => "I can also pass on an urgent message.",
@@ -157,7 +166,9 @@ impl Phrases {
         let days = (0..7).flat_map(|day| [Phrase::HoursToday(day), Phrase::HoursTomorrow(day), Phrase::HoursOn(day)]);
         let table = TABLE.iter().map(|(phrase, _)| *phrase);
         let mut texts: Vec<String> = Vec::new();
-        for phrase in table.chain(days).chain([Phrase::HoursWeek, Phrase::Address]) {
+        let targets = (0..).zip(&self.profile.transfers.targets);
+        let targets = targets.flat_map(|(index, _)| [Phrase::Connecting(index), Phrase::TryNext(index)]);
+        for phrase in table.chain(days).chain([Phrase::HoursWeek, Phrase::Address]).chain(targets) {
             let text = self.text(phrase);
             if !texts.contains(&text) {
                 texts.push(text);
@@ -181,6 +192,8 @@ impl Phrases {
             Phrase::HoursOn(day) => self.day(&format!("On {}", hours::day_name(day)), day),
             Phrase::HoursWeek => self.week(),
             Phrase::Address => self.address(),
+            Phrase::Connecting(target) => format!("Let me connect you to {}. Please hold.", self.target(target)),
+            Phrase::TryNext(target) => format!("Let me try {}. Please hold.", self.target(target)),
             phrase => {
                 let row = TABLE.iter().find(|(row, _)| *row == phrase);
                 self.fill(row.expect("every phrase without an arm above stands in the table").1)
@@ -195,6 +208,11 @@ impl Phrases {
             .replace("{business}", &self.profile.business_name)
             .replace("{a_visit}", &format!("{article} {visit}"))
             .replace("{visit}", visit)
+    }
+
+    fn target(&self, index: u8) -> String {
+        let target = self.profile.transfers.targets.get(usize::from(index));
+        target.map_or_else(String::new, |target| speakable(&target.name))
     }
 
     fn day(&self, day_words: &str, day: u8) -> String {

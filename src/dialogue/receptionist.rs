@@ -8,7 +8,7 @@ use super::numbers::{self, Kind};
 use super::phrases::{FILLERS, Phrase, Phrases};
 use super::reply::Reply;
 use super::summary::{self, Facts};
-use super::{Action, Input, SlotName, names, slots, text, times};
+use super::{Action, Input, SlotName, TransferFailure, names, slots, text, times};
 use crate::domain::{AgentProfile, CallOutcome, CallSlots, E164};
 
 /// Below this mean token probability a transcript is noise.
@@ -35,6 +35,8 @@ pub(super) enum State {
     ReadBack,
     /// "What should I change?"
     Fix,
+    /// The caller is being handed to this target of the profile.
+    Transferring,
     Ended,
 }
 
@@ -82,6 +84,14 @@ pub struct Receptionist {
     greeting_plays: bool,
     answered_at: Option<Zoned>,
     pub(super) last: Reply,
+    /// Targets that were called, so that each is called once.
+    pub(super) tried: Vec<usize>,
+    /// What was being asked when the caller was to be handed over.
+    pub(super) interrupted_at: State,
+    /// The caller talks to a person, or has.
+    pub(super) transferred: bool,
+    /// Somebody is in danger, by what the caller said.
+    pub(super) emergency: bool,
 }
 
 impl Receptionist {
@@ -107,13 +117,17 @@ impl Receptionist {
             greeting_plays: false,
             answered_at: None,
             last: Reply::default(),
+            tried: Vec::new(),
+            interrupted_at: State::Open,
+            transferred: false,
+            emergency: false,
         }
     }
 
     /// Takes one input and says what to do; `now` is the business's local time.
     ///
-    /// After `Said`, `Digits`, `NoInput`, `NotUnderstood` and `SttUnavailable` the actions always hold a `Say` or an
-    /// `End`; after `Interrupted` and `HungUp` there is nothing to do.
+    /// After `Said`, `Digits`, `NoInput`, `NotUnderstood`, `SttUnavailable` and `TransferFailed` the actions always hold a
+    /// `Say` or an `End`; after `Interrupted`, `TransferDone` and `HungUp` there is nothing to do.
     pub fn step(&mut self, input: Input, now: &Zoned) -> Vec<Action> {
         let before = self.slots.clone();
         match input {
@@ -124,6 +138,11 @@ impl Receptionist {
             _ if self.state == State::Ended => return vec![Action::End],
             Input::Interrupted { heard } => {
                 self.interrupted(&heard);
+                return Vec::new();
+            }
+            Input::TransferDone => {
+                self.transferred = true;
+                self.state = State::Ended;
                 return Vec::new();
             }
             _ => {}
@@ -157,6 +176,7 @@ impl Receptionist {
         let slots = &self.slots;
         let taken = slots.name.is_some() || slots.number.is_some() || slots.reason.is_some() || self.caller.is_some();
         match self.purpose {
+            _ if self.transferred => CallOutcome::Transferred,
             _ if self.wrong_number => CallOutcome::WrongNumber,
             Some(Purpose::Message) if taken => CallOutcome::Message,
             Some(Purpose::Appointment) if taken => CallOutcome::Appointment,
@@ -179,6 +199,7 @@ impl Receptionist {
             deaf: self.deaf,
             asked_hours: self.asked_hours,
             asked_address: self.asked_address,
+            talked_to: self.tried.last().filter(|_| self.transferred).and_then(|index| self.target_name(*index)),
         })
     }
 
@@ -209,6 +230,13 @@ impl Receptionist {
 
     fn turn(&mut self, input: Input, now: &Zoned) -> Reply {
         self.count.turns += 1;
+        if self.state == State::Transferring {
+            // Anything but a report means that the transfer is not going on: the caller must not be left waiting.
+            let Input::TransferFailed { reason } = input else {
+                return self.transfer_failed(TransferFailure::Failed, now);
+            };
+            return self.transfer_failed(reason, now);
+        }
         match input {
             Input::Said { text, confidence } if confidence < LEAST_CONFIDENCE || text::is_blank(&text) => self.miss(),
             Input::Said { text, .. } => {
@@ -224,7 +252,11 @@ impl Receptionist {
             Input::NotUnderstood => self.miss(),
             Input::SttUnavailable => self.stt_down(),
             Input::NoInput => self.silence(),
-            Input::Answered | Input::Interrupted { .. } | Input::HungUp => self.again(),
+            Input::Answered
+            | Input::Interrupted { .. }
+            | Input::TransferFailed { .. }
+            | Input::TransferDone
+            | Input::HungUp => self.again(),
         }
     }
 
@@ -239,7 +271,7 @@ impl Receptionist {
             State::Ask(slot) => self.slot_said(slot, said, intent, now),
             State::ReadBack => self.read_back_said(said, intent, now),
             State::Fix => self.fix_said(said, intent, now),
-            State::Idle | State::Ended => self.again(),
+            State::Idle | State::Transferring | State::Ended => self.again(),
         }
     }
 
@@ -282,6 +314,11 @@ impl Receptionist {
     /// What may be asked at any time, and does not answer the question that stands.
     pub(super) fn aside(&mut self, intent: Intent, said: &str, now: &Zoned) -> Option<Reply> {
         match intent {
+            Intent::Emergency | Intent::Person if self.reachable(said, now).is_some() => {
+                self.emergency |= intent == Intent::Emergency;
+                let lead = if intent == Intent::Emergency { &[Phrase::EmergencyAdvice][..] } else { &[] };
+                self.hand_over(lead, said, now)
+            }
             Intent::Emergency if self.purpose != Some(Purpose::Urgent) => {
                 Some(self.begin(Purpose::Urgent, said, &[Phrase::EmergencyAdvice, Phrase::EmergencyMessage]))
             }
@@ -520,7 +557,7 @@ impl Receptionist {
             (State::ReadBack, _) => self.reply(&[Phrase::OneOrTwo]).yes_no(),
             (State::Fix, 1) => self.reply(&[Phrase::WhatToChangeAgain]).open(),
             (State::Fix, _) => self.reply(&[Phrase::AreYouThere, Phrase::WhatToChange]).open(),
-            (State::Idle | State::Ended, _) => self.close(),
+            (State::Idle | State::Transferring | State::Ended, _) => self.close(),
         }
     }
 

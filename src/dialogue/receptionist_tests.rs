@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::{Expectation, Line, demo_profile};
 use super::*;
-use crate::domain::{DayHours, WeeklyHours};
+use crate::domain::{DayHours, TransferKind, TransferTarget, Transfers, WeeklyHours};
 
 /// Runs the inputs of a script (lines `C: …`) and writes the whole script anew: what the agent says, what it then
 /// expects, which slots change, and the outcome. `@caller +91…` and `@time …` stand before the first input.
@@ -13,7 +13,9 @@ fn played(script: &str) -> String {
     let setting = |key: &str| script.lines().find_map(|line| line.strip_prefix(key).map(str::trim));
     let caller = setting("@caller").map(|number| E164::parse(number).unwrap());
     let now: Zoned = format!("{}[Asia/Kolkata]", setting("@time").unwrap()).parse().unwrap();
-    let mut receptionist = Receptionist::new(demo_profile(), caller);
+    let targets = script.lines().filter_map(|line| line.strip_prefix("@target ")).map(target).collect();
+    let transfers = Transfers { targets, allow_foreign: false };
+    let mut receptionist = Receptionist::new(AgentProfile { transfers, ..demo_profile() }, caller);
     let mut out = String::new();
     for line in script.lines().take_while(|line| !line.starts_with("C: ")) {
         writeln!(out, "{line}").unwrap();
@@ -28,6 +30,7 @@ fn played(script: &str) -> String {
                 Action::Say(line) => writeln!(out, "A: {}", line.text()).unwrap(),
                 Action::Expect(Expectation::Open) => {}
                 Action::Expect(expectation) => writeln!(out, "   ? {}", name(expectation)).unwrap(),
+                Action::Transfer { target, summary } => writeln!(out, "   -> {target}: {summary}").unwrap(),
                 Action::End => writeln!(out, "   END").unwrap(),
             }
         }
@@ -35,6 +38,18 @@ fn played(script: &str) -> String {
     writeln!(out, "= {:?}", receptionist.outcome()).unwrap();
     writeln!(out, "= {}", receptionist.summary()).unwrap();
     out
+}
+
+/// `Dr Sharma, always` or `the front desk, 600-1140` (minutes of every day).
+fn target(line: &str) -> TransferTarget {
+    let (name, hours) = line.split_once(", ").unwrap();
+    let hours = (hours != "always").then(|| {
+        let (opens, closes) = hours.split_once('-').unwrap();
+        let day = DayHours { opens_min: opens.parse().unwrap(), closes_min: closes.parse().unwrap() };
+        WeeklyHours(std::array::from_fn(|_| vec![day]))
+    });
+    let number = "98450 12345".parse().unwrap();
+    TransferTarget { name: name.into(), number, hours, kind: TransferKind::Warm }
 }
 
 fn name(expectation: Expectation) -> String {
@@ -53,6 +68,11 @@ fn input(said: &str) -> Input {
         Some("noise") => Input::NotUnderstood,
         Some("recogniser down") => Input::SttUnavailable,
         Some("hangs up") => Input::HungUp,
+        Some("no answer") => Input::TransferFailed { reason: TransferFailure::NoAnswer },
+        Some("busy") => Input::TransferFailed { reason: TransferFailure::Busy },
+        Some("refused") => Input::TransferFailed { reason: TransferFailure::Refused },
+        Some("failed") => Input::TransferFailed { reason: TransferFailure::Failed },
+        Some("connected") => Input::TransferDone,
         Some(other) => match other.split_once(' ') {
             Some(("keys", keys)) => Input::Digits(keys.into()),
             Some(("interrupts", heard)) => Input::Interrupted { heard: heard.into() },
@@ -113,6 +133,7 @@ const SENTENCES: &[&str] = &[
     "where are you",
     "talk to a person",
     "emergency",
+    "connect me to the front desk",
     "wrong number",
     "thank you",
     "bye",
@@ -140,6 +161,8 @@ fn inputs() -> impl Strategy<Value = Input> {
         1 => Just(Input::SttUnavailable),
         1 => prop_oneof![Just(""), Just("Hello, Sharma Dental Clinic. I'm an AI assistant, and this call may be recorded.")].prop_map(|heard| Input::Interrupted { heard: heard.into() }),
         1 => Just(Input::Answered),
+        2 => prop_oneof![Just(TransferFailure::NoAnswer), Just(TransferFailure::Busy), Just(TransferFailure::Refused), Just(TransferFailure::Failed)]
+            .prop_map(|reason| Input::TransferFailed { reason }),
     ]
 }
 
@@ -153,8 +176,12 @@ fn profiles() -> impl Strategy<Value = AgentProfile> {
         Just(WeeklyHours(odd)),
         Just(WeeklyHours::default())
     ];
-    (hours, any::<bool>(), prop::option::of(Just("Namaste, Salon Ria".to_owned())), any::<bool>()).prop_map(
-        |(hours, record_calls, greeting, known)| AgentProfile {
+    let targets =
+        prop::sample::subsequence(vec!["Dr Sharma, always", "the front desk, 600-1140", "Kavita, 0-720"], 0..=3);
+    let greeting = prop::option::of(Just("Namaste, Salon Ria".to_owned()));
+    (hours, any::<bool>(), greeting, any::<bool>(), targets).prop_map(
+        |(hours, record_calls, greeting, known, targets)| AgentProfile {
+            transfers: Transfers { targets: targets.into_iter().map(target).collect(), allow_foreign: false },
             hours,
             record_calls,
             greeting,
@@ -189,7 +216,7 @@ proptest! {
             prop_assert!(lines.len() <= 1);
             if !matches!(input, Input::Interrupted { .. } | Input::HungUp) {
                 prop_assert!(!lines.is_empty() || actions.contains(&Action::End), "silent after {input:?}");
-                let then = actions.iter().filter(|a| matches!(a, Action::End | Action::Expect(_))).count();
+                let then = actions.iter().filter(|a| matches!(a, Action::End | Action::Expect(_) | Action::Transfer { .. })).count();
                 prop_assert_eq!(then, 1);
             }
             for line in lines {
@@ -200,6 +227,25 @@ proptest! {
                 }
             }
             prop_assert!(!receptionist.summary().is_empty());
+        }
+    }
+
+    /// Nobody is called twice in a call, nor outside of their hours, whatever the caller says.
+    #[test]
+    fn every_person_is_called_at_most_once(profile in profiles(), walk in prop::collection::vec(inputs(), 1..60), hour in 0i8..24) {
+        let now = monday_noon().with().hour(hour).build().unwrap();
+        let targets = profile.transfers.targets.clone();
+        let mut receptionist = Receptionist::new(profile, None);
+        receptionist.step(Input::Answered, &now);
+        let mut called = Vec::new();
+        for input in walk {
+            for action in receptionist.step(input, &now) {
+                let Action::Transfer { target, summary } = action else { continue };
+                prop_assert!(!called.contains(&target), "{target} twice");
+                prop_assert!(summary.ends_with('.') && summary.split_whitespace().count() < 40, "{summary}");
+                prop_assert!(targets[target].hours.as_ref().is_none_or(|hours| crate::dialogue::hours::is_open(hours, &now)));
+                called.push(target);
+            }
         }
     }
 
@@ -279,6 +325,7 @@ impl Receptionist {
             odd: self.odd.clone(),
             answered_at: self.answered_at.clone(),
             last: self.last.clone(),
+            tried: self.tried.clone(),
             ..*self
         }
     }

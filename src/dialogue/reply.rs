@@ -19,11 +19,13 @@ pub(super) struct Reply {
     pub segments: Vec<Segment>,
     pub expect: Expectation,
     pub ends: bool,
+    /// The target to hand the caller to, and what that person hears first.
+    pub transfer: Option<(usize, String)>,
 }
 
 impl Default for Reply {
     fn default() -> Self {
-        Self { segments: Vec::new(), expect: Expectation::Open, ends: false }
+        Self { segments: Vec::new(), expect: Expectation::Open, ends: false, transfer: None }
     }
 }
 
@@ -58,8 +60,13 @@ impl Reply {
     }
 
     pub(super) fn into_actions(self) -> Vec<Action> {
-        let line = Line { segments: self.segments, interruptible: !self.ends };
-        vec![Action::Say(line), if self.ends { Action::End } else { Action::Expect(self.expect) }]
+        let line = Line { segments: self.segments, interruptible: !self.ends && self.transfer.is_none() };
+        let then = match self.transfer {
+            _ if self.ends => Action::End,
+            Some((target, summary)) => Action::Transfer { target, summary },
+            None => Action::Expect(self.expect),
+        };
+        vec![Action::Say(line), then]
     }
 }
 
@@ -165,7 +172,7 @@ impl Receptionist {
             State::ReadBack => self.reply(&[Phrase::YesOrNo]).yes_no(),
             State::Fix => self.reply(&[Phrase::WhatToChange]).open(),
             State::Open if self.asked_hours || self.asked_address => self.reply(&[Phrase::AnythingElse]).open(),
-            State::Open | State::Idle | State::Ended => self.reply(&[Phrase::HowCanIHelp]).open(),
+            State::Open | State::Idle | State::Transferring | State::Ended => self.reply(&[Phrase::HowCanIHelp]).open(),
         }
     }
 

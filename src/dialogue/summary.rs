@@ -4,7 +4,11 @@ use jiff::Zoned;
 
 use super::intents::Purpose;
 use super::numbers;
+use super::phrases::speakable;
 use crate::domain::{CallOutcome, CallSlots, E164};
+
+/// A person who lifts the phone waits for no story.
+const MOST_REASON_WORDS: usize = 14;
 
 /// What the summary is made of.
 pub(super) struct Facts<'a> {
@@ -20,6 +24,8 @@ pub(super) struct Facts<'a> {
     pub deaf: bool,
     pub asked_hours: bool,
     pub asked_address: bool,
+    /// The person that the caller was handed to.
+    pub talked_to: Option<&'a str>,
 }
 
 /// "Appointment request from Rahul Verma, 98765 43210: toothache, wants tomorrow evening. Called at 4:05 pm."
@@ -27,6 +33,7 @@ pub(super) fn summary(facts: &Facts<'_>) -> String {
     let mut text = match facts.outcome {
         CallOutcome::WrongNumber => format!("Wrong number{}.", from(facts)),
         CallOutcome::Nothing => format!("Call{} that left nothing.", from(facts)),
+        CallOutcome::Transferred => transferred(facts),
         CallOutcome::Answered => format!("Call{}: {}.", from(facts), answered(facts)),
         CallOutcome::Message | CallOutcome::Appointment | CallOutcome::Urgent => request(facts),
     };
@@ -34,6 +41,30 @@ pub(super) fn summary(facts: &Facts<'_>) -> String {
         text.push_str(&format!(" Called at {}.", clock(now)));
     }
     text
+}
+
+/// "Call from Rahul Verma, 98765 43210: toothache. Talked to Dr Sharma."
+fn transferred(facts: &Facts<'_>) -> String {
+    let mut text = format!("Call{}", from(facts));
+    if let Some(reason) = &facts.slots.reason {
+        text.push_str(&format!(": {}", reason.trim_end_matches('.')));
+    }
+    format!("{text}. Talked to {}.", facts.talked_to.unwrap_or("a person"))
+}
+
+/// What the person who is called hears first: "Call from Rahul Verma, about toothache." One sentence, fit for the voice.
+pub(super) fn for_person(slots: &CallSlots, caller: Option<&E164>, business: &str, urgent: bool) -> String {
+    let kind = if urgent { "Urgent call" } else { "Call" };
+    let who = match (&slots.name, slots.number.as_ref().or(caller)) {
+        (Some(name), _) => format!("from {}", speakable(name)),
+        (None, Some(number)) => format!("from {}", numbers::spoken(number)),
+        (None, None) => format!("for {}, from a caller who gave no name", speakable(business)),
+    };
+    let about = slots.reason.as_ref().map(|reason| {
+        let words: Vec<&str> = reason.split_whitespace().take(MOST_REASON_WORDS).collect();
+        format!(", about {}", speakable(&words.join(" ")))
+    });
+    format!("{kind} {who}{}.", about.unwrap_or_default())
 }
 
 fn request(facts: &Facts<'_>) -> String {

@@ -21,11 +21,27 @@ pub enum Input {
     /// The caller spoke over the agent, who stopped; `heard` is the part of the line that was played. What the
     /// caller said follows as an input of its own.
     Interrupted { heard: String },
+    /// The person whom the last [`Action::Transfer`] named was not to be had; the caller is back.
+    TransferFailed { reason: TransferFailure },
+    /// The caller was handed to the person: nothing more is said here.
+    TransferDone,
     /// The caller is gone.
     HungUp,
 }
 
-/// What the agent does next. A step gives at most one `Say`; `Expect` or `End` follows it.
+/// Why a person could not take the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferFailure {
+    NoAnswer,
+    Busy,
+    /// Declined, or hung up before taking the call.
+    Refused,
+    /// The call could not be placed.
+    Failed,
+}
+
+/// What the agent does next. A step gives at most one `Say`; `Expect`, `Transfer` or `End` follows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -35,6 +51,9 @@ pub enum Action {
     Expect(Expectation),
     /// A slot was taken or changed (`None`: taken back); for the event log.
     Slot { slot: SlotName, value: Option<String> },
+    /// Hand the caller to this target of the profile; `summary` is what the person hears first. The line of the same
+    /// step is played meanwhile. [`Input::TransferDone`], `TransferFailed` or `HungUp` follows.
+    Transfer { target: usize, summary: String },
     /// Hang up, once the line of the same step was played.
     End,
 }

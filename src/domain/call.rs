@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{CallId, E164, ProfileId, TenantId};
+use super::{CallId, E164, ProfileId, TenantId, TransferAttempt};
 
 /// Where a call is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -26,6 +26,8 @@ pub enum CallOutcome {
     Appointment,
     /// The caller asked for a person: an urgent message.
     Urgent,
+    /// The caller talked to a person.
+    Transferred,
     /// A question was answered and nothing else was wanted.
     Answered,
     /// The caller had the wrong number.
@@ -40,6 +42,10 @@ pub enum CallOutcome {
 pub enum EndCause {
     CallerHungUp,
     AgentHungUp,
+    /// The person that the caller was handed to hung up.
+    PersonHungUp,
+    /// The carrier connected the caller to a person and took the call off our hands (REFER).
+    Referred,
     /// No RTP arrived for too long.
     DeadMedia,
     /// The longest call that the configuration allows.
@@ -98,6 +104,10 @@ pub struct CallRecord {
     /// One or two sentences for the owner, made from the slots.
     pub summary: Option<String>,
     pub recording: RecordingState,
+    /// Attempts to hand the caller to a person, in order.
+    pub transfers: Vec<TransferAttempt>,
+    /// How long the caller talked to people, in milliseconds: what the second legs are billed by.
+    pub bridged_ms: u64,
 }
 
 /// Who spoke.

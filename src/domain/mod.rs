@@ -10,6 +10,7 @@ mod number;
 mod privacy;
 mod profile;
 mod tenant;
+mod transfer;
 mod trunk;
 
 pub use call::{
@@ -21,6 +22,10 @@ pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, DayHours, TurnSettings, WeeklyHours};
 pub use tenant::{Did, Tenant, TenantScope};
+pub use transfer::{
+    DialError, DialString, MOST_TARGETS, TransferAttempt, TransferKind, TransferResult, TransferTarget, Transfers,
+    TransfersError,
+};
 pub use trunk::{
     Confidence, DidSource, DidSourceError, DtmfMode, Identity, NumberFormat, Prack, SessionTimerUse, SrtpUse,
     TransferMode, Trunk, TrunkCodec, TrunkMode, TrunkSettings, TrunkTransport,

@@ -1,6 +1,6 @@
 //! How one receptionist speaks, listens and what it knows.
 
-use super::ProfileId;
+use super::{ProfileId, Transfers};
 
 /// One receptionist: what callers hear, the facts it may state, and how it takes turns.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -24,6 +24,9 @@ pub struct AgentProfile {
     /// Name of the voice, as the synthesiser knows it.
     pub voice: String,
     pub turns: TurnSettings,
+    /// Whom a caller may be handed to; nobody in documents that were written before this was known.
+    #[serde(default)]
+    pub transfers: Transfers,
 }
 
 /// Opening hours by weekday, Monday first; an empty list is a closed day.

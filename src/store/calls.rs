@@ -9,7 +9,7 @@ use super::driver::{Db, Document, Id, Time, Word};
 use super::{Result, Store, StoreError, own};
 use crate::domain::{
     CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, E164, EndCause, ProfileId, RecordingState,
-    TenantId, TenantScope, Turn,
+    TenantId, TenantScope, TransferAttempt, Turn,
 };
 
 /// How a call ended.
@@ -21,6 +21,8 @@ pub struct CloseCall {
     pub slots: CallSlots,
     pub summary: String,
     pub recording: RecordingState,
+    pub transfers: Vec<TransferAttempt>,
+    pub bridged_ms: u64,
 }
 
 /// Where a page of calls ended; the text form is opaque to whoever passes it back.
@@ -59,6 +61,8 @@ pub(super) struct CallRow {
     slots: Document<CallSlots>,
     summary: Option<String>,
     recording: Word<RecordingState>,
+    transfers: Document<Vec<TransferAttempt>>,
+    bridged_ms: i64,
 }
 
 impl Store {
@@ -71,8 +75,8 @@ impl Store {
         own(scope, call.tenant)?;
         sqlx::query(
             "INSERT INTO calls (tenant_id, id, profile_id, did, caller, sip_call_id, status, answered_at, ended_at,
-                                end_cause, outcome, slots, summary, recording)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         )
         .bind(Id(call.tenant))
         .bind(Id(call.id))
@@ -88,6 +92,8 @@ impl Store {
         .bind(Document(&call.slots))
         .bind(&call.summary)
         .bind(Word(call.recording))
+        .bind(Document(&call.transfers))
+        .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))
         .execute(self.driver.writer())
         .await?;
         Ok(())
@@ -137,7 +143,7 @@ impl Store {
     pub async fn close_call(&self, scope: TenantScope, call: CallId, close: &CloseCall) -> Result<()> {
         let done = sqlx::query(
             "UPDATE calls SET status = 'completed', ended_at = $3, end_cause = $4, outcome = $5, slots = $6,
-                              summary = $7, recording = $8
+                              summary = $7, recording = $8, transfers = $9, bridged_ms = $10
              WHERE tenant_id = $1 AND id = $2 AND status = 'active'",
         )
         .bind(Id(scope.tenant()))
@@ -148,6 +154,8 @@ impl Store {
         .bind(Document(&close.slots))
         .bind(&close.summary)
         .bind(Word(close.recording))
+        .bind(Document(&close.transfers))
+        .bind(i64::try_from(close.bridged_ms).unwrap_or(i64::MAX))
         .execute(self.driver.writer())
         .await?;
         if done.rows_affected() == 0 && self.call_record(scope, call).await?.is_none() {
@@ -241,6 +249,8 @@ impl CallRow {
             slots: self.slots.0,
             summary: self.summary,
             recording: self.recording.0,
+            transfers: self.transfers.0,
+            bridged_ms: u64::try_from(self.bridged_ms).unwrap_or(0),
         }
     }
 }

@@ -24,7 +24,7 @@ use super::StoreError;
 
 pub(super) type Db = sqlx::Sqlite;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Readers beside the one writer; each is a thread in sqlx's SQLite driver.
 const READERS: u32 = 4;

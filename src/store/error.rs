@@ -11,6 +11,9 @@ pub enum StoreError {
     /// The row exists already, or the number or key belongs to somebody.
     #[error("the row exists already in the database")]
     Conflict,
+    /// The profile names a person who may not be called.
+    #[error(transparent)]
+    Transfers(#[from] crate::domain::TransfersError),
     /// The database, its folder or its lock file cannot be made or written.
     #[error("cannot write {}: {source}; make the folder writable for this user, or set `data_dir` to another", .path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },

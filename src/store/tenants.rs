@@ -69,8 +69,10 @@ impl Store {
     /// Writes an agent profile of the tenant, new or changed.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the tenant does not exist, or when the database fails.
+    /// [`StoreError::Transfers`] when a target may not be called, [`StoreError::NotFound`] when the tenant does not
+    /// exist, or when the database fails.
     pub async fn put_profile(&self, scope: TenantScope, profile: &AgentProfile) -> Result<()> {
+        profile.transfers.check()?;
         sqlx::query(
             "INSERT INTO agent_profiles (tenant_id, id, document) VALUES ($1, $2, $3)
              ON CONFLICT (tenant_id, id) DO UPDATE SET document = excluded.document",

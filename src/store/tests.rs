@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::{
     AgentProfile, ApiKeyId, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, DayHours, Did, E164,
-    EndCause, ProfileId, RecordingState, Speaker, Tenant, TenantId, Turn, TurnSettings, Waterfall, WeeklyHours,
+    EndCause, ProfileId, RecordingState, Speaker, Tenant, TenantId, TransferAttempt, TransferKind, TransferResult,
+    TransferTarget, Transfers, Turn, TurnSettings, Waterfall, WeeklyHours,
 };
 
 /// A store with two tenants; the folder lives as long as the fixture.
@@ -83,6 +84,15 @@ fn profile(scope: TenantScope) -> AgentProfile {
         time_zone: "Asia/Kolkata".to_owned(),
         voice: "en_US-joe-medium".to_owned(),
         turns: TurnSettings::default(),
+        transfers: Transfers {
+            targets: vec![TransferTarget {
+                name: "Dr Sharma".to_owned(),
+                number: "98450 12345".parse().unwrap(),
+                hours: None,
+                kind: TransferKind::Warm,
+            }],
+            allow_foreign: false,
+        },
     }
 }
 
@@ -103,6 +113,8 @@ pub(crate) fn record(scope: TenantScope, second: i64) -> CallRecord {
         slots: CallSlots::default(),
         summary: None,
         recording: RecordingState::Partial,
+        transfers: Vec::new(),
+        bridged_ms: 0,
     }
 }
 
@@ -120,6 +132,18 @@ fn slots() -> CallSlots {
     }
 }
 
+fn attempt(second: i64) -> TransferAttempt {
+    TransferAttempt {
+        target: "Dr Sharma".to_owned(),
+        number: "98450 12345".parse().unwrap(),
+        kind: TransferKind::Warm,
+        started_at: at(second - 90),
+        answered_at: Some(at(second - 80)),
+        result: TransferResult::Bridged,
+        bridged_ms: 61_500,
+    }
+}
+
 pub(crate) fn close(second: i64) -> CloseCall {
     CloseCall {
         ended_at: at(second),
@@ -128,6 +152,8 @@ pub(crate) fn close(second: i64) -> CloseCall {
         slots: slots(),
         summary: "Ravi Kumar asks to be called back about a broken tooth.".to_owned(),
         recording: RecordingState::Complete,
+        transfers: vec![attempt(second)],
+        bridged_ms: 61_500,
     }
 }
 
@@ -143,6 +169,11 @@ async fn a_dialled_number_leads_to_its_tenant_and_profile(f: Fixture) {
     assert_eq!(route.tenant.name, "Sharma Dental Clinic");
     assert_eq!(route.profile, profile(f.ours));
     assert_eq!(f.store.routes().await.unwrap().len(), 2);
+    let mut abroad = profile(f.ours);
+    abroad.transfers.targets[0].number = "+14155550100".parse().unwrap();
+    assert!(matches!(f.store.put_profile(f.ours, &abroad).await, Err(StoreError::Transfers(_))));
+    abroad.transfers.allow_foreign = true;
+    f.store.put_profile(f.ours, &abroad).await.unwrap();
 }
 
 async fn a_number_is_not_taken_from_another_tenant(f: Fixture) {
@@ -216,6 +247,8 @@ async fn a_call_closes_once(f: Fixture) {
         slots: slots(),
         summary: Some(close(60).summary),
         recording: RecordingState::Complete,
+        transfers: vec![attempt(60)],
+        bridged_ms: 61_500,
         ..call
     };
     assert_eq!(stored, expected);
@@ -481,7 +514,7 @@ mod opening {
     async fn a_foreign_or_newer_schema_is_refused() {
         for spoil in [
             "UPDATE _sqlx_migrations SET checksum = x'00'",
-            "UPDATE _sqlx_migrations SET version = 9999",
+            "UPDATE _sqlx_migrations SET version = 9999 WHERE version = (SELECT max(version) FROM _sqlx_migrations)",
             "DELETE FROM _sqlx_migrations",
         ] {
             let f = sqlite().await;
@@ -508,6 +541,51 @@ mod opening {
             Ok(store) => store.repair_abandoned(at(0)).await.unwrap_err(),
         };
         assert!(matches!(error, StoreError::Locked), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_calls() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vca.sqlite");
+        let first = sqlx::migrate::Migrator {
+            migrations: super::super::driver::MIGRATIONS.migrations[..1].to_vec().into(),
+            ..sqlx::migrate::Migrator::DEFAULT
+        };
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let old = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        first.run(&old).await.unwrap();
+        let (ours, call) = (TenantScope::proven(TenantId::from_uuid(Uuid::from_u128(1))), CallId::new(at(0), [1; 10]));
+        let profile = serde_json::to_value(profile(ours)).unwrap();
+        let mut document = profile.as_object().unwrap().clone();
+        document.remove("transfers");
+        for (sql, values) in [
+            ("INSERT INTO tenants VALUES ($1, 'Sharma Dental Clinic', 3)", vec![ours.tenant().to_string()]),
+            (
+                "INSERT INTO agent_profiles VALUES ($1, $2, $3)",
+                vec![
+                    ours.tenant().to_string(),
+                    ProfileId::from_uuid(Uuid::from_u128(10)).to_string(),
+                    serde_json::Value::Object(document).to_string(),
+                ],
+            ),
+            (
+                "INSERT INTO calls VALUES ($1, $2, $3, '+918047180000', NULL, 'a@b', 'completed', 1760000000000000,
+                                           1760000060000000, 'agent_hung_up', 'nothing', '{}', NULL, 'off')",
+                vec![
+                    ours.tenant().to_string(),
+                    call.to_string(),
+                    ProfileId::from_uuid(Uuid::from_u128(10)).to_string(),
+                ],
+            ),
+        ] {
+            let query = values.into_iter().fold(sqlx::query(sql), |query, value| query.bind(value));
+            query.execute(&old).await.unwrap();
+        }
+        old.close().await;
+        let store = Store::open(&path).await.unwrap();
+        let stored = store.call_record(ours, call).await.unwrap().unwrap();
+        assert_eq!((stored.transfers, stored.bridged_ms), (vec![], 0));
+        assert_eq!(store.profiles(ours).await.unwrap()[0].transfers, Transfers::default());
     }
 
     fn one_line_with(error: &StoreError, parts: &[&str]) {

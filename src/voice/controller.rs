@@ -50,6 +50,11 @@ pub struct TurnController {
 impl TurnController {
     /// The referee of a call that is answered at `Ms(0)`.
     pub fn new(settings: TurnSettings) -> Self {
+        Self::starting(settings, Ms(0))
+    }
+
+    /// The referee of a conversation that begins, or is taken up again, at `now`: the agent owes the first line.
+    pub fn starting(settings: TurnSettings, now: Ms) -> Self {
         let settings = TurnSettings {
             max_utterance_ms: settings.max_utterance_ms.max(MIN_UTTERANCE_LIMIT_MS),
             watchdog_ms: settings.watchdog_ms.max(MIN_SILENCE_LIMIT_MS),
@@ -58,16 +63,16 @@ impl TurnController {
         };
         Self {
             settings,
-            now: Ms(0),
+            now,
             expects: Expectation::default(),
             detector: Detector::default(),
             utterance: None,
             next_utterance: 0,
-            previous_speech_end: Ms(0),
+            previous_speech_end: now,
             awaited: VecDeque::new(),
             agent: Agent::default(),
             keypad: Keypad::default(),
-            floor: Floor::new(settings.watchdog_ms, settings.no_input_ms),
+            floor: Floor::new(settings.watchdog_ms, settings.no_input_ms, now),
             ducked: false,
             distrusted: false,
             actions: VecDeque::new(),

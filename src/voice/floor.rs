@@ -28,16 +28,16 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    /// A call that was just answered: the agent owes its greeting.
-    pub fn new(watchdog_ms: u32, no_input_ms: u32) -> Self {
+    /// A conversation that begins now: the agent owes the first line.
+    pub fn new(watchdog_ms: u32, no_input_ms: u32, now: Ms) -> Self {
         let mut floor = Self {
             debt: None,
-            quiet_since: Ms(0),
+            quiet_since: now,
             no_inputs: 0,
             watchdog_ms: u64::from(watchdog_ms),
             no_input_ms: u64::from(no_input_ms),
         };
-        floor.owe(Ms(0), None, Ms(0));
+        floor.owe(now, None, now);
         floor
     }
 

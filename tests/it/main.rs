@@ -7,4 +7,5 @@ mod harness;
 mod registrar;
 mod signalling;
 mod surroundings;
+mod transfer;
 mod trunks;

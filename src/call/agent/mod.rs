@@ -7,11 +7,14 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
 
+use super::bridge::Relay;
 use super::ports::LogEvent;
 use super::record::Journal;
+use super::transfer::Outgoing;
 use crate::dialogue::{self, Line, Receptionist, Segment};
 use crate::domain::{
-    AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, Turn, Waterfall,
+    AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt, Turn,
+    Waterfall,
 };
 use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
 use crate::sip::net::{Leg, LegEvent};
@@ -20,10 +23,12 @@ use crate::speech::{Speech, SttOptions};
 use crate::voice::{self, LineId, Ms, TurnController};
 
 mod ears;
+mod handover;
 mod hints;
 mod mouth;
 
 use ears::{Ears, Heard, HearingFailure};
+use handover::Waits;
 use mouth::{Ended, Mouth, MouthEvent};
 
 /// How long the far end gets to play what is in its jitter buffer before our BYE.
@@ -49,6 +54,7 @@ pub struct Parts {
     pub speech: Arc<Speech>,
     pub profile: AgentProfile,
     pub caller: Option<E164>,
+    pub outgoing: Outgoing,
     pub longest_call: Duration,
     /// Turns true when the node drains.
     pub shutdown: watch::Receiver<bool>,
@@ -62,6 +68,7 @@ pub struct Finished {
     pub slots: CallSlots,
     pub summary: String,
     pub recording: RecordingState,
+    pub transfers: Vec<TransferAttempt>,
 }
 
 /// One conversation under way.
@@ -89,10 +96,20 @@ pub struct Conversation<'a> {
     cut: Option<String>,
     recogniser_down: bool,
     fillers: Vec<String>,
-    business_name: String,
+    profile: AgentProfile,
+    speech: Arc<Speech>,
+    caller: Option<E164>,
+    outgoing: Arc<Outgoing>,
     recording: RecordingState,
     over: Option<EndCause>,
     hang_up_at: Option<tokio::time::Instant>,
+    /// The target to hand the caller to, and what that person hears first.
+    hand_over_to: Option<(usize, String)>,
+    transfers: Vec<TransferAttempt>,
+    /// Early media on its way to the caller.
+    early: Relay,
+    /// The Reason of our BYE.
+    bye_reason: Option<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -105,13 +122,12 @@ struct Answering {
 impl<'a> Conversation<'a> {
     /// Leads the call to its end. The journal gets every turn; the record is closed by the caller of this function.
     pub async fn run(parts: Parts, journal: &'a Journal) -> Finished {
-        let Parts { leg, leg_events, media, media_events, sdp, speech, profile, caller, longest_call, shutdown } =
-            parts;
+        let Parts { leg, leg_events, media, media_events, sdp, speech, profile, caller, .. } = parts;
         let record_calls = profile.record_calls;
         let mut conversation = Conversation {
             capabilities: super::leg::Answerer::new(sdp),
             ears: Ears::new(Arc::clone(&speech)),
-            mouth: Mouth::new(speech),
+            mouth: Mouth::new(Arc::clone(&speech)),
             turns: TurnController::new(profile.turns),
             time_zone: TimeZone::get(&profile.time_zone).unwrap_or(TimeZone::UTC),
             expect: dialogue::Expectation::Open,
@@ -127,26 +143,32 @@ impl<'a> Conversation<'a> {
             cut: None,
             recogniser_down: false,
             fillers: Receptionist::fillers(&profile),
-            business_name: profile.business_name.clone(),
-            receptionist: Receptionist::new(profile, caller),
+            receptionist: Receptionist::new(profile.clone(), caller.clone()),
+            profile,
+            speech,
+            caller,
+            outgoing: Arc::new(parts.outgoing),
             recording: if record_calls { RecordingState::Complete } else { RecordingState::Off },
             over: None,
             hang_up_at: None,
+            hand_over_to: None,
+            transfers: Vec::new(),
+            early: Relay::default(),
+            bye_reason: None,
         };
         let mut media_events = media_events;
-        let cause = conversation.lead(leg_events, &mut media_events, longest_call, shutdown).await;
+        let waits = Waits {
+            leg_events,
+            media_events: &mut media_events,
+            until: tokio::time::Instant::now() + parts.longest_call,
+            shutdown: parts.shutdown,
+        };
+        let cause = conversation.lead(waits).await;
         conversation.finish(cause, media_events).await
     }
 
-    async fn lead(
-        &mut self,
-        mut leg_events: mpsc::Receiver<LegEvent>,
-        media_events: &mut mpsc::Receiver<MediaEvent>,
-        longest_call: Duration,
-        mut shutdown: watch::Receiver<bool>,
-    ) -> EndCause {
-        let end_of_patience = tokio::time::Instant::now() + longest_call;
-        if let Some(cause) = self.wait_for_ack(&mut leg_events).await {
+    async fn lead(&mut self, mut waits: Waits<'_>) -> EndCause {
+        if let Some(cause) = self.wait_for_ack(&mut waits.leg_events).await {
             return cause;
         }
         self.step(dialogue::Input::Answered);
@@ -155,11 +177,17 @@ impl<'a> Conversation<'a> {
             if let Some(cause) = self.over {
                 return cause;
             }
+            if let Some((target, summary)) = self.hand_over_to.take() {
+                match Box::pin(self.hand_over(target, summary, &mut waits)).await {
+                    Some(cause) => return cause,
+                    None => continue,
+                }
+            }
             let tick = self.next_tick();
             tokio::select! {
                 biased;
-                event = leg_events.recv() => self.on_leg(event).await,
-                event = media_events.recv() => match event {
+                event = waits.leg_events.recv() => self.on_leg(event).await,
+                event = waits.media_events.recv() => match event {
                     Some(event) => self.on_media(event),
                     None => self.over = Some(EndCause::DeadMedia),
                 },
@@ -168,8 +196,8 @@ impl<'a> Conversation<'a> {
                     let events = self.mouth.take(done, self.now(), &self.media);
                     self.on_mouth(events);
                 }
-                () = tokio::time::sleep_until(tick.min(end_of_patience)) => {
-                    if tokio::time::Instant::now() >= end_of_patience {
+                () = tokio::time::sleep_until(tick.min(waits.until)) => {
+                    if tokio::time::Instant::now() >= waits.until {
                         return EndCause::TooLong;
                     }
                     if self.hang_up_at.is_some_and(|at| at <= tokio::time::Instant::now()) {
@@ -177,7 +205,7 @@ impl<'a> Conversation<'a> {
                     }
                     self.tell(voice::Input::Tick);
                 }
-                () = until_true(&mut shutdown) => return EndCause::Shutdown,
+                () = until_true(&mut waits.shutdown) => return EndCause::Shutdown,
             }
         }
     }
@@ -195,9 +223,12 @@ impl<'a> Conversation<'a> {
         elapsed(self.answered)
     }
 
+    fn at(&self, moment: Ms) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.answered + Duration::from_millis(moment.0))
+    }
+
     fn next_tick(&self) -> tokio::time::Instant {
-        let turns = self.turns.next_deadline().map(|at| self.answered + Duration::from_millis(at.0));
-        let turns = turns.map(tokio::time::Instant::from_std);
+        let turns = self.turns.next_deadline().map(|at| self.at(at));
         let far = tokio::time::Instant::now() + Duration::from_secs(60);
         [turns, self.hang_up_at].into_iter().flatten().min().unwrap_or(far)
     }
@@ -220,7 +251,7 @@ impl<'a> Conversation<'a> {
 
     fn listening_for(&self) -> SttOptions {
         SttOptions {
-            prompt: hints::prompt(self.expect, &self.business_name),
+            prompt: hints::prompt(self.expect, &self.profile.business_name),
             expect: hints::kind(self.expect),
             ..SttOptions::default()
         }
@@ -326,6 +357,7 @@ impl<'a> Conversation<'a> {
                 dialogue::Action::Slot { .. } => {
                     self.journal.slots(self.receptionist.slots().clone(), self.receptionist.outcome());
                 }
+                dialogue::Action::Transfer { target, summary } => self.hand_over_to = Some((target, summary)),
                 dialogue::Action::End => match said {
                     Some(line) => self.last_line = Some(line),
                     None => self.hang_up_soon(),
@@ -515,7 +547,7 @@ impl<'a> Conversation<'a> {
         }
         self.step(dialogue::Input::HungUp);
         if cause != EndCause::CallerHungUp {
-            self.leg.bye(None).await;
+            self.leg.bye(self.bye_reason.take()).await;
         }
         let finished = Finished {
             cause,
@@ -523,6 +555,7 @@ impl<'a> Conversation<'a> {
             slots: self.receptionist.slots().clone(),
             summary: self.receptionist.summary(),
             recording: self.recording,
+            transfers: self.transfers,
         };
         drop(self.media);
         // The receiver ends when the recording is whole.
@@ -535,7 +568,7 @@ impl<'a> Conversation<'a> {
 }
 
 /// Pends until the watched flag is true, or its owner is gone.
-async fn until_true(flag: &mut watch::Receiver<bool>) {
+pub(super) async fn until_true(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|value| *value).await;
 }
 

@@ -9,8 +9,8 @@ use tracing::warn;
 
 use crate::dialogue::Line;
 use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaSession};
-use crate::speech::Speech;
 use crate::speech::pool::{Class, Priority};
+use crate::speech::{Speaking, Speech};
 use crate::voice::{LineId, Ms};
 
 /// How long one part of a line may take to be synthesised before it is left out.
@@ -113,6 +113,11 @@ impl Mouth {
     /// Whether any line is not over.
     pub fn is_busy(&self) -> bool {
         !self.lines.is_empty()
+    }
+
+    /// Whether the media session has everything that there is to say.
+    pub fn is_all_sent(&self) -> bool {
+        self.lines.iter().all(|line| line.cut || line.sent == line.parts.len())
     }
 
     /// Whether a phrase can be said at once.
@@ -245,40 +250,45 @@ impl Mouth {
     }
 
     fn make(&mut self, line: LineId, part: usize, text: &str) -> Audio {
-        let priority = Priority { deadline: Instant::now() + SYNTHESIS_LIMIT, class: Class::Final };
-        let (mut chunks, job) = match self.speech.speak(text.to_owned(), priority) {
-            Ok(started) => started,
-            Err(full) => {
-                warn!(error = %full, "a part of a line is left out");
-                return Audio::Missing;
-            }
-        };
-        self.syntheses.spawn(async move {
-            let whole = async {
-                let mut samples = Vec::new();
-                while let Some(chunk) = chunks.recv().await {
-                    samples.extend_from_slice(&chunk);
-                }
-                match job.await {
-                    Ok(Ok(())) => Ok(samples),
-                    Ok(Err(failure)) => Err(failure.to_string()),
-                    Err(failure) => Err(failure.to_string()),
-                }
-            };
-            let audio = match tokio::time::timeout(SYNTHESIS_LIMIT, whole).await {
-                Ok(Ok(samples)) => Some(EncodedAudio::from_pcm(Codec::Pcma, &samples)),
-                Ok(Err(failure)) => {
-                    warn!(error = %failure, "a part of a line could not be synthesised");
-                    None
-                }
-                Err(_) => {
-                    warn!(limit_ms = SYNTHESIS_LIMIT.as_millis(), "a part of a line was not synthesised in time");
-                    None
-                }
-            };
-            Synthesised { line, part, audio }
-        });
+        let Some(speaking) = begin(&self.speech, text.to_owned()) else { return Audio::Missing };
+        self.syntheses.spawn(async move { Synthesised { line, part, audio: collect(speaking).await } });
         Audio::Making
+    }
+}
+
+/// Has a text spoken, in one piece; `None` when that fails or takes too long.
+pub async fn synthesise(speech: &Speech, text: String) -> Option<EncodedAudio> {
+    collect(begin(speech, text)?).await
+}
+
+fn begin(speech: &Speech, text: String) -> Option<Speaking> {
+    let priority = Priority { deadline: Instant::now() + SYNTHESIS_LIMIT, class: Class::Final };
+    let started = speech.speak(text, priority);
+    started.inspect_err(|full| warn!(error = %full, "a part of a line is left out")).ok()
+}
+
+async fn collect((mut chunks, job): Speaking) -> Option<EncodedAudio> {
+    let whole = async {
+        let mut samples = Vec::new();
+        while let Some(chunk) = chunks.recv().await {
+            samples.extend_from_slice(&chunk);
+        }
+        match job.await {
+            Ok(Ok(())) => Ok(samples),
+            Ok(Err(failure)) => Err(failure.to_string()),
+            Err(failure) => Err(failure.to_string()),
+        }
+    };
+    match tokio::time::timeout(SYNTHESIS_LIMIT, whole).await {
+        Ok(Ok(samples)) => Some(EncodedAudio::from_pcm(Codec::Pcma, &samples)),
+        Ok(Err(failure)) => {
+            warn!(error = %failure, "a part of a line could not be synthesised");
+            None
+        }
+        Err(_) => {
+            warn!(limit_ms = SYNTHESIS_LIMIT.as_millis(), "a part of a line was not synthesised in time");
+            None
+        }
     }
 }
 

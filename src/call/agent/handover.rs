@@ -1,0 +1,424 @@
+//! Handing the caller to a person: the caller is kept company while the person is called, told of the caller, and asked.
+//!
+//! Whatever fails, the caller hears something: the line that was begun, music or ringing, the person, or the
+//! receptionist again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::mouth::synthesise;
+use super::{Conversation, STOP_FADE_MS, until_true};
+use crate::call::ports::NoLine;
+use crate::call::transfer::{Attempt, Event, FarEvent, SecondLeg, Step};
+use crate::call::{bridge, leg, sounds};
+use crate::dialogue::{self, Receptionist, TransferFailure};
+use crate::domain::{EndCause, TransferAttempt, TransferKind, TransferResult, TransferTarget};
+use crate::media::{Clip, ClipId, EncodedAudio, MediaEvent};
+use crate::sip::cause;
+use crate::sip::net::LegEvent;
+use crate::speech::Speech;
+use crate::voice::{self, TurnController};
+
+/// How long the look-up of a line, and the sending of the INVITE, may take.
+const PLACING_LIMIT: Duration = Duration::from_secs(5);
+/// What keeps the caller company, in either session's numbers; no line of the agent has these.
+const COMPANY: ClipId = ClipId(u64::MAX - 1);
+/// The last clip of the summary, on the person's side.
+const SUMMARY_END: ClipId = ClipId(1);
+
+/// What a conversation waits for besides its own engines.
+pub(super) struct Waits<'w> {
+    pub leg_events: mpsc::Receiver<LegEvent>,
+    pub media_events: &'w mut mpsc::Receiver<MediaEvent>,
+    /// The end of the longest call.
+    pub until: Instant,
+    pub shutdown: watch::Receiver<bool>,
+}
+
+/// How an attempt ended.
+enum Reached {
+    Person(Box<SecondLeg>),
+    Nobody(TransferFailure),
+    /// The caller's side is over.
+    CallerGone(EndCause),
+}
+
+/// An attempt under way.
+struct Reaching {
+    attempt: Attempt,
+    second: Option<Box<SecondLeg>>,
+    /// The summary and the question; `None` until it is made, empty when it could not be.
+    summary: Option<Vec<EncodedAudio>>,
+    /// It is to be played as soon as it is there.
+    announce: bool,
+    company: Company,
+    answered_at: Option<Timestamp>,
+}
+
+/// What the caller hears meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+    /// The line that was begun; what follows begins at this time at the latest.
+    Line {
+        until: Instant,
+    },
+    Clip,
+    /// What the far end sends before it answers.
+    EarlyMedia,
+}
+
+impl Conversation<'_> {
+    /// Tries to hand the caller over. `None`: nobody was to be had, and the receptionist talks to the caller again.
+    pub(super) async fn hand_over(
+        &mut self,
+        target: usize,
+        summary: String,
+        waits: &mut Waits<'_>,
+    ) -> Option<EndCause> {
+        let Some(target) = self.profile.transfers.targets.get(target).cloned() else {
+            self.resume(TransferFailure::Failed);
+            return None;
+        };
+        let mut record = TransferAttempt {
+            target: target.name.clone(),
+            number: target.number.clone(),
+            kind: target.kind,
+            started_at: Timestamp::now(),
+            answered_at: None,
+            result: TransferResult::Failed,
+            bridged_ms: 0,
+        };
+        self.media.duck(None);
+        self.tell(voice::Input::Expect { what: voice::Expectation::None, digits: None });
+        let mut reaching = Reaching {
+            attempt: Attempt::new(target.kind, self.now()),
+            second: None,
+            summary: None,
+            announce: false,
+            company: Company::Line {
+                until: Instant::now() + Duration::from_millis(self.profile.turns.watchdog_ms.into()),
+            },
+            answered_at: None,
+        };
+        let reached = self.reach(&target, summary, &mut reaching, waits).await;
+        record.answered_at = reaching.answered_at;
+        if let Some(second) = reaching.second.take() {
+            // Not handed to anybody: cancelled, or hung up on.
+            second.end(cause::reason(cause::NORMAL)).await;
+        }
+        let (cause, back) = match reached {
+            Reached::Person(second) => (Some(self.talk(*second, &mut record, waits).await), None),
+            Reached::CallerGone(cause) => {
+                record.result = TransferResult::CallerLeft;
+                (Some(cause), None)
+            }
+            Reached::Nobody(why) => {
+                record.result = result(why);
+                (None, Some(why))
+            }
+        };
+        info!(target = %record.target, result = ?record.result, bridged_ms = record.bridged_ms, "transfer");
+        self.log("transfer", &record);
+        self.transfers.push(record);
+        if let Some(why) = back {
+            self.resume(why);
+        }
+        cause
+    }
+
+    /// Calls the person and keeps the caller company until one of them is gone or the person takes the call.
+    async fn reach(
+        &mut self,
+        target: &TransferTarget,
+        summary: String,
+        reaching: &mut Reaching,
+        waits: &mut Waits<'_>,
+    ) -> Reached {
+        let outgoing = Arc::clone(&self.outgoing);
+        let caller = self.caller.clone();
+        let placing = tokio::time::timeout(PLACING_LIMIT, outgoing.place(target.number.clone(), caller));
+        let making = announcement(Arc::clone(&self.speech), summary, Receptionist::accept_question(&self.profile));
+        tokio::pin!(placing, making);
+        let mut placed = false;
+        loop {
+            self.keep_company(reaching, target.kind);
+            let deadline = self.at(reaching.attempt.deadline());
+            let wake = match reaching.company {
+                Company::Line { until } => deadline.min(until),
+                _ => deadline,
+            };
+            let event = tokio::select! {
+                biased;
+                event = waits.leg_events.recv() => {
+                    self.on_leg(event).await;
+                    None
+                }
+                event = waits.media_events.recv() => {
+                    self.on_waiting_media(event, reaching);
+                    None
+                }
+                found = &mut placing, if !placed => {
+                    placed = true;
+                    self.placed(found, reaching)
+                }
+                made = &mut making, if reaching.summary.is_none() => {
+                    reaching.summary = Some(made);
+                    None
+                }
+                event = far_event(&mut reaching.second) => self.on_far(event, reaching),
+                done = self.mouth.synthesised() => {
+                    let events = self.mouth.take(done, self.now(), &self.media);
+                    self.on_mouth(events);
+                    None
+                }
+                () = tokio::time::sleep_until(wake.min(waits.until)) => Some(Event::Tick),
+                () = until_true(&mut waits.shutdown) => return Reached::CallerGone(EndCause::Shutdown),
+            };
+            if let Some(cause) = self.over {
+                return Reached::CallerGone(cause);
+            }
+            if Instant::now() >= waits.until {
+                return Reached::CallerGone(EndCause::TooLong);
+            }
+            if let Some(reached) = self.advance(event, reaching) {
+                return reached;
+            }
+        }
+    }
+
+    /// Has the attempt decide, and does what it says.
+    fn advance(&mut self, event: Option<Event>, reaching: &mut Reaching) -> Option<Reached> {
+        let now = self.now();
+        let mut step = event.and_then(|event| reaching.attempt.handle(event, now));
+        if step == Some(Step::Announce) {
+            reaching.announce = true;
+            step = None;
+        }
+        if reaching.announce && reaching.summary.is_some() {
+            reaching.announce = false;
+            if !reaching.say_summary() {
+                step = reaching.attempt.handle(Event::Speechless, now);
+            }
+        }
+        match step? {
+            Step::Announce => None,
+            Step::EarlyMedia => {
+                self.quiet();
+                reaching.company = Company::EarlyMedia;
+                None
+            }
+            Step::Connect => Some(match reaching.second.take() {
+                Some(second) => Reached::Person(second),
+                None => Reached::Nobody(TransferFailure::Failed),
+            }),
+            Step::GiveUp(why) => Some(Reached::Nobody(why)),
+        }
+    }
+
+    fn placed(
+        &mut self,
+        found: Result<Result<SecondLeg, NoLine>, tokio::time::error::Elapsed>,
+        reaching: &mut Reaching,
+    ) -> Option<Event> {
+        match found {
+            Ok(Ok(second)) => {
+                reaching.second = Some(Box::new(second));
+                None
+            }
+            Ok(Err(error)) => {
+                warn!(%error, "the person cannot be called");
+                Some(Event::Ended)
+            }
+            Err(_) => {
+                warn!(limit_s = PLACING_LIMIT.as_secs(), "no line to the person was found in time");
+                Some(Event::Ended)
+            }
+        }
+    }
+
+    /// What the second leg told, for the attempt.
+    fn on_far(&mut self, event: FarEvent, reaching: &mut Reaching) -> Option<Event> {
+        let second = reaching.second.as_mut()?;
+        match event {
+            FarEvent::Leg(Some(LegEvent::Provisional { body, .. })) => {
+                let media = body.is_some_and(|sdp| second.early(&sdp));
+                Some(Event::Progress { media })
+            }
+            FarEvent::Leg(Some(LegEvent::Answered { sdp })) => {
+                reaching.answered_at = Some(Timestamp::now());
+                match second.answered(&sdp) {
+                    Ok(()) => Some(Event::Answered),
+                    Err(error) => {
+                        warn!(%error, "the person's side answered with SDP that cannot be used");
+                        Some(Event::Failed { status: 488 })
+                    }
+                }
+            }
+            FarEvent::Leg(Some(LegEvent::Info { content_type, body })) => {
+                leg::info_digit(&content_type, &body).map(Event::Key)
+            }
+            FarEvent::Leg(Some(LegEvent::Failed { status, cause: q850, .. })) => {
+                // Carriers say 480 or 503 for much; the cause from the telephone network is more exact.
+                let status = q850.and_then(cause::status_of).unwrap_or(status);
+                Some(Event::Failed { status })
+            }
+            FarEvent::Leg(Some(LegEvent::Reinvite { .. })) => {
+                // Rare so early; the far end tries again after the time that 491 implies.
+                let second_leg = second.leg.clone();
+                tokio::spawn(async move {
+                    second_leg.answer_reinvite(Err((491, "Request Pending".to_owned()))).await;
+                });
+                None
+            }
+            FarEvent::Leg(Some(event)) if !event.is_last() => None,
+            FarEvent::Leg(_) | FarEvent::Media(None | Some(MediaEvent::Dead { .. })) => Some(Event::Ended),
+            FarEvent::Media(Some(MediaEvent::Dtmf { digit, .. })) => Some(Event::Key(digit)),
+            FarEvent::Media(Some(MediaEvent::PlayoutFinished { id: SUMMARY_END, .. })) => Some(Event::Announced),
+            FarEvent::Media(Some(MediaEvent::Frame(frame))) => {
+                if reaching.company == Company::EarlyMedia {
+                    self.early.pass(&frame, &self.media);
+                }
+                None
+            }
+            FarEvent::Media(Some(_)) => None,
+        }
+    }
+
+    /// The caller's own session, while they wait: nothing is listened to.
+    fn on_waiting_media(&mut self, event: Option<MediaEvent>, reaching: &mut Reaching) {
+        match event {
+            Some(MediaEvent::Frame(_) | MediaEvent::Dtmf { .. }) => {}
+            Some(MediaEvent::PlayoutFinished { id: COMPANY, .. }) if reaching.company == Company::Clip => {
+                // Taken up again by `keep_company`.
+                reaching.company = Company::Line { until: Instant::now() };
+            }
+            Some(MediaEvent::PlayoutFinished { id, .. } | MediaEvent::PlayoutStopped { id, .. })
+                if id.0 >= bridge::FIRST_FRAME =>
+            {
+                self.early.over(id);
+            }
+            Some(event) => self.on_media(event),
+            None => self.over = Some(EndCause::DeadMedia),
+        }
+    }
+
+    /// Sees to it that the caller hears something: music or ringing behind the line that was begun.
+    fn keep_company(&mut self, reaching: &mut Reaching, kind: TransferKind) {
+        let Company::Line { until } = reaching.company else { return };
+        if self.mouth.is_all_sent() || Instant::now() >= until {
+            let audio = match kind {
+                TransferKind::Warm => sounds::hold_music(),
+                TransferKind::Blind => sounds::ringback(),
+            };
+            self.media.play(vec![Clip { id: COMPANY, audio }]);
+            reaching.company = Company::Clip;
+        }
+    }
+
+    /// Ends what plays to the caller.
+    fn quiet(&mut self) {
+        self.media.stop_playout(STOP_FADE_MS);
+        let events = self.mouth.cut(self.now());
+        self.on_mouth(events);
+    }
+
+    /// Joins both until one hangs up.
+    async fn talk(&mut self, second: SecondLeg, record: &mut TransferAttempt, waits: &mut Waits<'_>) -> EndCause {
+        self.quiet();
+        self.step(dialogue::Input::TransferDone);
+        record.result = TransferResult::Bridged;
+        let mut second = second;
+        second.media.stop_playout(STOP_FADE_MS);
+        let began = Instant::now();
+        let caller = bridge::Side {
+            leg: &self.leg,
+            events: &mut waits.leg_events,
+            media: &self.media,
+            media_events: &mut *waits.media_events,
+            sdp: &mut self.capabilities,
+        };
+        let person = bridge::Side {
+            leg: &second.leg,
+            events: &mut second.events,
+            media: &second.media,
+            media_events: &mut second.media_events,
+            sdp: &mut second.sdp,
+        };
+        let finished = bridge::run(caller, person, waits.until, &mut waits.shutdown).await;
+        record.bridged_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if finished.recording_failed {
+            self.recording = crate::domain::RecordingState::Failed;
+        }
+        let (cause, reason) = ending(&finished.over);
+        if !matches!(finished.over, bridge::Over::HungUp { by: bridge::Who::Person, .. }) {
+            second.end(reason.clone()).await;
+        }
+        self.bye_reason = Some(reason);
+        cause
+    }
+
+    /// The receptionist talks to the caller again.
+    fn resume(&mut self, why: TransferFailure) {
+        self.quiet();
+        self.turns = TurnController::starting(self.profile.turns, self.now());
+        self.step(dialogue::Input::TransferFailed { reason: why });
+    }
+}
+
+impl Reaching {
+    /// Plays the summary to the person; false when there is nothing to play.
+    fn say_summary(&mut self) -> bool {
+        let parts = self.summary.as_deref().unwrap_or_default();
+        let (Some(second), Some(last)) = (&self.second, parts.len().checked_sub(1)) else { return false };
+        let number = |index: usize| if index == last { SUMMARY_END } else { ClipId(SUMMARY_END.0 + 1) };
+        let clips = parts.iter().enumerate().map(|(index, audio)| Clip { id: number(index), audio: audio.clone() });
+        second.media.play(clips.collect());
+        true
+    }
+}
+
+async fn far_event(second: &mut Option<Box<SecondLeg>>) -> FarEvent {
+    match second {
+        Some(second) => second.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The summary, and the question whether the person takes the call; empty when no voice is to be had.
+async fn announcement(speech: Arc<Speech>, summary: String, question: String) -> Vec<EncodedAudio> {
+    match speech.prompts.get(&question) {
+        Some(question) => synthesise(&speech, summary).await.into_iter().chain([question]).collect(),
+        None => synthesise(&speech, format!("{summary} {question}")).await.into_iter().collect(),
+    }
+}
+
+fn result(why: TransferFailure) -> TransferResult {
+    match why {
+        TransferFailure::NoAnswer => TransferResult::NoAnswer,
+        TransferFailure::Busy => TransferResult::Busy,
+        TransferFailure::Refused => TransferResult::Refused,
+        TransferFailure::Failed => TransferResult::Failed,
+    }
+}
+
+/// What the record says of the end of a bridge, and the Reason that the legs still alive are ended with.
+fn ending(over: &bridge::Over) -> (EndCause, String) {
+    match over {
+        bridge::Over::HungUp { by, cause: q850 } => {
+            let ended = match by {
+                bridge::Who::Caller => EndCause::CallerHungUp,
+                bridge::Who::Person => EndCause::PersonHungUp,
+            };
+            (ended, cause::reason(q850.unwrap_or(cause::NORMAL)))
+        }
+        bridge::Over::Lost(_) => (EndCause::Signalling, cause::reason(41)),
+        bridge::Over::Dead(_) => (EndCause::DeadMedia, cause::reason(102)),
+        bridge::Over::TooLong => (EndCause::TooLong, cause::reason(31)),
+        bridge::Over::Shutdown => (EndCause::Shutdown, cause::reason(31)),
+    }
+}

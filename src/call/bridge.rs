@@ -1,0 +1,216 @@
+//! Two legs joined: media relayed here, either side's hang-up ends both.
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tracing::info;
+
+use super::agent::until_true;
+use super::leg::{Answerer, info_digit};
+use super::sounds;
+use crate::media::{Clip, ClipId, Codec, EncodedAudio, FRAME_MS, MediaEvent, MediaSession, PcmFrame};
+use crate::sip::net::{Leg, LegEvent};
+
+/// One of the two legs.
+pub struct Side<'a> {
+    pub leg: &'a Leg,
+    pub events: &'a mut mpsc::Receiver<LegEvent>,
+    pub media: &'a MediaSession,
+    pub media_events: &'a mut mpsc::Receiver<MediaEvent>,
+    pub sdp: &'a mut Answerer,
+}
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    Caller,
+    Person,
+}
+
+/// Why the bridge is over. The legs that still live are the caller's of this function to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Over {
+    /// One side hung up, with this Q.850 cause.
+    HungUp {
+        by: Who,
+        cause: Option<u8>,
+    },
+    /// The leg failed in signalling.
+    Lost(Who),
+    /// No RTP comes from this side any more.
+    Dead(Who),
+    TooLong,
+    Shutdown,
+}
+
+/// What the bridge came to.
+pub struct Finished {
+    pub over: Over,
+    /// The caller's recording has a hole or ends early.
+    pub recording_failed: bool,
+}
+
+/// Relays until one side ends, `until` comes or the node stops.
+pub async fn run(caller: Side<'_>, person: Side<'_>, until: Instant, shutdown: &mut watch::Receiver<bool>) -> Finished {
+    let mut bridge = Bridge {
+        caller: End::new(caller.leg, caller.media, caller.sdp),
+        person: End::new(person.leg, person.media, person.sdp),
+        recording_failed: false,
+    };
+    let (caller_events, caller_media) = (caller.events, caller.media_events);
+    let (person_events, person_media) = (person.events, person.media_events);
+    let over = loop {
+        let over = tokio::select! {
+            biased;
+            event = caller_events.recv() => bridge.on_leg(Who::Caller, event).await,
+            event = person_events.recv() => bridge.on_leg(Who::Person, event).await,
+            event = caller_media.recv() => bridge.on_media(Who::Caller, event),
+            event = person_media.recv() => bridge.on_media(Who::Person, event),
+            () = tokio::time::sleep_until(until) => Some(Over::TooLong),
+            () = until_true(shutdown) => Some(Over::Shutdown),
+        };
+        if let Some(over) = over {
+            break over;
+        }
+    };
+    Finished { over, recording_failed: bridge.recording_failed }
+}
+
+struct Bridge<'a> {
+    caller: End<'a>,
+    person: End<'a>,
+    recording_failed: bool,
+}
+
+/// What is sent to one side.
+struct End<'a> {
+    leg: &'a Leg,
+    media: &'a MediaSession,
+    sdp: &'a mut Answerer,
+    relay: Relay,
+    /// The other side is on hold: music instead of its voice.
+    music: bool,
+}
+
+impl<'a> End<'a> {
+    fn new(leg: &'a Leg, media: &'a MediaSession, sdp: &'a mut Answerer) -> Self {
+        Self { leg, media, sdp, relay: Relay::default(), music: false }
+    }
+
+    fn set_music(&mut self, music: bool) {
+        if std::mem::replace(&mut self.music, music) == music {
+            return;
+        }
+        self.media.stop_playout(20);
+        if music {
+            self.media.play(vec![Clip { id: MUSIC, audio: sounds::hold_music() }]);
+        }
+    }
+}
+
+impl<'a> Bridge<'a> {
+    /// Both sides, the one that something came from first.
+    fn sides(&mut self, who: Who) -> (&mut End<'a>, &mut End<'a>) {
+        match who {
+            Who::Caller => (&mut self.caller, &mut self.person),
+            Who::Person => (&mut self.person, &mut self.caller),
+        }
+    }
+
+    async fn on_leg(&mut self, who: Who, event: Option<LegEvent>) -> Option<Over> {
+        let (from, to) = self.sides(who);
+        let Some(event) = event else { return Some(Over::Lost(who)) };
+        match event {
+            LegEvent::Reinvite { body } => {
+                let answer = from.sdp.reinvite(body.as_deref(), from.leg, from.media);
+                from.leg.answer_reinvite(answer).await;
+                to.set_music(from.sdp.is_held());
+            }
+            LegEvent::Acked { body: Some(answer) } => {
+                from.sdp.late_answer(&answer, from.media);
+                to.set_music(from.sdp.is_held());
+            }
+            LegEvent::Info { content_type, body } => {
+                if let Some(digit) = info_digit(&content_type, &body) {
+                    to.media.send_dtmf(&digit.to_string());
+                }
+            }
+            LegEvent::Ended { by_remote: true, cause, .. } => return Some(Over::HungUp { by: who, cause }),
+            LegEvent::Cancelled => return Some(Over::HungUp { by: who, cause: None }),
+            event if event.is_last() => return Some(Over::Lost(who)),
+            _ => {}
+        }
+        None
+    }
+
+    fn on_media(&mut self, who: Who, event: Option<MediaEvent>) -> Option<Over> {
+        let (from, to) = self.sides(who);
+        match event {
+            Some(MediaEvent::Frame(frame)) => {
+                // What is sent to a side that holds would wait there.
+                if !to.music && !to.sdp.is_held() {
+                    to.relay.pass(&frame, to.media);
+                }
+            }
+            Some(MediaEvent::Dtmf { digit, .. }) => to.media.send_dtmf(&digit.to_string()),
+            Some(MediaEvent::PlayoutFinished { id: MUSIC, .. }) if from.music => {
+                from.media.play(vec![Clip { id: MUSIC, audio: sounds::hold_music() }]);
+            }
+            Some(MediaEvent::PlayoutFinished { id, .. } | MediaEvent::PlayoutStopped { id, .. }) => from.relay.over(id),
+            Some(MediaEvent::PlayoutStarted { .. }) => {}
+            Some(MediaEvent::RecordingFailed { why }) => {
+                tracing::error!(%why, "the recording stops here; the call goes on");
+                self.recording_failed = true;
+            }
+            Some(MediaEvent::Dead { silent_ms }) => {
+                info!(silent_ms, side = ?who, "no audio arrives any more; both legs are ended");
+                return Some(Over::Dead(who));
+            }
+            None => return Some(Over::Dead(who)),
+        }
+        None
+    }
+}
+
+/// The music's clip; no line of the agent has this number.
+const MUSIC: ClipId = ClipId(u64::MAX);
+/// Frames that may wait to be sent. Both wheels keep the same time, so that more means that one stood still: what
+/// comes then is left out rather than heard late.
+const MOST_WAITING: u32 = 8;
+/// Frames of silence before the first, so that a frame that comes a little late is not missed.
+const LEAD_FRAMES: u64 = 2;
+/// Clips of frames are numbered from here on.
+pub const FIRST_FRAME: u64 = 1 << 62;
+
+/// Passes frames of one session to another.
+#[derive(Default)]
+pub struct Relay {
+    passed: u64,
+    waiting: u32,
+}
+
+impl Relay {
+    /// Has the frame sent by `to`.
+    pub fn pass(&mut self, frame: &PcmFrame, to: &MediaSession) {
+        if self.waiting == 0 {
+            let silence = EncodedAudio::silence(Codec::Pcma, LEAD_FRAMES * u64::from(FRAME_MS));
+            self.send(silence, to);
+        }
+        if self.waiting <= MOST_WAITING {
+            self.send(EncodedAudio::from_pcm(Codec::Pcma, &frame.samples), to);
+        }
+    }
+
+    /// A clip was played or dropped.
+    pub fn over(&mut self, clip: ClipId) {
+        if (FIRST_FRAME..FIRST_FRAME << 1).contains(&clip.0) {
+            self.waiting = self.waiting.saturating_sub(1);
+        }
+    }
+
+    fn send(&mut self, audio: EncodedAudio, to: &MediaSession) {
+        let id = ClipId(FIRST_FRAME + self.passed);
+        self.passed += 1;
+        self.waiting += 1;
+        to.play(vec![Clip { id, audio }]);
+    }
+}

@@ -1,0 +1,109 @@
+//! Lines that calls go out by where no trunk is registered: the peer that the caller came from, and this machine.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use super::ports::{BoxFuture, NoLine, OutboundCall, OutboundLine, OutboundLines};
+use crate::domain::{DialString, E164, TransferMode};
+use crate::media::Capabilities;
+use crate::sip::message::{NameAddr, Uri};
+use crate::sip::net::{LegPolicy, OutgoingInvite, Transport};
+
+/// Where peers listen when nothing else is said (RFC 3261 §19.1.2).
+const SIP_PORT: u16 = 5060;
+
+/// Calls the peer that a caller came from, by the number as it is, and loopback addresses directly.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PeerLines;
+
+impl OutboundLines for PeerLines {
+    fn line<'a>(&'a self, call: &'a OutboundCall) -> BoxFuture<'a, Result<OutboundLine, NoLine>> {
+        Box::pin(std::future::ready(direct(call)))
+    }
+}
+
+fn direct(call: &OutboundCall) -> Result<OutboundLine, NoLine> {
+    let (to, destination, transport) = match &call.to {
+        DialString::Sip(text) => {
+            let uri = Uri::parse(text.as_bytes()).map_err(|error| NoLine(error.to_string()))?;
+            let ip =
+                uri.host_ip().filter(IpAddr::is_loopback).ok_or_else(|| NoLine("not a loopback address".into()))?;
+            let is_tcp = uri.param("transport").is_some_and(|value| value.eq_ignore_ascii_case("tcp"));
+            let destination = SocketAddr::new(ip, uri.port().unwrap_or(SIP_PORT));
+            (uri, destination, if is_tcp { Transport::Tcp } else { Transport::Udp })
+        }
+        DialString::Number(number) => {
+            // A connection's port says nothing about where the peer listens.
+            let port = if call.transport.is_reliable() { SIP_PORT } else { call.source.port() };
+            let destination = SocketAddr::new(call.source.ip(), port);
+            let uri = number_at(number, destination)?;
+            (uri, destination, call.transport)
+        }
+    };
+    let local_ip = local_ip_towards(destination)?;
+    let from = NameAddr::new(number_at(&call.shown, SocketAddr::new(local_ip, SIP_PORT))?);
+    let invite = OutgoingInvite {
+        to,
+        from,
+        destination: Some(destination),
+        transport,
+        credentials: None,
+        headers: Vec::new(),
+        body: None,
+        policy: LegPolicy::default(),
+    };
+    Ok(OutboundLine {
+        invite,
+        local_ip,
+        capabilities: Capabilities::default(),
+        transfer: TransferMode::Bridge,
+        permit: None,
+    })
+}
+
+fn number_at(number: &E164, at: SocketAddr) -> Result<Uri, NoLine> {
+    let host = match at.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let uri = Uri::sip(Some(number.as_str()), &host).map_err(|error| NoLine(error.to_string()))?;
+    Ok(uri.with_port(Some(at.port()).filter(|port| *port != SIP_PORT)))
+}
+
+/// The address of this machine that reaches the peer; connecting a UDP socket sends nothing.
+fn local_ip_towards(destination: SocketAddr) -> Result<IpAddr, NoLine> {
+    let any: SocketAddr = if destination.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
+    let probe = UdpSocket::bind(any).and_then(|socket| socket.connect(destination).and_then(|()| socket.local_addr()));
+    probe.map(|addr| addr.ip()).map_err(|error| NoLine(format!("no way to {destination}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(to: &str) -> OutboundCall {
+        OutboundCall {
+            to: to.parse().unwrap(),
+            shown: E164::parse("+918047180000").unwrap(),
+            caller: None,
+            source: "127.0.0.2:5090".parse().unwrap(),
+            transport: Transport::Udp,
+        }
+    }
+
+    #[test]
+    fn a_number_goes_to_the_peer_that_the_caller_came_from() {
+        let line = direct(&call("98450 12345")).unwrap();
+        assert_eq!(line.invite.to.as_str(), "sip:+919845012345@127.0.0.2:5090");
+        assert_eq!(line.invite.destination, Some("127.0.0.2:5090".parse().unwrap()));
+        assert!(line.invite.from.uri.as_str().starts_with("sip:+918047180000@127."));
+        let over_tcp = OutboundCall { transport: Transport::Tcp, ..call("98450 12345") };
+        assert_eq!(direct(&over_tcp).unwrap().invite.destination, Some("127.0.0.2:5060".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_uri_goes_where_it_says() {
+        let line = direct(&call("sip:human@127.0.0.1:5070;transport=tcp")).unwrap();
+        assert_eq!(line.invite.destination, Some("127.0.0.1:5070".parse().unwrap()));
+        assert_eq!((line.invite.transport, line.local_ip), (Transport::Tcp, IpAddr::from([127, 0, 0, 1])));
+    }
+}

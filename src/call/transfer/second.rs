@@ -1,0 +1,96 @@
+//! The call to the person: placed over a line of the port, with a media session of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tracing::info;
+
+use super::super::leg::Answerer;
+use super::super::ports::{NoLine, OutboundCall, OutboundLines};
+use crate::domain::{DialString, E164};
+use crate::media::{MediaEngine, MediaEvent, MediaSession, SdpError, SdpSession, SessionOptions};
+use crate::sip::net::{Leg, LegEvent, Stack, Transport};
+
+/// What calls to people are placed with, for one caller.
+pub struct Outgoing {
+    pub stack: Stack,
+    pub lines: Arc<dyn OutboundLines>,
+    pub media: Arc<MediaEngine>,
+    /// The number that the caller dialled.
+    pub did: E164,
+    /// Where the caller's call came from.
+    pub source: SocketAddr,
+    pub transport: Transport,
+}
+
+/// The leg to the person. Dropping it ends the leg, whatever state it is in, and frees its ports and its place.
+pub struct SecondLeg {
+    pub leg: Leg,
+    pub events: mpsc::Receiver<LegEvent>,
+    pub media: MediaSession,
+    pub media_events: mpsc::Receiver<MediaEvent>,
+    pub sdp: Answerer,
+    answered: bool,
+    _permit: Option<Box<dyn Send + Sync>>,
+}
+
+/// Something happened on the second leg; `None` when that side of it is gone.
+#[expect(clippy::large_enum_variant, reason = "nearly all events are frames; boxing them would allocate every 20 ms")]
+pub enum FarEvent {
+    Leg(Option<LegEvent>),
+    Media(Option<MediaEvent>),
+}
+
+impl Outgoing {
+    /// Sends the INVITE.
+    ///
+    /// # Errors
+    /// [`NoLine`] when no trunk, port or place is free for it.
+    pub async fn place(&self, to: DialString, caller: Option<E164>) -> Result<SecondLeg, NoLine> {
+        let call = OutboundCall { to, shown: self.did.clone(), caller, source: self.source, transport: self.transport };
+        let mut line = self.lines.line(&call).await?;
+        let opened = self.media.open(SessionOptions::default());
+        let (media, media_events) = opened.map_err(|error| NoLine(error.to_string()))?;
+        let mut sdp = Answerer::new(SdpSession::new(rand::random())).with_capabilities(line.capabilities);
+        let offer = sdp.offer(SocketAddr::new(line.local_ip, media.local_port()));
+        line.invite.body = Some(("application/sdp".to_owned(), offer));
+        let (leg, events) = self.stack.invite(line.invite).await.map_err(|error| NoLine(error.to_string()))?;
+        info!(leg = %leg.id(), "a person is called");
+        Ok(SecondLeg { leg, events, media, media_events, sdp, answered: false, _permit: line.permit })
+    }
+}
+
+impl SecondLeg {
+    /// Waits for what happens next.
+    pub async fn next(&mut self) -> FarEvent {
+        tokio::select! {
+            biased;
+            event = self.events.recv() => FarEvent::Leg(event),
+            event = self.media_events.recv() => FarEvent::Media(event),
+        }
+    }
+
+    /// Takes the SDP of the answer.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn answered(&mut self, sdp: &[u8]) -> Result<(), SdpError> {
+        self.answered = true;
+        self.sdp.accept(sdp, &self.media)
+    }
+
+    /// Takes the SDP of early media; whether it can be heard.
+    pub fn early(&mut self, sdp: &[u8]) -> bool {
+        self.sdp.accept(sdp, &self.media).is_ok()
+    }
+
+    /// Ends the leg now: CANCEL before the answer, BYE with this Reason after it.
+    pub async fn end(self, reason: String) {
+        if self.answered {
+            self.leg.bye(Some(reason)).await;
+        } else {
+            self.leg.cancel().await;
+        }
+    }
+}
