@@ -101,7 +101,9 @@ fn every_refusal_can_be_read_by_the_peer() {
 fn the_corpus_over_a_stream_gives_the_same_messages() {
     for case in load::load() {
         let Ok(expected) = Message::parse(&case.bytes) else { continue };
-        if expected.headers().get(HeaderName::ContentLength).is_none() || case.name == "length-smaller" {
+        if expected.headers().get(HeaderName::ContentLength).is_none()
+            || ["length-smaller", "rfc4475-dblreq"].contains(&case.name.as_str())
+        {
             continue;
         }
         for size in [1, 7, 1000, 70_000] {

@@ -93,7 +93,8 @@ fn check_vias(headers: &Headers) -> Result<(), Rejection> {
     for (i, value) in headers.get_all(HeaderName::Via).enumerate() {
         let via = Via::parse(value.as_bytes()).map_err(|fault| HeaderError::malformed(HeaderName::Via, fault))?;
         if i == 0 {
-            top_branch = Some(via.branch().is_some());
+            // RFC 3261 §8.1.1.7: behind the cookie stands what tells transactions apart.
+            top_branch = Some(via.branch().is_some_and(|branch| !branch.eq_ignore_ascii_case("z9hG4bK")));
         }
     }
     match top_branch {

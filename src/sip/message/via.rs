@@ -118,14 +118,17 @@ impl Via {
     /// Reads one value; LWS may stand around `/` and `:`.
     ///
     /// # Errors
-    /// Byte offset and cause when the value is no `SIP/2.0` Via.
+    /// Byte offset and cause when the value is no Via of SIP.
     pub(crate) fn parse(value: &[u8]) -> Result<Self, (usize, &'static str)> {
         let semicolon = value.iter().position(|b| *b == b';').unwrap_or(value.len());
         let head = &value[..semicolon];
         let mut slashes = head.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i);
         let (Some(first), Some(second)) = (slashes.next(), slashes.next()) else { return Err((0, "no protocol")) };
-        if !trim(&head[..first]).eq_ignore_ascii_case(b"SIP") || trim(&head[first + 1..second]) != b"2.0" {
-            return Err((0, "a protocol other than SIP/2.0"));
+        // Another version is read, because its 505 has to be sent somewhere.
+        let is_version =
+            |text: &[u8]| matches!(text, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit());
+        if !trim(&head[..first]).eq_ignore_ascii_case(b"SIP") || !is_version(trim(&head[first + 1..second])) {
+            return Err((0, "a protocol other than SIP"));
         }
         let rest = &head[second + 1..];
         let start = second + 1 + rest.iter().position(|b| !matches!(b, b' ' | b'\t')).unwrap_or(rest.len());

@@ -287,7 +287,7 @@ fn refuse(request: &Request, policy: &LegPolicy) -> Option<(u16, Extra)> {
     if request.uri.scheme() == Scheme::Other {
         return Some((416, Extra::default()));
     }
-    refuse_requirements(&request.headers, policy).or_else(|| refuse_body(request))
+    refuse_requirements(&request.headers, policy).or_else(|| refuse_body(request)).or_else(|| refuse_accept(request))
 }
 
 /// 420 for an extension that the peer requires and this policy does not have (RFC 3261 §8.2.2.3).
@@ -316,6 +316,17 @@ fn refuse_body(request: &Request) -> Option<(u16, Extra)> {
         }
         _ => None,
     }
+}
+
+/// 406 for an INVITE whose Accept has no room for SDP (RFC 3261 §20.1); an empty one is taken for a missing one.
+fn refuse_accept(request: &Request) -> Option<(u16, Extra)> {
+    let types = request.headers.tokens(HeaderName::Accept);
+    let takes_sdp = |text: &&str| {
+        let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        ["application/sdp", "application/*", "*/*"].contains(&essence.as_str())
+    };
+    let refused = request.method == Method::Invite && !types.is_empty() && !types.iter().any(takes_sdp);
+    refused.then(|| (406, Extra::header(HeaderName::Accept, "application/sdp")))
 }
 
 /// The answer to OPTIONS (RFC 3261 §11.2).
