@@ -18,10 +18,13 @@ use crate::call::admission::Admission;
 use crate::call::lines::PeerLines;
 use crate::call::{self, Node, Settings};
 use crate::dialogue::Receptionist;
+use crate::domain::Trunk;
 use crate::media::{self, MediaConfig, MediaEngine};
+use crate::sip::net::dns::{Dns, SystemDns, TableDns};
 use crate::sip::net::{self, Peers, Stack, StackConfig};
 use crate::speech::fake::FakeTts;
 use crate::speech::stt::NoRecogniser;
+use crate::sip::trunk::Trunks;
 use crate::speech::{Speech, SpeechConfig, models};
 use crate::store::Store;
 
@@ -39,6 +42,7 @@ pub struct Server {
     pub http: SocketAddr,
     store: Store,
     stack: Stack,
+    trunks: Trunks,
     calls: JoinHandle<()>,
     http_task: JoinHandle<()>,
     readiness: watch::Sender<Readiness>,
@@ -131,6 +135,8 @@ impl Server {
             },
         };
         let calls = call_runtime.spawn(call::serve(Arc::new(node), incoming, stop));
+        // Last, so that no call comes before it can be answered.
+        let trunks = start_trunks(&stack, trunks(config));
         readiness.send_replace(Readiness::Ready);
         let (sip_udp, sip_tcp) = (stack.udp_addr(), stack.tcp_addr());
         info!(?sip_udp, ?sip_tcp, %http, "ready");
@@ -141,6 +147,7 @@ impl Server {
             http,
             store,
             stack,
+            trunks,
             calls,
             http_task,
             readiness,
@@ -164,6 +171,7 @@ impl Server {
         info!("stopping: no new calls; calls under way may finish");
         self.readiness.send_replace(Readiness::Draining);
         self.shutdown.send_replace(true);
+        self.trunks.stop().await;
         if let Err(failure) = (&mut self.calls).await {
             tracing::error!(error = %failure, "the task that answers calls failed");
         }
@@ -178,6 +186,25 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// The trunks to work with.
+fn trunks(_config: &Config) -> Vec<Trunk> {
+    Vec::new()
+}
+
+/// Registers at the trunks. Without a resolver in the system's configuration, numeric addresses still work.
+fn start_trunks(stack: &Stack, trunks: Vec<Trunk>) -> Trunks {
+    let dns: Arc<dyn Dns> = match SystemDns::new() {
+        Ok(dns) => Arc::new(dns),
+        Err(error) => {
+            if !trunks.is_empty() {
+                warn!(%error, "this machine's DNS configuration cannot be used: trunks need numeric addresses");
+            }
+            Arc::new(TableDns::default())
+        }
+    };
+    Trunks::start(stack, trunks, dns)
 }
 
 fn stack_config(config: &Config) -> StackConfig {

@@ -9,4 +9,5 @@ pub mod registration;
 pub mod resolve;
 pub mod session_timer;
 pub mod transaction;
+pub mod trunk;
 pub mod ua;

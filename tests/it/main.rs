@@ -4,6 +4,8 @@ mod arrows;
 mod conversations;
 mod corpus;
 mod harness;
+mod registrar;
 mod signalling;
 mod surroundings;
 mod transfer;
+mod trunks;

@@ -21,7 +21,7 @@ pub enum RegistrationState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistrationReport {
     pub state: RegistrationState,
-    /// The target in use.
+    /// The target that keeps our Contact, or else the one that is tried.
     pub target: Option<Target>,
     /// Why the last attempt failed; kept while another is under way, and while an older binding still holds.
     pub last_error: Option<String>,
@@ -50,7 +50,7 @@ impl Registration {
         };
         RegistrationReport {
             state,
-            target: self.target(),
+            target: self.binding.as_ref().map(|binding| binding.target).or(self.target()),
             last_error: self.last_error.clone(),
             next_try,
             service_route: self.service_route.clone(),
