@@ -1,4 +1,5 @@
-//! Lines that calls go out by where no trunk is registered: the peer that the caller came from, and this machine.
+//! Lines that calls go out by: the trunk that the caller came over; where there is none, the peer that the caller came
+//! from, and this machine.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -7,9 +8,41 @@ use crate::domain::{DialString, E164, TransferMode};
 use crate::media::Capabilities;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{LegPolicy, OutgoingInvite, Transport};
+use crate::sip::trunk::Trunks;
 
 /// Where peers listen when nothing else is said (RFC 3261 §19.1.2).
 const SIP_PORT: u16 = 5060;
+
+/// Calls numbers through the trunk that the caller came over, as its carrier wants it; anything else as [`PeerLines`].
+#[derive(Debug, Clone)]
+pub struct TrunkLines(pub Trunks);
+
+impl OutboundLines for TrunkLines {
+    fn line<'a>(&'a self, call: &'a OutboundCall) -> BoxFuture<'a, Result<OutboundLine, NoLine>> {
+        Box::pin(std::future::ready(match &call.to {
+            DialString::Number(number) => self.through(call, number).unwrap_or_else(|| direct(call)),
+            DialString::Sip(_) => direct(call),
+        }))
+    }
+}
+
+impl TrunkLines {
+    /// `None` when the caller came over no trunk.
+    fn through(&self, call: &OutboundCall, number: &E164) -> Option<Result<OutboundLine, NoLine>> {
+        let trunk = self.0.by_source(call.source.ip())?;
+        let invite = self.0.outgoing(&trunk.name, number, Some(&call.shown)).map_err(|error| NoLine(error.to_string()));
+        Some(invite.and_then(|invite| {
+            let destination = invite.destination.ok_or_else(|| NoLine("the trunk has no address now".into()))?;
+            Ok(OutboundLine {
+                local_ip: local_ip_towards(destination)?,
+                invite,
+                capabilities: Capabilities::default(),
+                transfer: trunk.settings.transfer,
+                permit: None,
+            })
+        }))
+    }
+}
 
 /// Calls the peer that a caller came from, by the number as it is, and loopback addresses directly.
 #[derive(Debug, Clone, Copy, Default)]

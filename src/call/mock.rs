@@ -65,6 +65,7 @@ pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
         slots: CallSlots::default(),
         summary: format!("A load test's call; {} keys were pressed.", digits.len()),
         recording,
+        transfers: Vec::new(),
     }
 }
 

@@ -15,16 +15,16 @@ use super::config::Config;
 use super::wiring::StoreBook;
 use crate::api::{self, ApiState, Limits, Readiness};
 use crate::call::admission::Admission;
-use crate::call::lines::PeerLines;
+use crate::call::lines::TrunkLines;
 use crate::call::{self, Node, Settings};
 use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::sip::net::dns::{Dns, SystemDns, TableDns};
 use crate::sip::net::{self, Peers, Stack, StackConfig};
+use crate::sip::trunk::Trunks;
 use crate::speech::fake::FakeTts;
 use crate::speech::stt::NoRecogniser;
-use crate::sip::trunk::Trunks;
 use crate::speech::{Speech, SpeechConfig, models};
 use crate::store::Store;
 
@@ -118,13 +118,15 @@ impl Server {
             .enable_all()
             .build()
             .map_err(|error| Failure::setup(&error))?;
+        // After all that takes time: calls that come from here on wait for milliseconds at most.
+        let trunks = start_trunks(&stack, config.trunks.clone());
         let node = Node {
             book: Arc::new(StoreBook(store.clone())),
             media,
             speech,
             admission: Admission::new(config.sip.max_calls as usize),
             stack: stack.clone(),
-            lines: Arc::new(PeerLines),
+            lines: Arc::new(TrunkLines(trunks.clone())),
             settings: Settings {
                 recordings: config.recordings(),
                 answer_after: Duration::from_millis(config.sip.ring_ms.into()),
@@ -135,8 +137,6 @@ impl Server {
             },
         };
         let calls = call_runtime.spawn(call::serve(Arc::new(node), incoming, stop));
-        // Last, so that no call comes before it can be answered.
-        let trunks = start_trunks(&stack, trunks(config));
         readiness.send_replace(Readiness::Ready);
         let (sip_udp, sip_tcp) = (stack.udp_addr(), stack.tcp_addr());
         info!(?sip_udp, ?sip_tcp, %http, "ready");
@@ -186,11 +186,6 @@ impl Server {
         }
         Ok(())
     }
-}
-
-/// The trunks to work with.
-fn trunks(_config: &Config) -> Vec<Trunk> {
-    Vec::new()
 }
 
 /// Registers at the trunks. Without a resolver in the system's configuration, numeric addresses still work.

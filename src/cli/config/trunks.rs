@@ -142,7 +142,7 @@ fn entries(section: &str, table: &mut Table, origins: &BTreeMap<String, Origin>)
 pub(super) fn tenants(table: &mut Table, origins: &BTreeMap<String, Origin>) -> Result<Vec<TenantEntry>, ConfigError> {
     let known = load::fields_of::<TenantEntry>();
     let read = |entry: Entry| {
-        for key in entry.keys.keys().filter(|key| !known.contains(&key.as_str())) {
+        if let Some(key) = entry.keys.keys().find(|key| !known.contains(&key.as_str())) {
             let mend = load::nearest_word(known.iter().copied(), key);
             let mend = mend
                 .map_or_else(|| format!("known are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
