@@ -170,7 +170,9 @@ fn a_person_hears_who_calls_takes_the_call_and_both_hear_each_other() {
         let ringing = phone.ringing().await;
         let mut talk = phone.answer(ringing).await;
         let summary = talk.hear().await;
-        assert!(summary.contains("rahul") && summary.contains("call"), "the summary says who calls: {summary}");
+        // Recognition without a hint of the name spells it by its sound.
+        let named = ["rahul", "raul", "rahool"].iter().any(|name| summary.contains(name)) && summary.contains("verma");
+        assert!(named && summary.contains("call"), "the summary says who calls: {summary}");
         assert!(summary.contains("press"), "the summary says what to do: {summary}");
         talk.media.send_dtmf("1");
         talk.say("Good morning, this is the hospital. How can I help you?").await;
