@@ -88,7 +88,7 @@ fn transports(settings: &TrunkSettings) -> Vec<Transport> {
     let named = [&settings.outbound_proxy, &settings.registrar].into_iter().flatten();
     let named = named.filter_map(|text| text.split(";transport=").nth(1)?.split([';', '?', '>']).next()).next();
     let wanted = named.unwrap_or(first);
-    [Transport::Udp, Transport::Tcp]
+    [Transport::Udp, Transport::Tcp, Transport::Tls]
         .into_iter()
         .filter(|transport| transport.as_str().eq_ignore_ascii_case(wanted))
         .collect()
