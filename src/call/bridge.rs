@@ -2,12 +2,12 @@
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{error, info};
 
 use super::agent::until_true;
 use super::leg::{Answerer, info_digit};
 use super::sounds;
-use crate::media::{Clip, ClipId, Codec, EncodedAudio, FRAME_MS, MediaEvent, MediaSession, PcmFrame};
+use crate::media::{Clip, ClipId, MediaEvent, MediaSession};
 use crate::sip::net::{Leg, LegEvent};
 
 /// One of the two legs.
@@ -49,8 +49,15 @@ pub struct Finished {
     pub recording_failed: bool,
 }
 
-/// Relays until one side ends, `until` comes or the node stops.
+/// Joins the two until one side ends, `until` comes or the node stops.
 pub async fn run(caller: Side<'_>, person: Side<'_>, until: Instant, shutdown: &mut watch::Receiver<bool>) -> Finished {
+    let _joined = match caller.media.bridge(person.media) {
+        Ok(joined) => joined,
+        Err(error) => {
+            error!(%error, "the two legs cannot be joined");
+            return Finished { over: Over::Lost(Who::Person), recording_failed: false };
+        }
+    };
     let mut bridge = Bridge {
         caller: End::new(caller.leg, caller.media, caller.sdp),
         person: End::new(person.leg, person.media, person.sdp),
@@ -86,14 +93,13 @@ struct End<'a> {
     leg: &'a Leg,
     media: &'a MediaSession,
     sdp: &'a mut Answerer,
-    relay: Relay,
     /// The other side is on hold: music instead of its voice.
     music: bool,
 }
 
 impl<'a> End<'a> {
     fn new(leg: &'a Leg, media: &'a MediaSession, sdp: &'a mut Answerer) -> Self {
-        Self { leg, media, sdp, relay: Relay::default(), music: false }
+        Self { leg, media, sdp, music: false }
     }
 
     fn set_music(&mut self, music: bool) {
@@ -143,20 +149,11 @@ impl<'a> Bridge<'a> {
     }
 
     fn on_media(&mut self, who: Who, event: Option<MediaEvent>) -> Option<Over> {
-        let (from, to) = self.sides(who);
+        let (from, _) = self.sides(who);
         match event {
-            Some(MediaEvent::Frame(frame)) => {
-                // What is sent to a side that holds would wait there.
-                if !to.music && !to.sdp.is_held() {
-                    to.relay.pass(&frame, to.media);
-                }
-            }
-            Some(MediaEvent::Dtmf { digit, .. }) => to.media.send_dtmf(&digit.to_string()),
             Some(MediaEvent::PlayoutFinished { id: MUSIC, .. }) if from.music => {
                 from.media.play(vec![Clip { id: MUSIC, audio: sounds::hold_music() }]);
             }
-            Some(MediaEvent::PlayoutFinished { id, .. } | MediaEvent::PlayoutStopped { id, .. }) => from.relay.over(id),
-            Some(MediaEvent::PlayoutStarted { .. }) => {}
             Some(MediaEvent::RecordingFailed { why }) => {
                 tracing::error!(%why, "the recording stops here; the call goes on");
                 self.recording_failed = true;
@@ -165,6 +162,8 @@ impl<'a> Bridge<'a> {
                 info!(silent_ms, side = ?who, "no audio arrives any more; both legs are ended");
                 return Some(Over::Dead(who));
             }
+            // The media threads pass voice and keys on by themselves.
+            Some(_) => {}
             None => return Some(Over::Dead(who)),
         }
         None
@@ -173,44 +172,3 @@ impl<'a> Bridge<'a> {
 
 /// The music's clip; no line of the agent has this number.
 const MUSIC: ClipId = ClipId(u64::MAX);
-/// Frames that may wait to be sent. Both wheels keep the same time, so that more means that one stood still: what
-/// comes then is left out rather than heard late.
-const MOST_WAITING: u32 = 8;
-/// Frames of silence before the first, so that a frame that comes a little late is not missed.
-const LEAD_FRAMES: u64 = 2;
-/// Clips of frames are numbered from here on.
-pub const FIRST_FRAME: u64 = 1 << 62;
-
-/// Passes frames of one session to another.
-#[derive(Default)]
-pub struct Relay {
-    passed: u64,
-    waiting: u32,
-}
-
-impl Relay {
-    /// Has the frame sent by `to`.
-    pub fn pass(&mut self, frame: &PcmFrame, to: &MediaSession) {
-        if self.waiting == 0 {
-            let silence = EncodedAudio::silence(Codec::Pcma, LEAD_FRAMES * u64::from(FRAME_MS));
-            self.send(silence, to);
-        }
-        if self.waiting <= MOST_WAITING {
-            self.send(EncodedAudio::from_pcm(Codec::Pcma, &frame.samples), to);
-        }
-    }
-
-    /// A clip was played or dropped.
-    pub fn over(&mut self, clip: ClipId) {
-        if (FIRST_FRAME..FIRST_FRAME << 1).contains(&clip.0) {
-            self.waiting = self.waiting.saturating_sub(1);
-        }
-    }
-
-    fn send(&mut self, audio: EncodedAudio, to: &MediaSession) {
-        let id = ClipId(FIRST_FRAME + self.passed);
-        self.passed += 1;
-        self.waiting += 1;
-        to.play(vec![Clip { id, audio }]);
-    }
-}

@@ -18,7 +18,7 @@ use crate::call::transfer::{Attempt, Event, FarEvent, SecondLeg, Step};
 use crate::call::{bridge, leg, sounds};
 use crate::dialogue::{self, Receptionist, TransferFailure};
 use crate::domain::{EndCause, TransferAttempt, TransferKind, TransferResult, TransferTarget};
-use crate::media::{Clip, ClipId, EncodedAudio, MediaEvent};
+use crate::media::{BridgeGuard, Clip, ClipId, EncodedAudio, MediaEvent, SessionOptions};
 use crate::sip::cause;
 use crate::sip::net::LegEvent;
 use crate::speech::Speech;
@@ -57,6 +57,8 @@ struct Reaching {
     /// It is to be played as soon as it is there.
     announce: bool,
     company: Company,
+    /// Joins the caller with what the far end sends before it answers, until the two are joined for good.
+    early: Option<BridgeGuard>,
     answered_at: Option<Timestamp>,
 }
 
@@ -103,6 +105,7 @@ impl Conversation<'_> {
             company: Company::Line {
                 until: Instant::now() + Duration::from_millis(self.profile.turns.watchdog_ms.into()),
             },
+            early: None,
             answered_at: None,
         };
         let reached = self.reach(&target, summary, &mut reaching, waits).await;
@@ -141,7 +144,8 @@ impl Conversation<'_> {
     ) -> Reached {
         let outgoing = Arc::clone(&self.outgoing);
         let caller = self.caller.clone();
-        let placing = tokio::time::timeout(PLACING_LIMIT, outgoing.place(target.number.clone(), caller));
+        let opened = outgoing.media.open_beside(&self.media, SessionOptions::default());
+        let placing = tokio::time::timeout(PLACING_LIMIT, outgoing.place(target.number.clone(), caller, opened));
         let making = announcement(Arc::clone(&self.speech), summary, Receptionist::accept_question(&self.profile));
         tokio::pin!(placing, making);
         let mut placed = false;
@@ -208,8 +212,7 @@ impl Conversation<'_> {
         match step? {
             Step::Announce => None,
             Step::EarlyMedia => {
-                self.quiet();
-                reaching.company = Company::EarlyMedia;
+                self.hear_early(reaching);
                 None
             }
             Step::Connect => Some(match reaching.second.take() {
@@ -217,6 +220,19 @@ impl Conversation<'_> {
                 None => Reached::Nobody(TransferFailure::Failed),
             }),
             Step::GiveUp(why) => Some(Reached::Nobody(why)),
+        }
+    }
+
+    /// Has the caller hear what the far end sends; where that cannot be, our own ringing goes on.
+    fn hear_early(&mut self, reaching: &mut Reaching) {
+        let Some(second) = &reaching.second else { return };
+        match self.media.bridge(&second.media) {
+            Ok(joined) => {
+                reaching.early = Some(joined);
+                reaching.company = Company::EarlyMedia;
+                self.quiet();
+            }
+            Err(error) => warn!(%error, "early media cannot be passed on"),
         }
     }
 
@@ -279,12 +295,6 @@ impl Conversation<'_> {
             FarEvent::Leg(_) | FarEvent::Media(None | Some(MediaEvent::Dead { .. })) => Some(Event::Ended),
             FarEvent::Media(Some(MediaEvent::Dtmf { digit, .. })) => Some(Event::Key(digit)),
             FarEvent::Media(Some(MediaEvent::PlayoutFinished { id: SUMMARY_END, .. })) => Some(Event::Announced),
-            FarEvent::Media(Some(MediaEvent::Frame(frame))) => {
-                if reaching.company == Company::EarlyMedia {
-                    self.early.pass(&frame, &self.media);
-                }
-                None
-            }
             FarEvent::Media(Some(_)) => None,
         }
     }
@@ -296,11 +306,6 @@ impl Conversation<'_> {
             Some(MediaEvent::PlayoutFinished { id: COMPANY, .. }) if reaching.company == Company::Clip => {
                 // Taken up again by `keep_company`.
                 reaching.company = Company::Line { until: Instant::now() };
-            }
-            Some(MediaEvent::PlayoutFinished { id, .. } | MediaEvent::PlayoutStopped { id, .. })
-                if id.0 >= bridge::FIRST_FRAME =>
-            {
-                self.early.over(id);
             }
             Some(event) => self.on_media(event),
             None => self.over = Some(EndCause::DeadMedia),

@@ -7,7 +7,6 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
 
-use super::bridge::Relay;
 use super::ports::LogEvent;
 use super::record::Journal;
 use super::transfer::Outgoing;
@@ -106,8 +105,6 @@ pub struct Conversation<'a> {
     /// The target to hand the caller to, and what that person hears first.
     hand_over_to: Option<(usize, String)>,
     transfers: Vec<TransferAttempt>,
-    /// Early media on its way to the caller.
-    early: Relay,
     /// The Reason of our BYE.
     bye_reason: Option<String>,
 }
@@ -153,7 +150,6 @@ impl<'a> Conversation<'a> {
             hang_up_at: None,
             hand_over_to: None,
             transfers: Vec::new(),
-            early: Relay::default(),
             bye_reason: None,
         };
         let mut media_events = media_events;

@@ -9,7 +9,7 @@ use tracing::info;
 use super::super::leg::Answerer;
 use super::super::ports::{NoLine, OutboundCall, OutboundLines};
 use crate::domain::{DialString, E164};
-use crate::media::{MediaEngine, MediaEvent, MediaSession, SdpError, SdpSession, SessionOptions};
+use crate::media::{MediaEngine, MediaError, MediaEvent, MediaSession, SdpError, SdpSession};
 use crate::sip::net::{Leg, LegEvent, Stack, Transport};
 
 /// What calls to people are placed with, for one caller.
@@ -43,15 +43,19 @@ pub enum FarEvent {
 }
 
 impl Outgoing {
-    /// Sends the INVITE.
+    /// Sends the INVITE; `opened` is the leg's media session, beside the caller's so that the two can be joined.
     ///
     /// # Errors
     /// [`NoLine`] when no trunk, port or place is free for it.
-    pub async fn place(&self, to: DialString, caller: Option<E164>) -> Result<SecondLeg, NoLine> {
+    pub async fn place(
+        &self,
+        to: DialString,
+        caller: Option<E164>,
+        opened: Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError>,
+    ) -> Result<SecondLeg, NoLine> {
         let call = OutboundCall { to, shown: self.did.clone(), caller, source: self.source, transport: self.transport };
-        let mut line = self.lines.line(&call).await?;
-        let opened = self.media.open(SessionOptions::default());
         let (media, media_events) = opened.map_err(|error| NoLine(error.to_string()))?;
+        let mut line = self.lines.line(&call).await?;
         let mut sdp = Answerer::new(SdpSession::new(rand::random())).with_capabilities(line.capabilities);
         let offer = sdp.offer(SocketAddr::new(line.local_ip, media.local_port()));
         line.invite.body = Some(("application/sdp".to_owned(), offer));
