@@ -109,11 +109,6 @@ impl EncodedAudio {
         Self { codec, bytes: samples.iter().map(|s| codec.encode_sample(*s)).collect() }
     }
 
-    /// Silence of the given length.
-    pub fn silence(codec: Codec, duration_ms: u64) -> Self {
-        Self { codec, bytes: vec![codec.silence(); duration_ms as usize * SAMPLES_PER_MS].into() }
-    }
-
     /// Length in milliseconds, rounded down.
     pub fn duration_ms(&self) -> u64 {
         (self.bytes.len() / SAMPLES_PER_MS) as u64
