@@ -4,14 +4,18 @@
 //! binary to measure. SIPp's clock ticks every 4 ms here, so set-up times are that coarse; RTP is counted by the
 //! receiving side of VCA, and `gaps_concealed_ms` includes the wait for the caller's first packet.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+use common::Process;
 
 const DID: &str = "+918047180000";
 
@@ -24,7 +28,7 @@ fn main() {
     let work = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(work.path());
     let caller = Caller::run(&server, work.path(), cps, calls, hold_s);
-    let (cpu_s, peak_mb) = (server.cpu_s() - caller.cpu_before, caller.peak_mb);
+    let (cpu_s, peak_mb) = (server.process.cpu_s() - caller.cpu_before, caller.peak_mb);
     let media = server.stop();
 
     let answered = caller.count("SuccessfulCall(C)");
@@ -106,7 +110,7 @@ impl Caller {
         assert!(made.expect("sox is installed: run scripts/setup --test").success(), "sox makes the caller's audio");
         let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sipp/load/call.xml");
         let load_before = fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned();
-        let (cpu_before, idle_mb) = (server.cpu_s(), server.rss_mb());
+        let (cpu_before, idle_mb) = (server.process.cpu_s(), server.process.rss_mb());
         let started = Instant::now();
         let mut sipp = Command::new("sipp")
             .current_dir(folder)
@@ -125,7 +129,7 @@ impl Caller {
             if let Some(status) = sipp.try_wait().expect("sipp can be waited for") {
                 break status;
             }
-            peak_mb = peak_mb.max(server.rss_mb());
+            peak_mb = peak_mb.max(server.process.rss_mb());
             std::thread::sleep(Duration::from_millis(100));
         };
         // 1 says that calls failed, which is a result; anything else, that it did not run.
@@ -211,7 +215,7 @@ impl Media {
 }
 
 struct Server {
-    child: Child,
+    process: Process,
     sip: String,
     log: PathBuf,
 }
@@ -240,15 +244,15 @@ impl Server {
             }
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, sip, log }
+        Self { process: Process(child), sip, log }
     }
 
     /// Ends the server and reads what its calls reported.
     fn stop(mut self) -> Media {
-        let pid = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        let pid = libc::pid_t::try_from(self.process.0.id()).expect("a process id");
         // SAFETY: a signal to a child that has not been waited for, so the id is still its own.
         unsafe { libc::kill(pid, libc::SIGTERM) };
-        self.child.wait().expect("the server can be waited for");
+        self.process.0.wait().expect("the server can be waited for");
         let log = fs::read_to_string(&self.log).expect("the log");
         let reports: Vec<Value> = log
             .lines()
@@ -257,26 +261,5 @@ impl Server {
             .filter(|fields| fields.get("rtp_sent").is_some())
             .collect();
         Media { calls: reports.len(), reports }
-    }
-
-    /// Processor time of the server's process so far.
-    fn cpu_s(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("Linux");
-        let fields: Vec<&str> = stat.rsplit(") ").next().expect("a stat line").split(' ').collect();
-        let ticks: f64 = [fields[11], fields[12]].iter().map(|field| field.parse::<f64>().expect("ticks")).sum();
-        ticks / 100.0
-    }
-
-    fn rss_mb(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Linux");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        line.trim().trim_end_matches(" kB").parse::<f64>().expect("kB") / 1_024.0
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

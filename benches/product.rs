@@ -2,11 +2,15 @@
 //!
 //! `cargo bench --bench product`; `VCA_BENCH_TURNS` sets the least number of turns (30).
 
+mod common;
+
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use common::Process;
 
 const DID: &str = "+918047180000";
 const IDLE_CALLS: usize = 50;
@@ -24,7 +28,7 @@ fn main() {
     println!("start to ready, models on disk, prompts cached   {}", spread(starts, "s"));
 
     let server = Server::start(data.path());
-    let idle_mb = server.rss_mb();
+    let idle_mb = server.process.rss_mb();
     println!("memory, idle with models                         {idle_mb:.0} MB");
     println!("memory, each further idle call                   {:.2} MB", idle_call_mb(&server));
     drop(server);
@@ -35,7 +39,7 @@ fn main() {
 fn turns(server: &Server) {
     let wanted: usize = std::env::var("VCA_BENCH_TURNS").ok().and_then(|n| n.parse().ok()).unwrap_or(30);
     let (mut responses, mut first_sounds, mut seconds, mut calls) = (Vec::new(), Vec::new(), 0.0, 0);
-    let cpu_before = server.cpu_s();
+    let cpu_before = server.process.cpu_s();
     while responses.len() < wanted {
         let report = server.call(&[
             "--say",
@@ -58,7 +62,7 @@ fn turns(server: &Server) {
         seconds += report["duration_ms"].as_f64().expect("a duration") / 1_000.0;
         calls += 1;
     }
-    let cpu = server.cpu_s() - cpu_before;
+    let cpu = server.process.cpu_s() - cpu_before;
     println!(
         "end of caller's speech to first audible answer   {} ({} turns, {calls} calls)",
         spread(responses.clone(), "ms"),
@@ -76,7 +80,7 @@ fn turns(server: &Server) {
 fn idle_call_mb(server: &Server) -> f64 {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sipp/long_call.xml");
-    let before = server.rss_mb();
+    let before = server.process.rss_mb();
     let mut sipp = Command::new("sipp")
         .current_dir(folder.path())
         .args(["-sf", scenario, "-s", DID, "-i", "127.0.0.1", "-r", "50", "-nostdin", "-timeout", "60s", "-m"])
@@ -87,14 +91,14 @@ fn idle_call_mb(server: &Server) -> f64 {
         .expect("sipp is installed: run scripts/setup --test");
     let mut peak = before;
     while sipp.try_wait().expect("sipp can be waited for").is_none() {
-        peak = peak.max(server.rss_mb());
+        peak = peak.max(server.process.rss_mb());
         std::thread::sleep(Duration::from_millis(100));
     }
     (peak - before) / IDLE_CALLS as f64
 }
 
 struct Server {
-    child: Child,
+    process: Process,
     sip: String,
     ready_s: f64,
 }
@@ -119,7 +123,7 @@ impl Server {
         };
         let ready_s = started.elapsed().as_secs_f64();
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, sip, ready_s }
+        Self { process: Process(child), sip, ready_s }
     }
 
     fn call(&self, args: &[&str]) -> Value {
@@ -132,27 +136,6 @@ impl Server {
             .expect("vca call runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).expect("JSON")
-    }
-
-    /// Processor time of the server's process so far.
-    fn cpu_s(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("Linux");
-        let fields: Vec<&str> = stat.rsplit(") ").next().expect("a stat line").split(' ').collect();
-        let ticks: f64 = [fields[11], fields[12]].iter().map(|field| field.parse::<f64>().expect("ticks")).sum();
-        ticks / 100.0
-    }
-
-    fn rss_mb(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Linux");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        line.trim().trim_end_matches(" kB").parse::<f64>().expect("kB") / 1_024.0
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
