@@ -6,6 +6,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -31,9 +32,88 @@ fn main() {
     let mut numbers = args.iter().filter_map(|arg| arg.parse::<usize>().ok());
     let calls = numbers.next().unwrap_or(100);
     let seconds = numbers.next().unwrap_or(10);
+    // First, while all memory is its own.
+    relay(calls * 2, seconds);
     for (what, recorded) in [("cached prompt, RTP both ways", false), ("the same, recorded", true)] {
         carry(what, calls, seconds, recorded);
     }
+}
+
+/// A session whose far end is at this port of the machine.
+fn open(engine: &MediaEngine, port: &str, recording: Option<PathBuf>) -> (MediaSession, Receiver<MediaEvent>) {
+    let (session, events) =
+        engine.open(SessionOptions { recording, ..SessionOptions::default() }).expect("a free port");
+    session.configure(MediaParams {
+        codec: Codec::Pcma,
+        payload_type: 8,
+        dtmf_payload_type: Some(101),
+        remote: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
+        direction: Direction::SEND_RECV,
+        ptime_ms: 20,
+    });
+    (session, events)
+}
+
+/// Joins the two legs of each call and prints what passing on costs, and whether all of it arrived.
+fn relay(calls: usize, seconds: usize) {
+    let (mut child, mut to_child, mut from_child) = start_peer(calls * 2, seconds);
+    let engine = MediaEngine::start(MediaConfig::default()).expect("the engine starts");
+    let mut remotes = String::new();
+    from_child.read_line(&mut remotes).expect("the peer's ports");
+    let ports: Vec<&str> = remotes.split_whitespace().collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    let (mut sessions, mut guards) = (Vec::new(), Vec::new());
+    let half = calls.min(100);
+    let mut memory = 0.0;
+    for (n, pair) in ports.chunks_exact(2).enumerate() {
+        if n == half {
+            memory = resident_kb();
+        }
+        let [(a, of_a), (b, of_b)] = [pair[0], pair[1]].map(|port| open(&engine, port, None));
+        guards.push(a.bridge(&b).expect("one wheel"));
+        for events in [of_a, of_b] {
+            runtime.spawn(consume(events, Arc::default()));
+        }
+        sessions.extend([a, b]);
+    }
+    let ports: Vec<String> = sessions.iter().map(|s| s.local_port().to_string()).collect();
+    writeln!(to_child, "{}", ports.join(" ")).expect("the peer reads");
+    std::thread::sleep(Duration::from_secs(1));
+    let (cpu, clock) = (media_cpu(), Instant::now());
+    std::thread::sleep(Duration::from_secs(seconds as u64));
+    let (cpu, clock) = (media_cpu() - cpu, clock.elapsed());
+    let memory = resident_kb() - memory;
+    let mut spacing = String::new();
+    writeln!(to_child, "stop").expect("the peer reads");
+    from_child.read_line(&mut spacing).expect("the peer's figures");
+    child.wait().expect("the peer ends");
+
+    // A leg counts what it has passed on in its next turn.
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(guards.iter().all(|guard| guard.is_open()), "every call is still joined");
+    let stats: Vec<_> = sessions.iter().map(MediaSession::stats).collect();
+    let sum = |field: fn(&vca::media::MediaStats) -> u64| stats.iter().map(field).sum::<u64>();
+    println!("{calls} bridged calls, A-law, both ways, {seconds} s");
+    let share = cpu.as_secs_f64() / clock.as_secs_f64() / calls as f64 * 100.0;
+    println!("  CPU per call           {share:.3} % of a core, both ways together");
+    if calls > half {
+        println!("  memory per call        {:.0} kB at most, beyond the first {half}", memory / (calls - half) as f64);
+    }
+    println!(
+        "  packets received {} passed on {} lost {}, {} refused by far ends that had ended",
+        sum(|s| s.packets_received),
+        sum(|s| s.packets_sent),
+        sum(|s| s.packets_lost),
+        sum(|s| s.send_errors)
+    );
+    println!("  spacing off 20 ms      {}", spacing.trim());
+}
+
+/// Resident memory of this process.
+fn resident_kb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a Linux system");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    line.trim().trim_end_matches(" kB").parse().expect("kB")
 }
 
 /// Carries calls for some time and prints what it cost.
@@ -49,16 +129,7 @@ fn carry(what: &str, calls: usize, seconds: usize, recorded: bool) {
     let mut sessions = Vec::new();
     for (n, port) in remotes.split_whitespace().enumerate() {
         let recording = recorded.then(|| folder.path().join(format!("{n}.wav")));
-        let opts = SessionOptions { recording, ..SessionOptions::default() };
-        let (session, events) = engine.open(opts).expect("a free port");
-        session.configure(MediaParams {
-            codec: Codec::Pcma,
-            payload_type: 8,
-            dtmf_payload_type: Some(101),
-            remote: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
-            direction: Direction::SEND_RECV,
-            ptime_ms: 20,
-        });
+        let (session, events) = open(&engine, port, recording);
         runtime.spawn(consume(events, Arc::clone(&started)));
         sessions.push(session);
     }
