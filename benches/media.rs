@@ -50,6 +50,7 @@ fn open(engine: &MediaEngine, port: &str, recording: Option<PathBuf>) -> (MediaS
         remote: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,
+        srtp: None,
     });
     (session, events)
 }

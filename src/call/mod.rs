@@ -195,7 +195,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let options = SessionOptions { recording, ..SessionOptions::default() };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
     let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());
-    let mut session = SdpSession::new(rand::random());
+    let mut session = SdpSession::random();
     let capabilities = Capabilities::default();
     let answer = match &invite.body {
         // The endpoint lets no body through that is not SDP (415).

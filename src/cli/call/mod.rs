@@ -112,7 +112,7 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::setup(&error))?;
     let options = SessionOptions { recording: Some(args.record.clone()), ..SessionOptions::default() };
     let (session, mut media_events) = media.open(options).map_err(|error| Failure::setup(&error))?;
-    let mut identity = SdpSession::new(rand::random());
+    let mut identity = SdpSession::random();
     let capabilities = Capabilities::default();
     let local = SocketAddr::new(local_ip, session.local_port());
     let offer = sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut identity);

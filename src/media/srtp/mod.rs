@@ -140,10 +140,7 @@ impl SrtpSession {
         Ok(&packet[..length])
     }
 
-    fn either(
-        &mut self,
-        mut read: impl FnMut(&mut Inbound) -> Result<usize, SrtpError>,
-    ) -> Result<usize, SrtpError> {
+    fn either(&mut self, mut read: impl FnMut(&mut Inbound) -> Result<usize, SrtpError>) -> Result<usize, SrtpError> {
         match (read(&mut self.inbound), &mut self.former) {
             (Ok(length), former) => {
                 *former = None;
