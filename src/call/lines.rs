@@ -29,7 +29,7 @@ impl OutboundLines for TrunkLines {
 impl TrunkLines {
     /// `None` when the caller came over no trunk.
     fn through(&self, call: &OutboundCall, number: &E164) -> Option<Result<OutboundLine, NoLine>> {
-        let trunk = self.0.by_source(call.source.ip())?;
+        let trunk = self.0.get(call.trunk.as_deref()?)?;
         let invite = self.0.outgoing(&trunk.name, number, Some(&call.shown)).map_err(|error| NoLine(error.to_string()));
         Some(invite.and_then(|invite| {
             let destination = invite.destination.ok_or_else(|| NoLine("the trunk has no address now".into()))?;
@@ -118,6 +118,7 @@ mod tests {
             to: to.parse().unwrap(),
             shown: E164::parse("+918047180000").unwrap(),
             caller: None,
+            trunk: None,
             source: "127.0.0.2:5090".parse().unwrap(),
             transport: Transport::Udp,
         }

@@ -126,6 +126,7 @@ impl Server {
             speech,
             admission: Admission::new(config.sip.max_calls as usize),
             stack: stack.clone(),
+            trunks: trunks.clone(),
             lines: Arc::new(TrunkLines(trunks.clone())),
             settings: Settings {
                 recordings: config.recordings(),
