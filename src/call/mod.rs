@@ -129,6 +129,18 @@ impl Refused {
     }
 }
 
+fn refused(refusal: Refusal, settings: &Settings) -> Refused {
+    match refusal {
+        Refusal::TenantBusy => Refused::later(486, "Busy Here", settings),
+        Refusal::TrunkFull => Refused::later(486, "All Channels Busy", settings),
+        Refusal::TrunkTooFast(after) => {
+            let seconds = HeaderValue::from(after.as_secs().saturating_add(1).to_string());
+            Refused(503, "Too Many Calls A Second", vec![(HeaderName::RetryAfter, seconds)])
+        }
+        Refusal::NodeFull => Refused::later(503, "All Lines Busy", settings),
+    }
+}
+
 /// A call that is going to be answered.
 struct Prepared {
     /// The trunk it came over.
@@ -137,7 +149,7 @@ struct Prepared {
     did: E164,
     /// Absent when withheld, or not known.
     caller: Option<E164>,
-    _slot: Slot,
+    slot: Slot,
     id: CallId,
     media: MediaSession,
     media_events: mpsc::Receiver<MediaEvent>,
@@ -187,10 +199,8 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
     let caller = router::caller(invite, trunk);
-    let slot = node.admission.admit(&route.tenant).map_err(|refusal| match refusal {
-        Refusal::TenantBusy => Refused::later(486, "Busy Here", &node.settings),
-        Refusal::NodeFull => Refused::later(503, "All Lines Busy", &node.settings),
-    })?;
+    let admitted = node.admission.admit(&route.tenant, trunk, Instant::now());
+    let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     let id = CallId::new(Timestamp::now(), rand::random());
     let recording =
         route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
@@ -248,7 +258,7 @@ async fn converse(
     prepared: Prepared,
     shutdown: watch::Receiver<bool>,
 ) {
-    let Prepared { trunk, route, did, caller, _slot, id, media, media_events, answer, sdp } = prepared;
+    let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp } = prepared;
     let started = Instant::now();
     leg.answer(answer).await;
     let dialled = did.clone();
@@ -310,5 +320,7 @@ async fn converse(
         bridged_ms: finished.transfers.iter().map(|attempt| attempt.bridged_ms).sum(),
         transfers: finished.transfers,
     };
+    // The line is free; a database that is away may keep the record open for minutes.
+    drop(slot);
     journal.close(closing).await;
 }
