@@ -231,18 +231,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         None => sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut session),
     };
     let trunk = trunk.map(|trunk| trunk.name.clone());
-    Ok(Prepared {
-        trunk,
-        route,
-        did,
-        caller: caller.number(),
-        _slot: slot,
-        id,
-        media,
-        media_events,
-        answer,
-        sdp: session,
-    })
+    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp: session })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {
