@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::domain::Trunk;
 use crate::media::{Capabilities, Direction, MediaSession, Negotiated, SdpError, SdpSession, sdp};
 use crate::sip::net::Leg;
 
@@ -22,7 +23,7 @@ impl Answerer {
         Self { capabilities, ..self }
     }
 
-    /// The offer of an outgoing call.
+    /// The offer of an outgoing call, or for an INVITE without one.
     pub fn offer(&mut self, local: SocketAddr) -> Vec<u8> {
         sdp::offer(&self.capabilities, local, Direction::SEND_RECV, &mut self.session)
     }
@@ -50,10 +51,19 @@ impl Answerer {
     pub fn reinvite(&mut self, body: Option<&[u8]>, leg: &Leg, media: &MediaSession) -> Result<Vec<u8>, (u16, String)> {
         let local = SocketAddr::new(leg.local_ip(), media.local_port());
         let Some(offer) = body else {
-            return Ok(sdp::offer(&self.capabilities, local, Direction::SEND_RECV, &mut self.session));
+            // It may be to connect another device (RFC 3725), which cannot go on with the old one's keys.
+            self.session.renew_keys();
+            return Ok(self.offer(local));
         };
-        let Negotiated { sdp, media: params } =
-            sdp::answer(offer, &self.capabilities, local, &mut self.session).map_err(|error| refusal(&error))?;
+        self.answer(offer, local, media).map_err(|error| refusal(&error))
+    }
+
+    /// Answers an offer.
+    ///
+    /// # Errors
+    /// When it has nothing that we can use; nothing changes then.
+    pub fn answer(&mut self, offer: &[u8], local: SocketAddr, media: &MediaSession) -> Result<Vec<u8>, SdpError> {
+        let Negotiated { sdp, media: params } = sdp::answer(offer, &self.capabilities, local, &mut self.session)?;
         self.direction = params.direction;
         media.configure(params);
         Ok(sdp)
@@ -67,11 +77,17 @@ impl Answerer {
     }
 }
 
+/// What we offer and accept on a trunk, or where there is none.
+pub fn capabilities(trunk: Option<&Trunk>) -> Capabilities {
+    let default = Capabilities::default();
+    Capabilities { srtp: trunk.map_or(default.srtp, |trunk| trunk.settings.srtp), ..default }
+}
+
 /// The SIP status that refuses an offer.
 pub fn refusal(error: &SdpError) -> (u16, String) {
     match error {
-        SdpError::NoCommonCodec => (488, "Not Acceptable Here".to_owned()),
-        _ => (400, format!("Bad SDP: {error}").replace(['\r', '\n'], " ")),
+        SdpError::Malformed(_) => (400, format!("Bad SDP: {error}").replace(['\r', '\n'], " ")),
+        _ => (488, "Not Acceptable Here".to_owned()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Instant;
 
 use super::admission::{Admission, Refusal};
+use super::leg::capabilities;
 use super::ports::{BoxFuture, NoLine, OutboundCall, OutboundLine, OutboundLines};
 use crate::domain::{DialString, E164, TransferMode, Trunk};
 use crate::media::Capabilities;
@@ -44,7 +45,7 @@ impl TrunkLines {
             Ok(OutboundLine {
                 local_ip: local_ip_towards(destination)?,
                 invite,
-                capabilities: Capabilities::default(),
+                capabilities: capabilities(Some(trunk)),
                 transfer: trunk.settings.transfer,
                 permit: Some(Box::new(permit)),
             })

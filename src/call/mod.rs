@@ -15,10 +15,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span};
 
 use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId};
-use crate::media::{
-    Capabilities, Direction, EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession,
-    SessionOptions, sdp,
-};
+use crate::media::{EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions};
 use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, Stack};
 use crate::sip::trunk::Trunks;
@@ -37,6 +34,7 @@ mod sounds;
 mod transfer;
 
 use admission::{Admission, Refusal, Slot};
+use leg::Answerer;
 use ports::{CallBook, Closing, OutboundLines, Route};
 use record::Journal;
 use router::NoRoute;
@@ -154,7 +152,7 @@ struct Prepared {
     media: MediaSession,
     media_events: mpsc::Receiver<MediaEvent>,
     answer: Vec<u8>,
-    sdp: SdpSession,
+    sdp: Answerer,
 }
 
 async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<bool>) {
@@ -213,25 +211,20 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let options = SessionOptions { recording, ..SessionOptions::default() };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
     let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());
-    let mut session = SdpSession::random();
-    let capabilities = Capabilities::default();
+    let mut sdp = Answerer::new(SdpSession::random()).with_capabilities(leg::capabilities(trunk));
     let answer = match &invite.body {
         // The endpoint lets no body through that is not SDP (415).
-        Some((_, offer)) => {
-            let negotiated = sdp::answer(offer, &capabilities, local, &mut session).map_err(|error| {
-                info!(%error, "the offer cannot be answered");
-                match leg::refusal(&error).0 {
-                    488 => Refused::plain(488, "Not Acceptable Here"),
-                    _ => Refused::plain(400, "Bad SDP"),
-                }
-            })?;
-            media.configure(negotiated.media);
-            negotiated.sdp
-        }
-        None => sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut session),
+        Some((_, offer)) => sdp.answer(offer, local, &media).map_err(|error| {
+            info!(%error, "the offer cannot be answered");
+            match leg::refusal(&error).0 {
+                488 => Refused::plain(488, "Not Acceptable Here"),
+                _ => Refused::plain(400, "Bad SDP"),
+            }
+        })?,
+        None => sdp.offer(local),
     };
     let trunk = trunk.map(|trunk| trunk.name.clone());
-    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp: session })
+    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {

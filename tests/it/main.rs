@@ -7,6 +7,7 @@ mod corpus;
 mod harness;
 mod registrar;
 mod signalling;
+mod srtp;
 mod surroundings;
 mod transfer;
 mod trunks;

@@ -11,6 +11,7 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::Failure;
+use crate::domain::SrtpUse;
 use crate::media::{
     Capabilities, Direction, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, resample, sdp,
 };
@@ -57,6 +58,9 @@ pub struct CallArgs {
     /// Signal over TCP instead of UDP
     #[arg(long)]
     tcp: bool,
+    /// Encrypt the media: offer it, or require it
+    #[arg(long, value_name = "offer|require", value_parser = srtp_use)]
+    srtp: Option<SrtpUse>,
     /// Folder with the speech models [default: $VCA_MODELS or ~/.cache/vca/models]
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
@@ -71,6 +75,8 @@ struct Report<'a> {
     answered_ms: u64,
     ending: Ending,
     duration_ms: u64,
+    /// The crypto suite of the media, when they were encrypted.
+    srtp: Option<&'static str>,
     conversation: &'a [Said],
     recording: &'a Path,
 }
@@ -113,7 +119,7 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     let options = SessionOptions { recording: Some(args.record.clone()), ..SessionOptions::default() };
     let (session, mut media_events) = media.open(options).map_err(|error| Failure::setup(&error))?;
     let mut identity = SdpSession::random();
-    let capabilities = Capabilities::default();
+    let capabilities = Capabilities { srtp: args.srtp.unwrap_or(SrtpUse::Off), ..Capabilities::default() };
     let local = SocketAddr::new(local_ip, session.local_port());
     let offer = sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut identity);
     let from = Uri::sip(Some(&args.from), &local_ip.to_string())
@@ -134,6 +140,7 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     let answered_ms = elapsed_ms(dialled);
     let params = sdp::accept_answer(&answer, &capabilities, &mut identity)
         .map_err(|error| Failure::Run(format!("the answer's SDP cannot be used: {error}")))?;
+    let suite = params.srtp.as_ref().map(|keys| keys.suite.name());
     session.configure(params);
 
     let mut print = printer(args.json);
@@ -150,9 +157,17 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     }
     drop(leg);
     stack.shutdown().await;
-    let report =
-        Report { ringing_ms, answered_ms, ending, duration_ms, conversation: &conversation, recording: &args.record };
+    let (conversation, recording) = (conversation.as_slice(), args.record.as_path());
+    let report = Report { ringing_ms, answered_ms, ending, duration_ms, srtp: suite, conversation, recording };
     conclude(&report, args.json)
+}
+
+fn srtp_use(text: &str) -> Result<SrtpUse, String> {
+    match text {
+        "offer" => Ok(SrtpUse::Offer),
+        "require" => Ok(SrtpUse::Require),
+        _ => Err("write `offer` or `require`".to_owned()),
+    }
 }
 
 /// A stack that only calls out: any port, both transports.
@@ -292,7 +307,8 @@ fn conclude(report: &Report<'_>, json: bool) -> Result<ExitCode, Failure> {
             Ending::Failed => "the call failed",
         };
         let seconds = report.duration_ms as f64 / 1_000.0;
-        format!("{ending} after {seconds:.1} s; both sides are in {}", report.recording.display())
+        let encrypted = report.srtp.map_or_else(String::new, |suite| format!(", encrypted by {suite}"));
+        format!("{ending} after {seconds:.1} s{encrypted}; both sides are in {}", report.recording.display())
     };
     writeln!(std::io::stdout(), "{text}").map_err(|error| Failure::run(&error))?;
     Ok(if report.ending == Ending::Failed { ExitCode::from(1) } else { ExitCode::SUCCESS })

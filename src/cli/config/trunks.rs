@@ -370,6 +370,21 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_anybody_can_read_are_warned_of() {
+        let warned = |more: &str| {
+            let text = format!("[[trunks]]\nname = \"t\"\nprofile = \"generic-peer\"\n{more}\n");
+            let findings = check(&load(&text, &[]).unwrap().config, &|_, _| Ok(()));
+            findings.iter().any(|finding| finding.to_string().starts_with("warning: `trunks.t.srtp`"))
+        };
+        for clear in ["srtp = \"offer\"", "srtp = \"require\"\ntransport = \"tcp\""] {
+            assert!(warned(clear), "{clear}");
+        }
+        for fine in ["", "srtp = \"off\"", "srtp = \"require\"\ntransport = \"tls\""] {
+            assert!(!warned(fine), "{fine}");
+        }
+    }
+
+    #[test]
     fn opening_hours_are_times_of_one_day() {
         assert_eq!(parse_opening("09:30-24:00"), Some(DayHours { opens_min: 570, closes_min: 1_440 }));
         for bad in ["", "10-19", "19:00-10:00", "10:60-11:00", "10:00-24:01", "99999:00-1:00"] {
