@@ -129,7 +129,7 @@ fn nobody_is_believed_without_the_key_not_even_from_the_right_address() {
         named.send(&session, Some(&mut wrong));
         elsewhere.send(&session, None);
     }
-    wait(&mut events, |_| (session.stats().packets_unauthentic == 30).then_some(()));
+    wait(&mut events, |_| (session.stats().packets_unauthentic >= 30).then_some(()));
     // What we send goes where the SDP says, and is no readable RTP.
     let (mut buffer, mut right) = ([0; 400], SrtpSession::new(keys(Suite::ALL[0], 2, 1)));
     let length = named.socket.recv(&mut buffer).unwrap();
@@ -163,5 +163,5 @@ fn new_keys_in_mid_call_are_heard_without_a_gap() {
     wait(&mut b_events, |_| (b.stats().packets_received > before.packets_received + 20).then_some(()));
     wait_for_tone(&mut b_events, 500.0);
     let stats = b.stats();
-    assert_eq!((stats.packets_unauthentic, stats.packets_lost, stats.concealed_ms), (0, 0, 0), "{stats:?}");
+    assert_eq!((stats.packets_unauthentic, stats.packets_lost, stats.packets_late), (0, 0, 0), "{stats:?}");
 }
