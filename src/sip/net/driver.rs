@@ -8,13 +8,14 @@ use super::udp::{self, Bound, Routes};
 use crate::sip::message::HeaderName;
 use crate::sip::ua::{
     Command, ConnId, Endpoint, Event, Flow, Hop, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError,
-    Transport,
+    Transmit, Transport,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -243,11 +244,8 @@ impl Driver {
             }
             StreamInput::Data(conn, data) => self.endpoint.handle_stream(conn, &data, now),
             StreamInput::Closed(conn) => {
-                let hop = self.close(conn);
-                self.endpoint.handle_disconnected(conn);
-                if let Some(hop) = hop {
-                    self.endpoint.handle_flow_lost(hop.remote, now);
-                }
+                self.close(conn);
+                self.endpoint.handle_disconnected(conn, now);
             }
         }
     }
@@ -301,7 +299,7 @@ impl Driver {
             match output {
                 Output::Transmit(transmit) => match transmit.flow.transport {
                     Transport::Udp => self.send_datagram(transmit.flow, &transmit.data),
-                    Transport::Tcp | Transport::Tls => self.send_stream(transmit.flow, transmit.data, now),
+                    Transport::Tcp | Transport::Tls => self.send_stream(transmit, now),
                 },
                 Output::Event(Event::Incoming { leg, local_ip, invite }) => {
                     self.hand_over(leg, local_ip, *invite, now);
@@ -325,26 +323,33 @@ impl Driver {
         }
     }
 
-    fn send_stream(&mut self, flow: Flow, data: Arc<[u8]>, now: Instant) {
+    fn send_stream(&mut self, transmit: Transmit, now: Instant) {
+        let Transmit { flow, data, hurried } = transmit;
         let open = flow.conn.filter(|conn| self.conns.contains_key(conn));
-        let conn = match open.or_else(|| self.conn_to.get(&flow.hop()).copied()) {
-            Some(conn) => conn,
-            None => match self.open_stream(&flow) {
-                Some(conn) => conn,
-                None => return self.endpoint.handle_unreachable(flow.hop(), now),
-            },
+        let known = open.or_else(|| self.conn_to.get(&flow.hop()).copied());
+        let Some(conn) = known.or_else(|| self.open_stream(&flow, hurried)) else {
+            return self.endpoint.handle_unreachable(flow.hop(), now);
         };
-        let full = self.conns.get(&conn).is_some_and(|conn| conn.queue.try_send(data).is_err());
-        if full {
+        let Some(queue) = self.conns.get(&conn).map(|conn| &conn.queue) else { return };
+        match queue.try_send(data) {
+            Ok(()) => {}
+            // Its task has ended, and the word of that is on its way.
+            Err(TrySendError::Closed(data)) => {
+                self.close(conn);
+                self.endpoint.handle_disconnected(conn, now);
+                self.send_stream(Transmit { flow: Flow { conn: None, ..flow }, data, hurried }, now);
+            }
             // The peer does not read: nothing that waits here would come in time.
-            self.endpoint.count_send_failure();
-            self.close(conn);
-            self.endpoint.handle_disconnected(conn);
+            Err(TrySendError::Full(_)) => {
+                self.endpoint.count_send_failure();
+                self.close(conn);
+                self.endpoint.handle_disconnected(conn, now);
+            }
         }
     }
 
     /// Begins to connect; `None` when there is no room, or no TLS.
-    fn open_stream(&mut self, flow: &Flow) -> Option<ConnId> {
+    fn open_stream(&mut self, flow: &Flow, hurried: bool) -> Option<ConnId> {
         if self.conns.len() >= self.streams_config.max {
             return None;
         }
@@ -358,7 +363,8 @@ impl Driver {
         };
         let task = self.new_conn(flow.hop(), true);
         let conn = task.conn;
-        tokio::spawn(stream::connect(task, flow.local.ip(), flow.remote, tls));
+        let patience = if hurried { stream::HURRIED_CONNECT } else { stream::CONNECT_TIMEOUT };
+        tokio::spawn(stream::connect(task, flow.local.ip(), flow.remote, tls, patience));
         Some(conn)
     }
 
@@ -385,7 +391,7 @@ impl Driver {
         let last = event.is_last();
         let Some(sender) = self.events.get(&leg) else { return };
         // A dropped receiver is no reason to end a call: its owner may only care for the handle.
-        let full = matches!(sender.try_send(event), Err(mpsc::error::TrySendError::Full(_)));
+        let full = matches!(sender.try_send(event), Err(TrySendError::Full(_)));
         if last || full {
             self.events.remove(&leg);
         }

@@ -14,7 +14,9 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 /// Messages that may wait for a slow peer: a second of a busy trunk, which sends all its calls over one connection.
 pub(super) const WRITE_QUEUE: usize = 1_024;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For a request that can go by UDP instead: long enough for one lost segment, which TCP repeats after a second.
+pub(super) const HURRIED_CONNECT: Duration = Duration::from_millis(1_500);
 /// Strangers are bounded in number, and none may keep its place without a word.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const PONG_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,14 +79,16 @@ pub(super) async fn serve_accepted(task: Task, stream: TcpStream, acceptor: Opti
     }
 }
 
-/// Opens a connection from `local_ip`, over TLS when there is a name to verify the server under, and serves it.
+/// Opens a connection from `local_ip` within `patience`, over TLS when there is a name to verify the server under, and
+/// serves it.
 pub(super) async fn connect(
     task: Task,
     local_ip: IpAddr,
     remote: SocketAddr,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    patience: Duration,
 ) {
-    let opened = tokio::time::timeout(CONNECT_TIMEOUT, open(local_ip, remote)).await;
+    let opened = tokio::time::timeout(patience, open(local_ip, remote)).await;
     let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
     let opened = opened.and_then(|stream| Ok((stream.local_addr()?, stream)));
     let (local, stream) = match opened {

@@ -239,3 +239,81 @@ async fn strangers_cannot_fill_the_table_of_connections() {
     assert!(matches!(closed, Ok(0) | Err(_)));
     assert_eq!(stack.stats().connections, 16);
 }
+
+/// An address of loopback that is free for UDP and TCP.
+fn one_port() -> SocketAddr {
+    let pairs = std::iter::repeat_with(|| {
+        let addr = std::net::UdpSocket::bind(loopback()).unwrap().local_addr().unwrap();
+        std::net::TcpListener::bind(addr).ok().map(|_| addr)
+    });
+    pairs.take(100).flatten().next().expect("a port that is free for both")
+}
+
+/// A call whose INVITE is too long for UDP, from its INVITE to its BYE; gives the transport it came by.
+async fn long_call(to: SocketAddr, calls: &mut Receiver<IncomingCall>) -> (Transport, StatsSnapshot) {
+    let (caller, _calls) = stack().await;
+    let body = Some(("application/sdp".to_owned(), vec![b'a'; 2_000]));
+    let (leg, mut events) = caller.invite(OutgoingInvite { body, ..invite(to, Transport::Udp) }).await.unwrap();
+    let mut call = next_call(calls).await;
+    call.leg.answer(b"answer".to_vec()).await;
+    assert_eq!(next(&mut events).await, LegEvent::Answered { sdp: b"answer".to_vec() });
+    assert_eq!(next(&mut call.events).await, LegEvent::Acked { body: None });
+    assert_eq!(call.invite.body.as_ref().map(|(_, body)| body.len()), Some(2_000));
+    let via = call.invite.headers.top_via().unwrap();
+    assert_eq!(via.transport.as_str(), call.invite.transport.as_str());
+    leg.bye(None).await;
+    assert!(matches!(next(&mut call.events).await, LegEvent::Ended { by_remote: true, .. }));
+    (call.invite.transport, caller.stats())
+}
+
+#[tokio::test]
+async fn a_long_invite_goes_over_tcp_and_the_rest_by_udp() {
+    let both = one_port();
+    let config = StackConfig { udp: vec![both], tcp: vec![both], ..StackConfig::default() };
+    let (callee, mut calls) = start(config).await.unwrap();
+    let (transport, stats) = long_call(both, &mut calls).await;
+    assert_eq!(transport, Transport::Tcp);
+    assert_eq!((stats.long_requests, stats.long_requests_by_udp, callee.stats().connections), (1, 0, 1));
+}
+
+#[tokio::test]
+async fn a_long_invite_goes_by_udp_where_tcp_is_refused() {
+    let config = StackConfig { udp: vec![loopback()], ..StackConfig::default() };
+    let (callee, mut calls) = start(config).await.unwrap();
+    let (transport, stats) = long_call(callee.udp_addr().unwrap(), &mut calls).await;
+    assert_eq!(transport, Transport::Udp);
+    assert_eq!((stats.long_requests, stats.long_requests_by_udp), (1, 1));
+}
+
+#[tokio::test]
+async fn a_long_invite_goes_by_udp_where_tcp_stays_silent() {
+    let addr = one_port();
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&addr.into()).unwrap();
+    full.listen(0).unwrap();
+    // Once its queue is full, further requests to connect are not answered at all.
+    let _waiting = std::net::TcpStream::connect(addr).unwrap();
+    let (_callee, mut calls) = start(StackConfig { udp: vec![addr], ..StackConfig::default() }).await.unwrap();
+    assert_eq!(long_call(addr, &mut calls).await.0, Transport::Udp);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_peer_closed_does_not_cost_the_next_call() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
+    let (caller, _calls) = stack().await;
+    let to = listener.local_addr().unwrap();
+    let (_leg, mut events) = caller.invite(invite(to, Transport::Tcp)).await.unwrap();
+    let mut request = vec![0; 4_096];
+    let (mut first, _) = listener.accept().await.unwrap();
+    assert!(first.read(&mut request).await.unwrap() > 0);
+    drop(first);
+    let (mut second, _) = listener.accept().await.unwrap();
+    let length = second.read(&mut request).await.unwrap();
+    let Ok(crate::sip::message::Message::Request(request)) = crate::sip::message::Message::parse(&request[..length])
+    else {
+        panic!("the INVITE again")
+    };
+    second.write_all(&request.reply(486).to_bytes()).await.unwrap();
+    assert!(matches!(next(&mut events).await, LegEvent::Failed { status: 486, .. }));
+}

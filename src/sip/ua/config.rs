@@ -115,6 +115,9 @@ pub struct StatsSnapshot {
     pub timeouts: u64,
     /// Messages that could not be sent.
     pub send_failures: u64,
+    /// Requests too long for UDP that went over TCP, and those of them that TCP did not take.
+    pub long_requests: u64,
+    pub long_requests_by_udp: u64,
     /// Legs ended because their event queue was full.
     pub event_overflows: u64,
     pub calls_in: u64,

@@ -7,6 +7,7 @@ use super::random::Tokens;
 use super::register::RegistrationRow;
 use super::rows::{ClientRow, Purpose, ServerRow};
 use super::schedule::{Owner, Schedule};
+use super::sending::Refusals;
 use super::table::Table;
 use super::{
     ConnId, EndpointConfig, Event, Flow, Hop, LegEvent, LegId, Output, RegistrationId, StatsSnapshot, TlsName,
@@ -40,6 +41,7 @@ pub struct Endpoint {
     pub(super) schedule: Schedule,
     pub(super) stats: StatsSnapshot,
     pub(super) gate: Gate,
+    pub(super) refusals: Refusals,
     conns: HashMap<ConnId, Conn>,
     /// Connections by when they were last heard, for the oldest-first rule.
     conns_by_use: BTreeSet<(Instant, ConnId)>,
@@ -79,6 +81,7 @@ impl Endpoint {
             schedule: Schedule::default(),
             stats: StatsSnapshot::default(),
             gate: Gate::new(gate_key),
+            refusals: Refusals::default(),
             conns: HashMap::new(),
             conns_by_use: BTreeSet::new(),
             next_leg: 1,
@@ -102,8 +105,7 @@ impl Endpoint {
         if self.conns.len() >= self.config.limits.connections
             && let Some((_, oldest)) = self.conns_by_use.first().copied()
         {
-            self.handle_disconnected(oldest);
-            self.outputs.push_back(Output::Event(Event::CloseConnection(oldest)));
+            self.close(oldest, now);
         }
         self.conns_by_use.insert((now, conn));
         self.conns.insert(conn, Conn { local, hop, decoder: StreamDecoder::new(), heard: now });
@@ -124,7 +126,11 @@ impl Endpoint {
                 Ok(Some(StreamItem::Message(message))) => self.handle_message(Ok(message), flow, now),
                 Ok(Some(StreamItem::Malformed(error))) => self.handle_message(Err(error), flow, now),
                 Ok(Some(StreamItem::Ping)) => {
-                    self.outputs.push_back(Output::Transmit(Transmit { flow, data: Arc::from(*b"\r\n") }));
+                    self.outputs.push_back(Output::Transmit(Transmit {
+                        flow,
+                        data: Arc::from(*b"\r\n"),
+                        hurried: false,
+                    }));
                 }
                 Ok(None) => return,
                 Err(_) => {
@@ -133,25 +139,27 @@ impl Endpoint {
                 }
             }
         }
-        self.handle_disconnected(conn);
+        self.close(conn, now);
+    }
+
+    /// A connection is gone. What was asked on it and has no answer yet is asked anew over another one; what was
+    /// registered over it registers again.
+    pub fn handle_disconnected(&mut self, conn: ConnId, now: Instant) {
+        let Some(state) = self.conns.remove(&conn) else { return };
+        self.conns_by_use.remove(&(state.heard, conn));
+        self.requests_lost(conn, state.hop, now);
+        self.handle_flow_lost(state.hop.remote, now);
+    }
+
+    pub(super) fn is_connected(&self, conn: ConnId) -> bool {
+        self.conns.contains_key(&conn)
+    }
+
+    /// Closes a connection from our side.
+    fn close(&mut self, conn: ConnId, now: Instant) {
+        // Before anything that opens another to the same place.
         self.outputs.push_back(Output::Event(Event::CloseConnection(conn)));
-    }
-
-    /// A connection is gone. Transactions on it go on: what they still send opens a new one.
-    pub fn handle_disconnected(&mut self, conn: ConnId) {
-        if let Some(state) = self.conns.remove(&conn) {
-            self.conns_by_use.remove(&(state.heard, conn));
-        }
-    }
-
-    /// Nothing can be sent to `hop`: requests that wait for an answer from there fail with 503.
-    pub fn handle_unreachable(&mut self, hop: Hop, now: Instant) {
-        self.stats.send_failures += 1;
-        for id in self.clients.ids() {
-            if self.clients.get(id).is_some_and(|row: &ClientRow| !row.done && row.flow.hop() == hop) {
-                self.request_failed(id, 503, "Transport Failed", now);
-            }
-        }
+        self.handle_disconnected(conn, now);
     }
 
     /// The name behind a number in a flow of this endpoint.
@@ -235,8 +243,12 @@ impl Endpoint {
     }
 
     pub(super) fn transmit(&mut self, flow: Flow, data: Arc<[u8]>) {
+        self.transmit_over(flow, data, false);
+    }
+
+    pub(super) fn transmit_over(&mut self, flow: Flow, data: Arc<[u8]>, hurried: bool) {
         self.stats.messages_sent += 1;
-        self.outputs.push_back(Output::Transmit(Transmit { flow, data }));
+        self.outputs.push_back(Output::Transmit(Transmit { flow, data, hurried }));
     }
 
     pub(super) fn emit(&mut self, leg: LegId, event: LegEvent) {

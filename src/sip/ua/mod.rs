@@ -31,6 +31,7 @@ mod register;
 mod reliable;
 mod rows;
 mod schedule;
+mod sending;
 mod table;
 #[cfg(test)]
 mod tests;

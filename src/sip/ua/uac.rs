@@ -5,15 +5,14 @@ use super::change::Change;
 use super::leg::{Cancel, Late, Leg, Phase, dialog_key};
 use super::receive::ALLOW;
 use super::reliable::{self, MAX_FORKS};
-use super::rows::{ClientMachine, ClientRow, Purpose, client_key};
-use super::table::Inserted;
+use super::rows::{Purpose, client_key};
 use super::{Command, Endpoint, Flow, LegEvent, LegId, LegPolicy, OutgoingInvite, SipError, Transport};
 use crate::domain::Prack;
 use crate::sip::auth::ClientAuth;
 use crate::sip::cause::q850;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{CSeq, HeaderName, HeaderValue, Method, NameAddr, Request, Response, reason_phrase};
-use crate::sip::transaction::{ClientAction, InviteClient, NonInviteClient};
+use crate::sip::transaction::ClientAction;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -113,7 +112,7 @@ impl Endpoint {
             Command::AnswerReinvite(result) => self.answer_change(id, result, now),
             Command::Reinvite { sdp } => self.change(id, Change::asked(false, Some(sdp)), now),
             Command::Update { sdp } => self.change(id, Change::asked(true, sdp), now),
-            Command::Acknowledge { sdp } => self.acknowledge(id, Some(sdp)),
+            Command::Acknowledge { sdp } => self.acknowledge(id, Some(sdp), now),
             Command::Refer { to, by, subscribe } => self.refer(id, *to, by.map(|by| *by), subscribe, now),
             Command::Info { content_type, body } => {
                 self.ask(id, Method::Info, Vec::new(), Some((content_type, body)), Purpose::Info, now);
@@ -154,47 +153,6 @@ impl Endpoint {
             auth.authorize(&mut request, &cnonce);
         }
         self.open_client(&branch, request, flow, purpose, leg, now)
-    }
-
-    pub(super) fn open_client(
-        &mut self,
-        branch: &str,
-        request: Request,
-        flow: Flow,
-        purpose: Purpose,
-        leg: Option<LegId>,
-        now: Instant,
-    ) -> Option<u64> {
-        let (timing, reliable) = (self.config.timing, flow.transport.is_reliable());
-        let machine = match request.method {
-            Method::Invite => ClientMachine::Invite(InviteClient::new(timing, reliable, now)),
-            _ => ClientMachine::Other(NonInviteClient::new(timing, reliable, now)),
-        };
-        let data: Arc<[u8]> = request.to_bytes().into();
-        let key = client_key(branch, request.method.as_str());
-        let row = ClientRow {
-            machine,
-            flow,
-            request: Box::new(request),
-            data: data.clone(),
-            purpose,
-            leg,
-            ack: None,
-            acks: Vec::new(),
-            done: false,
-            entry: None,
-        };
-        let Inserted::At(tx, evicted) = self.clients.insert(key, row) else {
-            self.stats.refused_full += 1;
-            return None;
-        };
-        if let Some((old, mut row)) = evicted {
-            self.stats.evicted_transactions += 1;
-            self.schedule.set(super::schedule::Owner::Client(old), &mut row.entry, None);
-        }
-        self.transmit(flow, data);
-        self.reschedule_client(tx);
-        Some(tx)
     }
 
     pub(super) fn handle_response(&mut self, response: &Response, now: Instant) {
@@ -283,14 +241,14 @@ impl Endpoint {
     fn accepted(&mut self, tx: u64, response: &Response, now: Instant) {
         let Some(row) = self.clients.get(tx) else { return };
         let tag = response.headers.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
-        if let Some((_, flow, ack)) = row.acks.iter().find(|(of, ..)| *of == tag) {
-            let (flow, ack) = (*flow, ack.clone());
+        if let Some(sent) = row.acks.iter().find(|ack| ack.tag == tag) {
+            let (flow, ack) = (sent.flow, sent.data.clone());
             return self.transmit(flow, ack);
         }
         if row.acks.len() >= MAX_FORKS {
             return;
         }
-        let (flow, leg, purpose) = (row.flow, row.leg, row.purpose);
+        let (flow, leg, purpose) = (row.way(), row.leg, row.purpose);
         let late_offer = purpose == Purpose::Invite && row.request.body.is_empty() && !response.body.is_empty();
         let Some(mut dialog) = answered_dialog(&row.request, response) else { return };
         let invite_seq = dialog.local_seq();
@@ -317,7 +275,7 @@ impl Endpoint {
         if let Some(leg) = leg.filter(|_| late).and_then(|id| self.legs.get_mut(&id)) {
             leg.late = Some(Late { tx, tag, invite_seq, way });
         } else {
-            self.send_ack(tx, tag, &dialog, invite_seq, way, None);
+            self.send_ack(tx, tag, &dialog, invite_seq, way, None, now);
         }
         match leg {
             Some(id) if purpose == Purpose::Reinvite => {
@@ -391,7 +349,7 @@ impl Endpoint {
     /// its own (RFC 3261 §8.1.3.5, §22.2). False when it cannot be sent.
     pub(super) fn send_again(&mut self, tx: u64, mut request: Request, now: Instant) -> bool {
         let Some(row) = self.clients.get(tx) else { return false };
-        let (flow, purpose) = (row.flow, row.purpose);
+        let (flow, purpose) = (row.way(), row.purpose);
         let Some(leg) = row.leg.and_then(|leg| self.legs.get_mut(&leg)) else { return false };
         let id = leg.id;
         let tag = request.headers.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
@@ -551,7 +509,7 @@ impl Endpoint {
         }
         self.emit(id, LegEvent::Ended { by_remote: false, reason: reason.clone(), cause: None });
         if late {
-            self.acknowledge(id, None);
+            self.acknowledge(id, None, now);
         }
         if !unacked {
             self.send_bye(id, reason, now);

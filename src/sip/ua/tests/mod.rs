@@ -7,6 +7,7 @@ mod link;
 mod refer;
 mod register;
 mod reliable;
+mod sending;
 mod session;
 mod uac;
 mod uas;
