@@ -26,8 +26,6 @@ const STREAM_QUEUE: usize = 256;
 const CALL_QUEUE: usize = 256;
 /// Events that may wait on one leg. A call has a handful; this many means that nobody reads.
 const EVENT_QUEUE: usize = 64;
-/// Connections from outside the configured peers.
-const STRANGER_CONNECTIONS: usize = 16;
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver {
@@ -215,6 +213,9 @@ impl Driver {
                 let Bound { socket, bound } = &self.sockets[index];
                 match socket.try_recv_from(&mut self.buffer) {
                     Ok((length, remote)) => {
+                        if !self.endpoint.is_wanted(remote.ip(), &self.buffer[..length], now) {
+                            continue;
+                        }
                         let local = self.routes.local(*bound, remote);
                         self.endpoint.handle_datagram(local, remote, &self.buffer[..length], now);
                         self.flush(now);
@@ -232,7 +233,7 @@ impl Driver {
             StreamInput::Accepted(transport, stream, remote) => self.accept(transport, stream, remote, now),
             StreamInput::Connected { conn, local } => {
                 if let Some(hop) = self.conns.get(&conn).map(|conn| conn.hop) {
-                    self.endpoint.handle_connected(conn, local, hop, now);
+                    self.endpoint.handle_connected(conn, local, hop, false, now);
                 }
             }
             StreamInput::Unreachable { conn, error } => {
@@ -257,17 +258,12 @@ impl Driver {
         if transport == Transport::Tls && acceptor.is_none() {
             return;
         }
-        // Strangers may ask (and be refused), but not push the connections of peers out of the table.
-        let endpoint = &self.endpoint;
-        let is_stranger = |addr: &SocketAddr| !endpoint.is_peer(addr.ip());
-        if is_stranger(&remote)
-            && self.conns.values().filter(|conn| is_stranger(&conn.hop.remote)).count() >= STRANGER_CONNECTIONS
-        {
+        if !self.endpoint.may_accept(remote.ip()) {
             return;
         }
         let hop = Hop { transport, remote, tls_name: None };
         let task = self.new_conn(hop, false);
-        self.endpoint.handle_connected(task.conn, local, hop, now);
+        self.endpoint.handle_connected(task.conn, local, hop, true, now);
         tokio::spawn(stream::serve_accepted(task, stream, acceptor));
     }
 

@@ -59,6 +59,7 @@ impl Endpoint {
         now: Instant,
     ) -> Option<u64> {
         let Fitted { flow, data, udp } = self.fit(&mut request, flow, branch, now);
+        self.note_known(flow.remote.ip(), now);
         let row = ClientRow {
             machine: ClientMachine::new(&request.method, self.config.timing, flow.transport.is_reliable(), now),
             flow,
@@ -120,7 +121,7 @@ impl Endpoint {
         for id in self.clients.ids() {
             self.acknowledge_by_udp(id, hop, now);
             let Some(row) = self.clients.get(id) else { continue };
-            let other = row.flow.conn.filter(|other| *other != conn && self.is_connected(*other));
+            let other = row.flow.conn.filter(|other| *other != conn && self.conns.contains(*other));
             let on_it = row.flow.conn == Some(conn) || (other.is_none() && row.flow.hop() == hop);
             if row.done || !on_it || !row.machine.is_unanswered() || self.use_udp(id, now) {
                 continue;

@@ -155,25 +155,26 @@ impl Endpoint {
         self.open_client(&branch, request, flow, purpose, leg, now)
     }
 
-    pub(super) fn handle_response(&mut self, response: &Response, now: Instant) {
-        let (Ok(via), Ok(cseq)) = (response.headers.top_via(), response.headers.cseq()) else { return };
+    /// Takes a response; whether it belongs to a request of ours.
+    pub(super) fn handle_response(&mut self, response: &Response, now: Instant) -> bool {
+        let (Ok(via), Ok(cseq)) = (response.headers.top_via(), response.headers.cseq()) else { return false };
         let key = client_key(via.branch().unwrap_or_default(), cseq.method.as_str());
         let Some(tx) = self.clients.find(&key) else {
             self.stats.stray_responses += 1;
-            return;
+            return false;
         };
-        let Some(row) = self.clients.get_mut(tx) else { return };
+        let Some(row) = self.clients.get_mut(tx) else { return false };
         let action = row.machine.handle_response(response.status, now);
         let first_final = response.status >= 200 && !row.done;
         row.done |= response.status >= 200;
         match action {
-            ClientAction::Absorb => return,
+            ClientAction::Absorb => return true,
             ClientAction::Ack => {
                 let again = row.ack.clone().map(|data| (row.flow, data));
                 if let Some((flow, data)) = again {
                     self.transmit(flow, data);
                 }
-                return;
+                return true;
             }
             ClientAction::AckAndDeliver => {
                 let ack: Arc<[u8]> = ack_of_failure(&row.request, response).to_bytes().into();
@@ -188,6 +189,7 @@ impl Endpoint {
         }
         self.reschedule_client(tx);
         self.deliver(tx, response, now);
+        true
     }
 
     fn deliver(&mut self, tx: u64, response: &Response, now: Instant) {

@@ -1,6 +1,8 @@
 //! The endpoint on a virtual clock.
 #![expect(clippy::disallowed_methods, reason = "virtual clocks have to begin somewhere")]
 
+mod connections;
+mod floods;
 mod gate;
 mod limits;
 mod link;

@@ -146,7 +146,7 @@ fn a_request_whose_connection_broke_unheard_is_sent_anew_once() {
     let over_tcp = OutgoingInvite { transport: Transport::Tcp, ..outgoing() };
     let (_, invite) = place(&mut rig, over_tcp.clone());
     for n in 1..=2 {
-        rig.endpoint.handle_connected(ConnId(n), addr(US), hop(PEER), rig.now);
+        rig.endpoint.handle_connected(ConnId(n), addr(US), hop(PEER), false, rig.now);
         rig.endpoint.handle_disconnected(ConnId(n), rig.now);
         rig.collect();
         match n {
@@ -157,12 +157,12 @@ fn a_request_whose_connection_broke_unheard_is_sent_anew_once() {
     assert!(matches!(rig.take_events()[..], [LegEvent::Failed { status: 503, .. }]));
 
     let (_, invite) = place(&mut rig, over_tcp);
-    rig.endpoint.handle_connected(ConnId(3), addr(US), hop(PEER), rig.now);
+    rig.endpoint.handle_connected(ConnId(3), addr(US), hop(PEER), false, rig.now);
     rig.endpoint.handle_stream(ConnId(3), &reply(&invite, 180, "b").to_bytes(), rig.now);
     rig.endpoint.handle_disconnected(ConnId(3), rig.now);
     rig.collect();
     assert_eq!(rig.take_lines(), [""; 0], "it rings there, and the answer comes over a connection of the peer's");
-    rig.endpoint.handle_connected(ConnId(4), addr(US), hop("192.0.2.9:40001"), rig.now);
+    rig.endpoint.handle_connected(ConnId(4), addr(US), hop("192.0.2.9:40001"), true, rig.now);
     rig.endpoint.handle_stream(ConnId(4), &reply(&invite, 200, "b").to_bytes(), rig.now);
     rig.collect();
     assert!(matches!(rig.take_events()[..], [LegEvent::Provisional { .. }, LegEvent::Answered { .. }]));
