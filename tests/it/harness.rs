@@ -39,6 +39,11 @@ impl Demo {
         Self::start_in(new_folder(), settings, &[])
     }
 
+    /// Starts with SIP at this address, such as `[::1]:0`.
+    pub fn start_at(sip: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_as(vca(), new_folder(), settings, &["--sip", sip])
+    }
+
     /// Starts on a folder that an earlier one left.
     pub fn start_in(data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
         Self::start_as(vca(), data, settings, args)
@@ -62,7 +67,10 @@ impl Demo {
 
     fn start_as(mut command: Command, data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
         let turn = ONE_CALL.lock().unwrap_or_else(PoisonError::into_inner);
-        command.args(["demo", "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--api-key", KEY]);
+        command.args(["demo", "--http", "127.0.0.1:0", "--api-key", KEY]);
+        if !args.contains(&"--sip") {
+            command.args(["--sip", "127.0.0.1:0"]);
+        }
         command.arg("--data").arg(data.path()).args(args).envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vca starts");
         let log = read_lines(child.stderr.take().expect("stderr is piped"));

@@ -8,7 +8,7 @@ use super::udp::{self, Bound, Routes};
 use crate::sip::message::HeaderName;
 use crate::sip::ua::{
     Command, ConnId, Endpoint, Event, Flow, Hop, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError,
-    Transmit, Transport,
+    StatsSnapshot, Transmit, Transport,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +26,8 @@ const STREAM_QUEUE: usize = 256;
 const CALL_QUEUE: usize = 256;
 /// Events that may wait on one leg. A call has a handful; this many means that nobody reads.
 const EVENT_QUEUE: usize = 64;
+/// Between two log lines about unwanted traffic.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver {
@@ -50,6 +52,8 @@ pub(super) struct Driver {
     pub(super) routes: Routes,
     buffer: Vec<u8>,
     stopping: Option<(Instant, Vec<oneshot::Sender<()>>)>,
+    /// How much unwanted traffic was told of, and when.
+    told: Option<(u64, Instant)>,
 }
 
 /// What connections are opened and kept with.
@@ -96,6 +100,7 @@ impl Driver {
             routes: Routes::default(),
             buffer: vec![0; 65_536],
             stopping: None,
+            told: None,
         };
         let stack = Stack::new(shared, Line { asks: asks_sender, drops: drops_sender }, EVENT_QUEUE);
         (driver, stack, calls_receiver)
@@ -170,7 +175,29 @@ impl Driver {
         self.receive_datagrams(now);
         self.endpoint.handle_timeout(now);
         self.flush(now);
-        self.shared.set_stats(self.endpoint.stats());
+        let stats = self.endpoint.stats();
+        self.tell_of_drops(&stats, now);
+        self.shared.set_stats(stats);
+    }
+
+    /// One line now and then while a flood goes on, however large it is.
+    fn tell_of_drops(&mut self, stats: &StatsSnapshot, now: Instant) {
+        let StatsSnapshot { scanners, over_rate, refused_connections, slow_connections, .. } = *stats;
+        let count = scanners + over_rate + refused_connections + slow_connections;
+        let due = self.told.is_none_or(|(told, at)| count > told && now >= at + TELL_EVERY);
+        if count > 0 && due {
+            self.told = Some((count, now));
+            let (transactions, dialogs) = (stats.server_transactions, stats.dialogs);
+            tracing::warn!(
+                scanners,
+                over_rate,
+                refused_connections,
+                slow_connections,
+                transactions,
+                dialogs,
+                "unwanted SIP traffic was dropped since the start"
+            );
+        }
     }
 
     fn handle_ask(&mut self, ask: Ask, now: Instant) {

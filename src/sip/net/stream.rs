@@ -146,9 +146,9 @@ async fn serve<S: AsyncRead + AsyncWrite + Send>(mut task: Task, stream: S) {
             }
             read = reader.read(&mut chunk) => {
                 let Ok(length @ 1..) = read else { break };
-                alive.heard(&chunk[..length]);
+                let data = alive.heard(&chunk[..length]).to_vec();
                 quiet.as_mut().reset(tokio::time::Instant::now() + alive.wait());
-                if task.driver.send(StreamInput::Data(task.conn, chunk[..length].to_vec())).await.is_err() {
+                if task.driver.send(StreamInput::Data(task.conn, data)).await.is_err() {
                     return;
                 }
             }
@@ -201,10 +201,12 @@ impl KeepAlive {
         }
     }
 
-    /// Whatever comes shows that the peer is there.
-    fn heard(&mut self, data: &[u8]) {
-        self.answers |= self.pinged && data.starts_with(b"\r\n");
+    /// Whatever comes shows that the peer is there; gives it without the pong, of which two would look like a ping.
+    fn heard<'a>(&mut self, data: &'a [u8]) -> &'a [u8] {
+        let pong = data.strip_prefix(b"\r\n").filter(|rest| self.pinged && !rest.starts_with(b"\r\n"));
+        self.answers |= pong.is_some();
         self.pinged = false;
+        pong.unwrap_or(data)
     }
 
     fn silent(&mut self) -> Silent {

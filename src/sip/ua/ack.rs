@@ -1,24 +1,17 @@
 //! The ACKs of our INVITEs: to a 2xx along the dialog's route set, to a failure along the INVITE's own way.
 
+use super::leg::Accepted;
 use super::rows::SentAck;
 use super::sending::Fitted;
-use super::{Endpoint, Flow, LegId};
+use super::{Endpoint, LegId};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{CSeq, HeaderName, Method, Request, Response};
 use std::time::Instant;
 
 impl Endpoint {
     /// Sends the ACK to a 2xx, and keeps it for repetitions of that.
-    pub(super) fn send_ack(
-        &mut self,
-        tx: u64,
-        tag: String,
-        dialog: &Dialog,
-        invite_seq: u32,
-        way: Flow,
-        answer: Option<Vec<u8>>,
-        now: Instant,
-    ) {
+    pub(super) fn send_ack(&mut self, accepted: Accepted, dialog: &Dialog, answer: Option<Vec<u8>>, now: Instant) {
+        let Accepted { tx, tag, invite_seq, way } = accepted;
         let mut ack = dialog.ack(invite_seq);
         if let Some(answer) = answer {
             ack.headers.push(HeaderName::ContentType, "application/sdp");
@@ -45,7 +38,7 @@ impl Endpoint {
         let (Some(late), Some(dialog)) = (leg.late.take(), leg.dialog.clone()) else { return };
         leg.deadline = None;
         leg.local_sdp.clone_from(&answer);
-        self.send_ack(late.tx, late.tag, &dialog, late.invite_seq, late.way, answer, now);
+        self.send_ack(late, &dialog, answer, now);
         self.reschedule_leg(id);
     }
 }

@@ -115,8 +115,8 @@ impl Default for Limits {
             first_message: Duration::from_secs(15),
             message_time: Duration::from_secs(10),
             stranger_message: 16 * 1_024,
-            // Two hundred times what a trunk of a hundred calls a second sends would be a loop.
-            peer_rate: Rate { per_second: 20_000, burst: 40_000 },
+            // More than a node can serve: what still exceeds it runs in a circle.
+            peer_rate: Rate { per_second: 50_000, burst: 100_000 },
             stranger_rate: Rate { per_second: 20, burst: 60 },
             strangers_rate: Rate { per_second: 2_000, burst: 4_000 },
             ringing: Duration::from_secs(170),

@@ -2,7 +2,7 @@
 
 use super::ack::{ack_of_failure, repeat};
 use super::change::Change;
-use super::leg::{Cancel, Late, Leg, Phase, dialog_key};
+use super::leg::{Accepted, Cancel, Leg, Phase, dialog_key};
 use super::receive::ALLOW;
 use super::reliable::{self, MAX_FORKS};
 use super::rows::{Purpose, client_key};
@@ -274,10 +274,11 @@ impl Endpoint {
         let way = Self::dialog_flow(&dialog, flow);
         let late = leg.as_ref().is_some_and(|leg| late_offer && leg.cancel == Cancel::No);
         let leg = leg.map(|leg| leg.id);
+        let accepted = Accepted { tx, tag, invite_seq, way };
         if let Some(leg) = leg.filter(|_| late).and_then(|id| self.legs.get_mut(&id)) {
-            leg.late = Some(Late { tx, tag, invite_seq, way });
+            leg.late = Some(accepted);
         } else {
-            self.send_ack(tx, tag, &dialog, invite_seq, way, None, now);
+            self.send_ack(accepted, &dialog, None, now);
         }
         match leg {
             Some(id) if purpose == Purpose::Reinvite => {

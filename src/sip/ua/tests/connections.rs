@@ -2,6 +2,7 @@
 
 use super::*;
 
+const NONE: [u64; 0] = [];
 const STRANGER: &str = "198.51.100.66:40000";
 
 fn open(rig: &mut Rig, n: u64, remote: &str) -> ConnId {
@@ -30,12 +31,12 @@ fn a_message_that_drips_in_closes_its_connection_after_ten_seconds() {
     send(&mut rig, conn, &options());
     assert_eq!(rig.take_lines(), ["200"]);
     rig.pass(Duration::from_secs(500));
-    assert_eq!(closed(&mut rig), [], "silence between messages is for the idle limit");
+    assert_eq!(closed(&mut rig), NONE, "silence between messages is for the idle limit");
     let text = options().replace("z9hG4bKo", "z9hG4bKslow");
     for (second, byte) in text.bytes().take(9).enumerate() {
         send(&mut rig, conn, std::str::from_utf8(&[byte]).unwrap());
         rig.pass(Duration::from_secs(1));
-        assert_eq!(closed(&mut rig), [], "{second}");
+        assert_eq!(closed(&mut rig), NONE, "{second}");
     }
     rig.pass(Duration::from_millis(1_001));
     assert_eq!(closed(&mut rig), [1]);
@@ -48,7 +49,7 @@ fn a_message_that_drips_in_closes_its_connection_after_ten_seconds() {
     send(&mut rig, conn, tail);
     assert_eq!(rig.take_lines(), ["200"]);
     rig.pass(Duration::from_secs(60));
-    assert_eq!(closed(&mut rig), []);
+    assert_eq!(closed(&mut rig), NONE);
 }
 
 #[test]
@@ -65,14 +66,14 @@ fn a_connection_without_a_message_that_is_served_is_closed_after_fifteen_seconds
     }
     send(&mut rig, stranger, &options());
     assert_eq!(rig.take_lines(), ["403"]);
-    assert_eq!(closed(&mut rig), []);
+    assert_eq!(closed(&mut rig), NONE);
     rig.pass(Duration::from_millis(1_001));
     assert_eq!(closed(&mut rig), [1, 2], "neither pings nor what is refused keep it");
     // What we opened ourselves is ours to keep, and a pong is no half message.
     rig.endpoint.handle_connected(ConnId(4), addr(US), hop(PEER), false, rig.now);
     send(&mut rig, ConnId(4), "\n");
     rig.pass(Duration::from_secs(60));
-    assert_eq!(closed(&mut rig), []);
+    assert_eq!(closed(&mut rig), NONE);
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn a_strangers_half_message_may_not_be_long() {
     let peer = open(&mut rig, 1, "192.0.2.9:40001");
     send(&mut rig, peer, &options());
     send(&mut rig, peer, &half);
-    assert_eq!(closed(&mut rig), []);
+    assert_eq!(closed(&mut rig), NONE);
     let stranger = open(&mut rig, 2, STRANGER);
     send(&mut rig, stranger, &half);
     assert_eq!(closed(&mut rig), [2]);
@@ -94,8 +95,8 @@ fn a_stranger_who_floods_a_connection_loses_it() {
     let conn = open(&mut rig, 1, STRANGER);
     send(&mut rig, conn, &options().repeat(500));
     assert_eq!(closed(&mut rig), [1]);
-    assert!(rig.take_lines().len() <= 15);
-    assert_eq!(rig.endpoint.stats().messages_received, 60);
+    assert_eq!(rig.take_lines().len(), 15);
+    assert_eq!(rig.endpoint.stats().messages_received, 15);
 }
 
 #[test]
@@ -103,19 +104,18 @@ fn each_source_may_open_so_many_connections_and_strangers_few() {
     let mut rig = Rig::new(config());
     let mut n = 0;
     let mut fill = |rig: &mut Rig, ip: &str, tries: usize| {
-        let accepted = |rig: &mut Rig| {
-            let may = rig.endpoint.may_accept(ip.parse().unwrap());
-            if may {
-                n += 1;
+        let mut accepted = 0;
+        for _ in 0..tries {
+            if rig.endpoint.may_accept(ip.parse().unwrap()) {
+                (n, accepted) = (n + 1, accepted + 1_u64);
                 open(rig, n, &format!("{ip}:{}", 10_000 + n));
             }
-            may
-        };
-        (0..tries).filter(|_| accepted(rig)).count()
+        }
+        accepted
     };
     assert_eq!(fill(&mut rig, "198.51.100.1", 10), 4);
     assert_eq!(fill(&mut rig, "198.51.100.2", 10), 4);
-    assert_eq!((3..20).map(|host| fill(&mut rig, &format!("198.51.100.{host}"), 1)).sum::<usize>(), 8);
+    assert_eq!((3..20).map(|host| fill(&mut rig, &format!("198.51.100.{host}"), 1)).sum::<u64>(), 8);
     assert_eq!(fill(&mut rig, "192.0.2.50", 300), 256);
     assert_eq!(fill(&mut rig, "192.0.2.51", 10), 10);
     assert_eq!(rig.endpoint.stats().refused_connections, 6 + 6 + 9 + 44);

@@ -59,6 +59,8 @@ impl Rig {
     pub fn collect(&mut self) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
+                // A pong.
+                Output::Transmit(transmit) if *transmit.data == *b"\r\n" => {}
                 Output::Transmit(transmit) => {
                     self.sent.push((transmit.flow, Message::parse(&transmit.data).expect("we send whole messages")));
                 }
