@@ -2,14 +2,17 @@
 
 mod admission;
 mod arrows;
+mod asterisk;
 mod conversations;
 mod corpus;
-mod floods;
+mod desk;
+mod far_end;
+mod handovers;
 mod harness;
-mod ipv6;
 mod registrar;
+mod serve;
 mod signalling;
+mod softphone;
 mod surroundings;
-mod tls_trunk;
 mod transfer;
 mod trunks;
