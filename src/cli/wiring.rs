@@ -1,7 +1,11 @@
 //! Puts the parts together: the store behind the call's port, the node behind the SIP stack.
 
+use std::sync::{Arc, OnceLock};
+
+use crate::api::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
-use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Turn};
+use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Trunk, TrunkMode, Turn};
+use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
 use crate::store::{self, CloseCall, Store, StoreError};
 
 /// The store as the calls see it.
@@ -77,4 +81,43 @@ impl CallBook for StoreBook {
 
 fn port_error(error: StoreError) -> PortError {
     PortError(super::one_line(&error))
+}
+
+/// The trunks as the API shows them, once they are started.
+pub(super) fn trunk_list(trunks: Arc<OnceLock<Trunks>>) -> TrunkList {
+    Arc::new(move || {
+        let trunks = trunks.get()?;
+        let view = |status: TrunkStatus| trunks.get(&status.name).map(|trunk| trunk_view(trunk, status));
+        Some(trunks.status().into_iter().filter_map(view).collect())
+    })
+}
+
+fn trunk_view(trunk: &Trunk, status: TrunkStatus) -> TrunkView {
+    let peer = status.mode == TrunkMode::Peer;
+    let (state, expires_at) = match &status.state {
+        TrunkState::Registered { expires_at, .. } => (TrunkStanding::Registered, Some(*expires_at)),
+        TrunkState::Peer => (TrunkStanding::Up, None),
+        _ if peer => (TrunkStanding::Down, None),
+        TrunkState::Unregistered => (TrunkStanding::Unregistered, None),
+        TrunkState::Trying => (TrunkStanding::Registering, None),
+        TrunkState::Failed { .. } => (TrunkStanding::Failed, None),
+    };
+    TrunkView {
+        up: status.is_up(),
+        name: status.name,
+        profile: trunk.profile.clone(),
+        mode: status.mode,
+        state,
+        since: status.since,
+        last_error: status.last_error,
+        next_try: status.next_try,
+        expires_at,
+        dids: trunk.dids.clone(),
+        surroundings: Some(TrunkSurroundings {
+            target: status.target,
+            public_addr: status.public_addr,
+            options_answered: status.options_answered,
+            sources: status.sources,
+        }),
+    }
 }

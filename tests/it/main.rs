@@ -5,6 +5,7 @@ mod conversations;
 mod corpus;
 mod harness;
 mod registrar;
+mod serve;
 mod signalling;
 mod surroundings;
 mod transfer;
