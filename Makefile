@@ -33,9 +33,10 @@ bench: ## Set up and measure (BENCH=name for one)
 	@$(STAGE) setup scripts/setup --test --profile release
 	@for bench in $(BENCH); do $(STAGE) "bench $$bench" $(CARGO) bench --locked --bench "$$bench" || exit 1; done
 
-load: ## Calls by SIPp with RTP against a mock agent (CPS=100 CALLS=1000 HOLD=10); results in target/load
+load: ## Calls by SIPp with RTP against a mock agent (CPS=100 CALLS=1000 HOLD=10 TRANSPORT=tcp DTMF=1 LOSE=20)
 	@$(STAGE) packages scripts/setup --test --no-models
-	CPS=$(or $(CPS),100) CALLS=$(or $(CALLS),1000) HOLD=$(or $(HOLD),10) $(CARGO) bench --locked --bench load
+	CPS=$(or $(CPS),100) CALLS=$(or $(CALLS),1000) HOLD=$(or $(HOLD),10) TRANSPORT=$(TRANSPORT) DTMF=$(or $(DTMF),0) \
+		LOSE=$(or $(LOSE),0) $(CARGO) bench --locked --bench load
 
 fmt: ## Format the code
 	$(CARGO) fmt

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use crate::speech::models::ModelStore;
 
+pub mod asterisk;
 pub mod call;
 pub mod check_config;
 pub mod config;
@@ -52,6 +53,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
     CheckConfig(check_config::CheckConfigArgs),
+    /// Write the files of an Asterisk between a carrier and VCA
+    Asterisk(asterisk::AsteriskArgs),
 }
 
 /// A failure with the exit code that it deserves.
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }
         Command::CheckConfig(args) => check_configuration(&args),
+        Command::Asterisk(args) => asterisk::run(&args),
     };
     match outcome {
         Ok(code) => code,
