@@ -52,6 +52,10 @@ pub struct TrunkSurroundings {
     pub options_answered: Option<bool>,
     /// Who may send us its calls.
     pub sources: Vec<IpNet>,
+    /// Calls over it now, in both directions.
+    pub active_calls: u32,
+    /// The most of them; `null` is no limit of its own.
+    pub channels: Option<u32>,
 }
 
 /// Where a trunk stands.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::api::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
+use crate::call::admission::Admission;
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
 use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Trunk, TrunkMode, Turn};
 use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
@@ -84,15 +85,18 @@ fn port_error(error: StoreError) -> PortError {
 }
 
 /// The trunks as the API shows them, once they are started.
-pub(super) fn trunk_list(trunks: Arc<OnceLock<Trunks>>) -> TrunkList {
+pub(super) fn trunk_list(started: Arc<OnceLock<(Trunks, Admission)>>) -> TrunkList {
     Arc::new(move || {
-        let trunks = trunks.get()?;
-        let view = |status: TrunkStatus| trunks.get(&status.name).map(|trunk| trunk_view(trunk, status));
+        let (trunks, admission) = started.get()?;
+        let view = |status: TrunkStatus| {
+            let active_calls = admission.on_trunk(&status.name);
+            trunks.get(&status.name).map(|trunk| trunk_view(trunk, status, active_calls))
+        };
         Some(trunks.status().into_iter().filter_map(view).collect())
     })
 }
 
-fn trunk_view(trunk: &Trunk, status: TrunkStatus) -> TrunkView {
+fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkView {
     let peer = status.mode == TrunkMode::Peer;
     let (state, expires_at) = match &status.state {
         TrunkState::Registered { expires_at, .. } => (TrunkStanding::Registered, Some(*expires_at)),
@@ -118,6 +122,52 @@ fn trunk_view(trunk: &Trunk, status: TrunkStatus) -> TrunkView {
             public_addr: status.public_addr,
             options_answered: status.options_answered,
             sources: status.sources,
+            active_calls,
+            channels: Some(trunk.settings.channels).filter(|cap| *cap > 0),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Secret, TrunkSettings};
+
+    #[test]
+    fn a_trunk_is_shown_in_the_words_of_its_mode() {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let failed = || TrunkState::Failed { error: "no answer".to_owned(), next_try: Some(now) };
+        let registered = TrunkState::Registered { expires_at: now, contact: "sip:+918047180000@192.0.2.1".to_owned() };
+        for (mode, state, shown, up) in [
+            (TrunkMode::Register, registered, TrunkStanding::Registered, true),
+            (TrunkMode::Register, TrunkState::Trying, TrunkStanding::Registering, false),
+            (TrunkMode::Register, TrunkState::Unregistered, TrunkStanding::Unregistered, false),
+            (TrunkMode::Register, failed(), TrunkStanding::Failed, false),
+            (TrunkMode::Peer, TrunkState::Peer, TrunkStanding::Up, true),
+            (TrunkMode::Peer, TrunkState::Trying, TrunkStanding::Down, false),
+            (TrunkMode::Peer, failed(), TrunkStanding::Down, false),
+        ] {
+            let settings =
+                TrunkSettings { mode, auth_user: Some("hidden-user".to_owned()), ..TrunkSettings::default() };
+            let password = Some(Secret::new("hidden-password"));
+            let trunk = Trunk { name: "line".into(), profile: "jio".into(), settings, password, dids: Vec::new() };
+            let status = TrunkStatus {
+                name: "line".to_owned(),
+                mode,
+                state,
+                since: now,
+                last_error: None,
+                next_try: None,
+                target: None,
+                options_answered: None,
+                sources: Vec::new(),
+                public_addr: None,
+            };
+            let view = trunk_view(&trunk, status, 0);
+            assert_eq!((view.state, view.up), (shown, up));
+            assert_eq!(view.expires_at.is_some(), shown == TrunkStanding::Registered);
+            let text = serde_json::to_string(&view).unwrap();
+            assert!(!text.contains("hidden"), "{text}");
+        }
     }
 }

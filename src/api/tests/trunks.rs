@@ -20,6 +20,8 @@ fn trunk(name: &str, dids: &[&str]) -> TrunkView {
             public_addr: Some("198.51.100.7:5060".parse().unwrap()),
             options_answered: Some(true),
             sources: vec!["203.0.113.0/29".parse().unwrap()],
+            active_calls: 7,
+            channels: Some(30),
         }),
     }
 }
@@ -48,6 +50,8 @@ async fn the_operator_sees_every_trunk() {
     assert_eq!(one.status, StatusCode::OK);
     insta::assert_snapshot!(serde_json::to_string_pretty(&one.json()).unwrap(), @r#"
     {
+      "active_calls": 7,
+      "channels": 30,
       "dids": [
         "+918047180002"
       ],

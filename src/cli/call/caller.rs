@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::script::Step;
+use crate::call::leg::Answerer;
 use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaEvent, MediaSession, PcmFrame};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::{Class, Priority};
