@@ -14,7 +14,7 @@ use ini::{Section, parse};
 const PASSWORD: &str = "s;e\\;c;ret {{name}}";
 
 /// Applications that a dialplan of pure signalling may use: nothing that answers, plays, waits or records.
-const APPLICATIONS: [&str; 8] = ["Set", "NoOp", "Gosub", "Return", "GotoIf", "ExecIf", "Dial", "Hangup"];
+const APPLICATIONS: [&str; 9] = ["Set", "NoOp", "Gosub", "Return", "Goto", "GotoIf", "ExecIf", "Dial", "Hangup"];
 
 /// Functions of the dialplan, and the module that each is in.
 const FUNCTIONS: [(&str, &str); 6] = [
@@ -237,7 +237,7 @@ fn check_dialplan(profile: &str, dialplan: &[Section], pjsip: &[Section], module
                     }
                 }
                 match step.application {
-                    "Gosub" => {
+                    "Gosub" | "Goto" => {
                         let target: Vec<&str> = step.data.split(',').collect();
                         assert!(exists(target[0], target[1]), "{place}: leads nowhere");
                     }
@@ -255,7 +255,7 @@ fn check_dialplan(profile: &str, dialplan: &[Section], pjsip: &[Section], module
             }
             let last = steps.last().map(|step| step.application);
             assert!(
-                matches!(last, Some("Hangup" | "Return" | "NoOp" | "Gosub")),
+                matches!(last, Some("Hangup" | "Return" | "NoOp" | "Goto")),
                 "{profile}: [{context}] {extension} ends with {last:?}"
             );
         }
