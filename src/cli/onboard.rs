@@ -59,6 +59,7 @@ fn profile_of(entry: &TenantEntry, turns: TurnSettings) -> AgentProfile {
         voice: crate::dialogue::demo_profile().voice,
         turns,
         transfers: Transfers::default(),
+        knowledge: Default::default(),
     }
 }
 
