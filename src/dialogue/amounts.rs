@@ -240,6 +240,16 @@ fn decimal(words: &[Word], at: usize) -> Option<(u64, usize)> {
     (hundredths < 100).then_some((whole + hundredths, 3))
 }
 
+/// A number below a hundred at `at`, in one word or two ("twenty five"), with the words that it takes.
+pub(super) fn below_hundred(words: &[Word], at: usize) -> Option<(u64, usize)> {
+    let number = |at: usize| words.get(at).and_then(|word| small(&word.norm).or_else(|| digits(&word.norm)));
+    let (value, tens) = number(at)?;
+    match number(at + 1) {
+        Some((unit @ 100..1_000, false)) if tens => Some(((value + unit) / 100, 2)),
+        _ => (value < 10_000).then_some((value / 100, 1)),
+    }
+}
+
 /// A word below a hundred, in hundredths; whether it is a ten that a unit may follow.
 fn small(word: &str) -> Option<(u64, bool)> {
     let word = match word {

@@ -1,5 +1,6 @@
 //! Opening hours: which day a question means, and how the answer is spoken.
 
+use jiff::civil::Date;
 use jiff::{ToSpan, Zoned};
 
 use super::{amounts, text};
@@ -59,8 +60,12 @@ pub(super) fn when(plain: &str) -> When {
 
 /// The weekday of a moment plus days ahead, Monday 0.
 pub(super) fn weekday(now: &Zoned, ahead: u8) -> u8 {
-    let monday_first = now.weekday().to_monday_zero_offset() as u8;
-    (monday_first + ahead) % 7
+    (weekday_of(now.date()) + ahead) % 7
+}
+
+/// The weekday of a date, Monday 0.
+pub(super) fn weekday_of(date: Date) -> u8 {
+    date.weekday().to_monday_zero_offset() as u8
 }
 
 fn day_hours(hours: &WeeklyHours, day: u8) -> &[DayHours] {
@@ -84,18 +89,27 @@ pub(super) struct Calendar<'a> {
 }
 
 impl<'a> Calendar<'a> {
+    /// The openings of a day.
+    pub(super) fn on(&self, date: Date) -> &'a [DayHours] {
+        match self.index(date) {
+            Some(index) => &self.holidays[usize::from(index)].hours,
+            None => day_hours(self.hours, weekday_of(date)),
+        }
+    }
+
+    /// The place in the list of the holiday on this day.
+    pub(super) fn index(&self, date: Date) -> Option<u16> {
+        (0..).zip(self.holidays).find(|(_, holiday)| holiday.date == date).map(|(index, _)| index)
+    }
+
     /// The openings of a day so many days ahead.
     fn openings(&self, now: &Zoned, ahead: u8) -> &'a [DayHours] {
-        match self.holiday(now, ahead) {
-            Some(index) => &self.holidays[usize::from(index)].hours,
-            None => day_hours(self.hours, weekday(now, ahead)),
-        }
+        now.date().checked_add(i64::from(ahead).days()).map_or(&[], |date| self.on(date))
     }
 
     /// The place in the list of the holiday that falls on a day so many days ahead.
     pub(super) fn holiday(&self, now: &Zoned, ahead: u8) -> Option<u16> {
-        let date = now.date().checked_add(i64::from(ahead).days()).ok()?;
-        (0..).zip(self.holidays).find(|(_, holiday)| holiday.date == date).map(|(index, _)| index)
+        self.index(now.date().checked_add(i64::from(ahead).days()).ok()?)
     }
 
     /// The next holiday that a question in [`text::plain`] form names.
@@ -126,7 +140,7 @@ impl<'a> Calendar<'a> {
 }
 
 /// "Sunday, the eighth of November,".
-pub(super) fn spoken_date(date: jiff::civil::Date) -> String {
+pub(super) fn spoken_date(date: Date) -> String {
     const MONTHS: [&str; 12] = [
         "January",
         "February",
@@ -141,35 +155,37 @@ pub(super) fn spoken_date(date: jiff::civil::Date) -> String {
         "November",
         "December",
     ];
-    let weekday = DAYS[date.weekday().to_monday_zero_offset() as usize % 7];
+    let weekday = day_name(weekday_of(date));
     let month = MONTHS[(date.month() - 1) as usize % 12];
     format!("{weekday}, the {} of {month},", ordinal(date.day() as u8))
 }
 
+/// The days of a month that one word names.
+pub(super) const ORDINALS: [&str; 20] = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
+];
+
 /// A day of the month: "eighth", "twenty first".
 fn ordinal(day: u8) -> String {
-    const ORDINALS: [&str; 20] = [
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-        "eleventh",
-        "twelfth",
-        "thirteenth",
-        "fourteenth",
-        "fifteenth",
-        "sixteenth",
-        "seventeenth",
-        "eighteenth",
-        "nineteenth",
-        "twentieth",
-    ];
     match day {
         1..=20 => ORDINALS[usize::from(day) - 1].to_owned(),
         30 => "thirtieth".to_owned(),

@@ -20,6 +20,7 @@
 
 pub mod amounts;
 mod confirm;
+mod dates;
 mod demo;
 mod hours;
 mod intents;

@@ -108,6 +108,10 @@ phrases! {
     AskTimeAgain => "Sorry, I did not get the time. Which day would suit you?",
     AskTimeLast => "Please say a day and a time, for example, tomorrow evening.",
 
+    AskOtherDay => "Which other day would suit you?",
+    AskOtherTime => "Which other time would suit you?",
+    AskWhichDate => "Which date would that be?",
+
     // Reading back.
     LetMeReadBack => "Let me read that back.",
     HaveMessage => "I also have your message.",

@@ -87,6 +87,10 @@ pub struct Receptionist {
     notice_owed: bool,
     greeting_plays: bool,
     answered_at: Option<Zoned>,
+    /// The time of the present step.
+    pub(super) now: Option<Zoned>,
+    /// A wanted time that the business is closed at, or that no calendar holds, was objected to: the next one is taken as said.
+    pub(super) time_checked: bool,
     pub(super) last: Reply,
     /// Targets that were called, so that each is called once.
     pub(super) tried: Vec<usize>,
@@ -122,6 +126,8 @@ impl Receptionist {
             notice_owed: false,
             greeting_plays: false,
             answered_at: None,
+            now: None,
+            time_checked: false,
             last: Reply::default(),
             tried: Vec::new(),
             interrupted_at: State::Open,
@@ -154,6 +160,7 @@ impl Receptionist {
             _ => {}
         }
         self.greeting_plays = false;
+        self.now = Some(now.clone());
         let mut reply = match self.state {
             State::Idle => self.greet(now),
             _ => self.turn(input, now),

@@ -326,6 +326,7 @@ impl Receptionist {
             partial: self.partial.clone(),
             odd: self.odd.clone(),
             answered_at: self.answered_at.clone(),
+            now: self.now.clone(),
             last: self.last.clone(),
             tried: self.tried.clone(),
             ..*self

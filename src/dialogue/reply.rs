@@ -9,7 +9,7 @@ use super::numbers::{self, Kind, NumberHeard};
 use super::phrases::Phrase;
 use super::receptionist::{Receptionist, State};
 use super::turn::{Action, Expectation, Line, Segment, SlotName};
-use super::{text, times};
+use super::{dates, text, times};
 use crate::domain::E164;
 
 /// The longest reason that is read back, in words.
@@ -81,6 +81,9 @@ impl Receptionist {
     pub(super) fn next(&mut self, lead: &[Phrase]) -> Reply {
         self.understood();
         let lead = self.reply(lead);
+        if let Some(objection) = self.unfit_time() {
+            return lead.followed_by(objection);
+        }
         if let Some(slot) = self.fixing.take() {
             return lead.followed_by(self.read_back(&[slot]));
         }
@@ -94,6 +97,32 @@ impl Receptionist {
         }
         let read = self.reply(&[Phrase::LetMeReadBack]);
         lead.followed_by(read.followed_by(self.read_back(&taken)))
+    }
+
+    /// Asks once for another time when the business is closed at the one that was taken, or when only the caller knows
+    /// which day it is ("after Diwali").
+    fn unfit_time(&mut self) -> Option<Reply> {
+        let said = self.slots.preferred_time.as_deref().filter(|_| self.purpose == Some(Purpose::Appointment))?;
+        let now = self.now.as_ref().filter(|_| !self.time_checked)?;
+        let profile = self.phrases.profile();
+        let calendar = Calendar { hours: &profile.hours, holidays: &profile.knowledge.holidays };
+        let dates::Wanted { date, time, .. } = dates::resolve(said, now);
+        let phrases = match date {
+            None if dates::is_vague(said) => vec![Phrase::AskWhichDate],
+            Some(date) if hours::are_known(calendar.hours) => {
+                let minute = time.map(|time| time.hour() as u16 * 60 + time.minute() as u16);
+                let openings = calendar.on(date);
+                let fits = openings.iter().any(|h| minute.is_none_or(|at| (h.opens_min..h.closes_min).contains(&at)));
+                let day = calendar.index(date).map_or(Phrase::HoursOn(hours::weekday_of(date)), Phrase::HolidayOn);
+                let ask = if openings.is_empty() { Phrase::AskOtherDay } else { Phrase::AskOtherTime };
+                if fits { return None } else { vec![day, ask] }
+            }
+            _ => return None,
+        };
+        self.time_checked = true;
+        self.slots.preferred_time = None;
+        self.state = State::Ask(SlotName::PreferredTime);
+        Some(self.reply(&phrases).expecting(Expectation::Time))
     }
 
     fn missing(&self) -> Option<SlotName> {

@@ -2,6 +2,7 @@
 
 use jiff::Zoned;
 
+use super::dates;
 use super::intents::Purpose;
 use super::numbers;
 use super::phrases::speakable;
@@ -75,9 +76,14 @@ fn request(facts: &Facts<'_>) -> String {
         Some(Purpose::Urgent) => "Urgent message".to_owned(),
         Some(Purpose::Message) | None => "Message".to_owned(),
     };
-    let time = facts.slots.preferred_time.as_ref().map(|time| match facts.purpose {
-        Some(Purpose::Appointment) => format!("wants {time}"),
-        _ => format!("call back {time}"),
+    let time = facts.slots.preferred_time.as_ref().map(|time| {
+        // "Tomorrow" is another day when the owner reads it.
+        let date = facts.answered_at.and_then(|now| dates::resolve(time, now).date);
+        let date = date.map_or_else(String::new, |date| format!(" ({})", dates::short(date)));
+        match facts.purpose {
+            Some(Purpose::Appointment) => format!("wants {time}{date}"),
+            _ => format!("call back {time}{date}"),
+        }
     });
     let details: Vec<String> = facts.slots.reason.clone().into_iter().chain(time).collect();
     let mut text = kind + &from(facts);
