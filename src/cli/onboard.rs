@@ -60,6 +60,7 @@ fn profile_of(entry: &TenantEntry, turns: TurnSettings, voice: &str) -> AgentPro
         voice: voice.to_owned(),
         turns,
         transfers: Transfers::default(),
+        knowledge: Default::default(),
     }
 }
 
