@@ -125,8 +125,8 @@ phrases! {
     // Answers.
     OpenNow => "Yes, we are open now.",
     ClosedNow => "We are closed now.",
-    HoursUnknown => "Sorry, I do not have our timings here.",
-    AddressUnknown => "Sorry, I do not have our address here.",
+    HoursUnknown => "Sorry, I do not have our timings here, but I can take a message for that.",
+    AddressUnknown => "Sorry, I do not have our address here, but I can take a message for that.",
     WhoIAm => "I am an AI assistant for {business}, not a person.",
     EnglishOnly => "I'm sorry, I can speak only English for now.",
 

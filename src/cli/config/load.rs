@@ -100,9 +100,10 @@ impl Loaded {
         Ok(Self { config, origins, trunk_lines })
     }
 
-    /// Where the value of a dotted key came from.
+    /// Where the value of a dotted key came from; trunks go by their name: `trunks.main-line.registrar`.
     pub fn origin(&self, key: &str) -> &Origin {
-        self.origins.get(key).unwrap_or(&Origin::Default)
+        let of_trunk = || self.trunk_lines.iter().find(|(line, ..)| line == key).map(|(.., origin)| origin);
+        self.origins.get(key).or_else(of_trunk).unwrap_or(&Origin::Default)
     }
 
     /// Every dotted key with its value as TOML and where that came from, in the order of the keys. Secrets are masked.

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::load::{self, ConfigError, Origin};
 use super::profile::{self, BUILT_IN, Profile};
-use crate::domain::{DayHours, E164, Secret, Trunk, TrunkSettings, WeeklyHours};
+use crate::domain::{DayHours, E164, Secret, Trunk, TrunkSettings, TurnSettings, WeeklyHours};
 
 /// What an entry of `[[trunks]]` may say besides `TrunkSettings`.
 const OWN_KEYS: &[&str] = &["name", "profile", "password", "password_file", "dids"];
@@ -31,14 +31,31 @@ pub struct TenantEntry {
     pub greeting: Option<String>,
     #[serde(default = "yes")]
     pub record_calls: bool,
-    /// As spoken.
+    /// As spoken; callers who ask for one that is absent are offered to leave a message.
+    #[serde(default)]
     pub address: String,
     pub landmark: Option<String>,
     #[serde(default = "india")]
     pub time_zone: String,
-    /// `mon = "10:00-13:00, 16:00-20:00"` and so on; a day that is not named is closed.
-    #[serde(deserialize_with = "hours")]
+    /// `mon = "10:00-13:00, 16:00-20:00"` and so on; a day that is not named is closed. Absent: not known, and the
+    /// receptionist says so.
+    #[serde(default, deserialize_with = "hours")]
     pub hours: WeeklyHours,
+    /// Keys of `[turns]` that are other for this tenant.
+    #[serde(default)]
+    turns: Table,
+}
+
+impl TenantEntry {
+    /// Turn-taking of the tenant: its own values over those of `[turns]`.
+    ///
+    /// # Errors
+    /// The unknown key or the value that is no number of milliseconds.
+    pub fn turns(&self, general: TurnSettings) -> Result<TurnSettings, String> {
+        let mut merged = Table::try_from(general).map_err(|error| error.to_string())?;
+        merged.extend(self.turns.clone());
+        merged.try_into().map_err(|error: toml::de::Error| load::one_line(error.message()))
+    }
 }
 
 fn few_calls() -> u32 {
@@ -149,7 +166,12 @@ pub(super) fn tenants(table: &mut Table, origins: &BTreeMap<String, Origin>) -> 
             return Err(ConfigError::UnknownKey { origin: entry.origin(key), key: load::one_line(key), mend });
         }
         let mend = "docs/configuration.md shows a whole tenant";
-        entry.keys.clone().try_into().map_err(|error: toml::de::Error| entry.fault("tenants", error.message(), mend))
+        let fault = |error: toml::de::Error| entry.fault("tenants", error.message(), mend);
+        let tenant: TenantEntry = entry.keys.clone().try_into().map_err(fault)?;
+        tenant
+            .turns(TurnSettings::default())
+            .map_err(|error| entry.fault("turns", error, "write keys of [turns] with milliseconds"))?;
+        Ok(tenant)
     };
     entries("tenants", table, origins)?.into_iter().map(read).collect()
 }
