@@ -371,6 +371,7 @@ impl Conversation<'_> {
     fn resume(&mut self, why: TransferFailure) {
         self.quiet();
         self.turns = TurnController::starting(self.profile.turns, self.now());
+        self.follow_hold();
         self.step(dialogue::Input::TransferFailed { reason: why });
     }
 }

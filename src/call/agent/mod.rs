@@ -101,6 +101,8 @@ pub struct Conversation<'a> {
     outgoing: Arc<Outgoing>,
     recording: RecordingState,
     over: Option<EndCause>,
+    /// Since when the caller has us on hold.
+    held_since: Option<Ms>,
     hang_up_at: Option<tokio::time::Instant>,
     /// The target to hand the caller to, and what that person hears first.
     hand_over_to: Option<(usize, String)>,
@@ -147,6 +149,7 @@ impl<'a> Conversation<'a> {
             outgoing: Arc::new(parts.outgoing),
             recording: if record_calls { RecordingState::Complete } else { RecordingState::Off },
             over: None,
+            held_since: None,
             hang_up_at: None,
             hand_over_to: None,
             transfers: Vec::new(),
@@ -412,8 +415,12 @@ impl<'a> Conversation<'a> {
             Some(LegEvent::Reinvite { body }) => {
                 let answer = self.capabilities.reinvite(body.as_deref(), &self.leg, &self.media);
                 self.leg.answer_reinvite(answer).await;
+                self.follow_hold();
             }
-            Some(LegEvent::Acked { body: Some(answer) }) => self.capabilities.late_answer(&answer, &self.media),
+            Some(LegEvent::Acked { body: Some(answer) }) => {
+                self.capabilities.late_answer(&answer, &self.media);
+                self.follow_hold();
+            }
             Some(LegEvent::Info { content_type, body }) => {
                 if let Some(digit) = super::leg::info_digit(&content_type, &body) {
                     self.tell(voice::Input::Dtmf { digit });
@@ -425,6 +432,22 @@ impl<'a> Conversation<'a> {
             Some(LegEvent::Cancelled) => self.over = Some(EndCause::CallerHungUp),
             Some(LegEvent::Failed { .. }) | None => self.over = Some(EndCause::Signalling),
             Some(_) => {}
+        }
+    }
+
+    /// On hold the media session keeps what plays, and the conversation stands still.
+    fn follow_hold(&mut self) {
+        let held = self.capabilities.is_held();
+        self.tell(voice::Input::Hold(held));
+        match (held, self.held_since) {
+            (true, None) => self.held_since = Some(self.now()),
+            (false, Some(since)) => {
+                self.held_since = None;
+                // Who was on hold did not wait for the answer meanwhile.
+                let held_ms = self.now().since(since);
+                self.answers.iter_mut().for_each(|(.., speech_end)| *speech_end = *speech_end + held_ms);
+            }
+            _ => {}
         }
     }
 
