@@ -6,6 +6,7 @@ mod corpus;
 mod harness;
 mod registrar;
 mod signalling;
+mod softphone;
 mod surroundings;
 mod transfer;
 mod trunks;
