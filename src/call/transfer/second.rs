@@ -20,6 +20,8 @@ pub struct Outgoing {
     pub media: Arc<MediaEngine>,
     /// The number that the caller dialled.
     pub did: E164,
+    /// The trunk that the caller's call came over.
+    pub trunk: Option<String>,
     /// Where the caller's call came from.
     pub source: SocketAddr,
     pub transport: Transport,
@@ -64,7 +66,8 @@ impl Outgoing {
         may_refer: bool,
         opened: Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError>,
     ) -> Result<Way, NoLine> {
-        let call = OutboundCall { to, shown: self.did.clone(), caller, source: self.source, transport: self.transport };
+        let (shown, trunk) = (self.did.clone(), self.trunk.clone());
+        let call = OutboundCall { to, shown, caller, trunk, source: self.source, transport: self.transport };
         let mut line = self.lines.line(&call).await?;
         if may_refer && line.transfer == TransferMode::Refer {
             return Ok(Way::Refer { to: line.invite.to, by: line.invite.from });
