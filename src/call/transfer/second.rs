@@ -67,9 +67,10 @@ impl Outgoing {
         opened: Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError>,
     ) -> Result<Way, NoLine> {
         let (shown, trunk) = (self.did.clone(), self.trunk.clone());
-        let call = OutboundCall { to, shown, caller, trunk, source: self.source, transport: self.transport };
+        let (source, transport) = (self.source, self.transport);
+        let call = OutboundCall { to, shown, caller, trunk, source, transport, may_refer };
         let mut line = self.lines.line(&call).await?;
-        if may_refer && line.transfer == TransferMode::Refer {
+        if line.transfer == TransferMode::Refer {
             return Ok(Way::Refer { to: line.invite.to, by: line.invite.from });
         }
         let (media, media_events) = opened.map_err(|error| NoLine(error.to_string()))?;
