@@ -1,7 +1,6 @@
 //! Callers handed to people: second leg or REFER, what each side hears meanwhile, and how it ends. Both far ends are
 //! sockets that share no code with VCA; every sound is a tone, so that it shows who hears whom.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use vca::call::ports::Closing;
