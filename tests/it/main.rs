@@ -2,6 +2,7 @@
 
 mod admission;
 mod arrows;
+mod asterisk;
 mod conversations;
 mod corpus;
 mod desk;
@@ -9,6 +10,7 @@ mod far_end;
 mod handovers;
 mod harness;
 mod registrar;
+mod serve;
 mod signalling;
 mod softphone;
 mod surroundings;
