@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::Failure;
 use super::config::{Config, TenantEntry};
-use crate::domain::{AgentProfile, Did, ProfileId, Tenant, TenantId, TenantScope, Transfers, TurnSettings};
+use crate::domain::{AgentProfile, Did, Knowledge, ProfileId, Tenant, TenantId, TenantScope, TurnSettings};
 use crate::store::{Store, StoreError};
 
 /// Creates or updates every tenant of the configuration; a tenant or number that is no longer listed stays.
@@ -19,8 +19,9 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
         let mut profile = profile_of(entry, turns, &config.speech.tts.voice);
         let stored = store.profiles(scope).await.map_err(|error| Failure::setup(&error))?;
         if let Some(known) = stored.into_iter().find(|known| known.id == profile.id) {
-            // Not among the keys of a tenant: what the database has stays.
-            profile.transfers = known.transfers;
+            // What the file does not say stays as the database has it.
+            profile.transfers = entry.transfers().unwrap_or(known.transfers);
+            profile.knowledge = entry.knowledge(known.knowledge);
         }
         let tenant = Tenant { id, name: entry.name.clone(), max_calls: entry.max_calls };
         store.put_tenant(scope, &tenant).await.map_err(|error| Failure::setup(&error))?;
@@ -59,8 +60,8 @@ fn profile_of(entry: &TenantEntry, turns: TurnSettings, voice: &str) -> AgentPro
         time_zone: entry.time_zone.clone(),
         voice: voice.to_owned(),
         turns,
-        transfers: Transfers::default(),
-        knowledge: Default::default(),
+        transfers: entry.transfers().unwrap_or_default(),
+        knowledge: entry.knowledge(Knowledge::default()),
     }
 }
 

@@ -10,7 +10,7 @@ use figment::providers::Serialized;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{Config, DEFAULTS, trunks};
+use super::{Config, DEFAULTS, tenants, trunks};
 
 /// What environment variables of ours begin with; `__` separates sections.
 pub(super) const ENV_PREFIX: &str = "VCA__";
@@ -91,7 +91,7 @@ impl Loaded {
             origins.extend(layer.origins);
         }
         let mut config: Config = figment.extract().map_err(|error| value_error(&defaults, &origins, error))?;
-        config.tenants = trunks::tenants(&mut lists, &origins)?;
+        config.tenants = tenants::tenants(&mut lists, &origins)?;
         let trunk_env: Vec<_> =
             trunk_env.into_iter().map(|(name, text)| (name[TRUNK_PREFIX.len()..].to_owned(), text)).collect();
         let (trunks, trunk_lines) =
