@@ -1,7 +1,7 @@
 //! A whole VCA node in this process: store, models, media, SIP, HTTP, in the order in which failures are cheap.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::Failure;
 use super::config::Config;
-use super::wiring::StoreBook;
+use super::wiring::{StoreBook, trunk_list};
 use crate::api::{self, ApiState, Limits, Readiness};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
@@ -21,7 +21,7 @@ use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::sip::net::dns::{Dns, SystemDns, TableDns};
-use crate::sip::net::{self, Peers, Stack, StackConfig};
+use crate::sip::net::{self, Peers, Rate, Stack, StackConfig};
 use crate::sip::trunk::Trunks;
 use crate::speech::fake::FakeTts;
 use crate::speech::stt::NoRecogniser;
@@ -98,7 +98,9 @@ impl Server {
 
         let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
         let recordings = config.recordings().into();
-        let state = ApiState { store: store.clone(), recordings, readiness: ready };
+        let line_states = Arc::new(OnceLock::new());
+        let trunk_list = trunk_list(Arc::clone(&line_states));
+        let state = ApiState { store: store.clone(), recordings, readiness: ready, trunks: trunk_list };
         let (shutdown, stop) = watch::channel(false);
         let (stop_http, mut http_stop) = watch::channel(false);
         let http_task = tokio::spawn(async move {
@@ -121,6 +123,7 @@ impl Server {
         // After all that takes time: calls that come from here on wait for milliseconds at most.
         let trunks = start_trunks(&stack, config.trunks.clone());
         let admission = Admission::new(config.sip.max_calls as usize);
+        line_states.get_or_init(|| (trunks.clone(), admission.clone()));
         let node = Node {
             book: Arc::new(StoreBook(store.clone())),
             media,
@@ -207,13 +210,17 @@ fn start_trunks(stack: &Stack, trunks: Vec<Trunk>) -> Trunks {
 fn stack_config(config: &Config) -> StackConfig {
     let sip = &config.sip;
     StackConfig {
-        udp: vec![sip.udp],
-        tcp: sip.tcp.into_iter().collect(),
+        udp: sip.udp.clone(),
+        tcp: sip.tcp.clone(),
         peers: Peers::new(
             sip.peers.iter().chain(config.trunks.iter().flat_map(|trunk| &trunk.settings.sbc_ips)).copied(),
         ),
         tls: Some(sip.tls.stack()),
         public_addr: sip.public_ip,
+        scanners: sip.scanners.clone(),
+        // A caller with a password sends a dozen messages in his first second.
+        stranger_rate: Rate { per_second: sip.stranger_rate, burst: sip.stranger_rate.saturating_mul(3) },
+        keep_alive: (sip.keep_alive_s > 0).then(|| Duration::from_secs(sip.keep_alive_s.into())),
         // Above the node's cap, so that admission refuses first, with the tenant in view.
         max_incoming: sip.max_calls as usize * 2 + 16,
         ..StackConfig::default()
@@ -223,7 +230,7 @@ fn stack_config(config: &Config) -> StackConfig {
 fn media_config(config: &Config) -> MediaConfig {
     MediaConfig {
         // Media goes where signalling goes: the address that calls come in by.
-        bind_ip: config.sip.udp.ip(),
+        bind_ip: config.sip.udp.first().map_or(Ipv4Addr::UNSPECIFIED.into(), SocketAddr::ip),
         port_range: config.media.port_min..=config.media.port_max,
         dead_media: (config.media.dead_media_s > 0).then(|| Duration::from_secs(config.media.dead_media_s.into())),
         ..MediaConfig::default()

@@ -2,11 +2,17 @@
 
 mod admission;
 mod arrows;
+mod asterisk;
 mod conversations;
 mod corpus;
+mod desk;
+mod far_end;
+mod handovers;
 mod harness;
 mod registrar;
+mod serve;
 mod signalling;
+mod softphone;
 mod srtp;
 mod surroundings;
 mod transfer;
