@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::domain::Trunk;
-use crate::media::{Capabilities, Direction, MediaSession, Negotiated, SdpError, SdpSession, sdp};
+use crate::media::{Capabilities, Direction, MediaParams, MediaSession, Negotiated, SdpError, SdpSession, Suite, sdp};
 use crate::sip::net::Leg;
 
 /// Answers the offers of one leg, the first and every later one, with one session identity.
@@ -12,11 +12,13 @@ pub struct Answerer {
     capabilities: Capabilities,
     /// Ours, as negotiated last.
     direction: Direction,
+    /// Of the media, when they are encrypted.
+    suite: Option<Suite>,
 }
 
 impl Answerer {
     pub fn new(session: SdpSession) -> Self {
-        Self { session, capabilities: Capabilities::default(), direction: Direction::SEND_RECV }
+        Self { session, capabilities: Capabilities::default(), direction: Direction::SEND_RECV, suite: None }
     }
 
     pub fn with_capabilities(self, capabilities: Capabilities) -> Self {
@@ -34,14 +36,18 @@ impl Answerer {
     /// When the answer does not fit the offer; nothing changes then.
     pub fn accept(&mut self, answer: &[u8], media: &MediaSession) -> Result<(), SdpError> {
         let params = sdp::accept_answer(answer, &self.capabilities, &mut self.session)?;
-        self.direction = params.direction;
-        media.configure(params);
+        self.configure(params, media);
         Ok(())
     }
 
     /// Whether the far end wants to hear nothing: it has put us on hold.
     pub fn is_held(&self) -> bool {
         !self.direction.send
+    }
+
+    /// The crypto suite of the media, when they are encrypted.
+    pub fn suite(&self) -> Option<Suite> {
+        self.suite
     }
 
     /// Answers a re-INVITE: the SDP to send, or the status that refuses it. A re-INVITE without a body gets an offer.
@@ -64,9 +70,14 @@ impl Answerer {
     /// When it has nothing that we can use; nothing changes then.
     pub fn answer(&mut self, offer: &[u8], local: SocketAddr, media: &MediaSession) -> Result<Vec<u8>, SdpError> {
         let Negotiated { sdp, media: params } = sdp::answer(offer, &self.capabilities, local, &mut self.session)?;
-        self.direction = params.direction;
-        media.configure(params);
+        self.configure(params, media);
         Ok(sdp)
+    }
+
+    fn configure(&mut self, params: MediaParams, media: &MediaSession) {
+        self.direction = params.direction;
+        self.suite = params.srtp.as_ref().map(|keys| keys.suite);
+        media.configure(params);
     }
 
     /// Takes the answer to an offer of ours that came in the ACK; an answer that fits nothing changes nothing.

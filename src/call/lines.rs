@@ -47,15 +47,9 @@ impl TrunkLines {
             Ok(OutboundLine {
                 local_ip: local_ip_towards(destination)?,
                 invite,
-<<<<<<< HEAD
                 capabilities: capabilities(Some(trunk)),
-                transfer: trunk.settings.transfer,
-                permit: Some(Box::new(permit)),
-=======
-                capabilities: Capabilities::default(),
                 transfer: if refers { TransferMode::Refer } else { TransferMode::Bridge },
                 permit: permit.map(|permit| Box::new(permit) as Box<dyn Send + Sync>),
->>>>>>> main
             })
         }))
     }

@@ -15,12 +15,8 @@ use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
     TransferResult, Turn, Waterfall,
 };
-<<<<<<< HEAD
 use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, tone};
-=======
-use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
 use crate::sip::cause::{NORMAL, reason};
->>>>>>> main
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
 use crate::speech::{Speech, SttOptions};

@@ -11,15 +11,11 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::Failure;
-<<<<<<< HEAD
+use crate::call::leg::Answerer;
 use crate::domain::SrtpUse;
 use crate::media::{
-    Capabilities, Direction, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, resample, sdp,
+    Capabilities, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, Suite, resample,
 };
-=======
-use crate::call::leg::Answerer;
-use crate::media::{MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, resample};
->>>>>>> main
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{self, Leg, LegEvent, LegPolicy, OutgoingInvite, StackConfig, Transport};
 use crate::speech::pool::{Class, Priority};
@@ -123,15 +119,9 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::setup(&error))?;
     let options = SessionOptions { recording: Some(args.record.clone()), ..SessionOptions::default() };
     let (session, mut media_events) = media.open(options).map_err(|error| Failure::setup(&error))?;
-<<<<<<< HEAD
-    let mut identity = SdpSession::random();
     let capabilities = Capabilities { srtp: args.srtp.unwrap_or(SrtpUse::Off), ..Capabilities::default() };
-    let local = SocketAddr::new(local_ip, session.local_port());
-    let offer = sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut identity);
-=======
-    let mut answerer = Answerer::new(SdpSession::new(rand::random()));
+    let mut answerer = Answerer::new(SdpSession::random()).with_capabilities(capabilities);
     let offer = answerer.offer(SocketAddr::new(local_ip, session.local_port()));
->>>>>>> main
     let from = Uri::sip(Some(&args.from), &local_ip.to_string())
         .map_err(|error| Failure::Setup(format!("--from {}: {error}", args.from)))?;
     let dialled = Instant::now();
@@ -151,11 +141,7 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     answerer
         .accept(&answer, &session)
         .map_err(|error| Failure::Run(format!("the answer's SDP cannot be used: {error}")))?;
-<<<<<<< HEAD
-    let suite = params.srtp.as_ref().map(|keys| keys.suite.name());
-    session.configure(params);
-=======
->>>>>>> main
+    let suite = answerer.suite().map(Suite::name);
 
     let mut print = printer(args.json);
     let started = Instant::now();

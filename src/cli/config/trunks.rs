@@ -283,7 +283,6 @@ mod tests {
             assert!(registering.contains(key), "{registering}");
         }
     }
-<<<<<<< HEAD
 
     #[test]
     fn keys_that_anybody_can_read_are_warned_of() {
@@ -299,14 +298,4 @@ mod tests {
             assert!(!warned(fine), "{fine}");
         }
     }
-
-    #[test]
-    fn opening_hours_are_times_of_one_day() {
-        assert_eq!(parse_opening("09:30-24:00"), Some(DayHours { opens_min: 570, closes_min: 1_440 }));
-        for bad in ["", "10-19", "19:00-10:00", "10:60-11:00", "10:00-24:01", "99999:00-1:00"] {
-            assert_eq!(parse_opening(bad), None, "{bad}");
-        }
-    }
-=======
->>>>>>> main
 }
