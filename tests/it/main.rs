@@ -1,6 +1,7 @@
 //! All integration tests in one binary, so that they link once.
 
 mod arrows;
+mod carriers;
 mod conversations;
 mod corpus;
 mod harness;

@@ -1,0 +1,167 @@
+//! The steps that every carrier is taken through.
+
+use vca::domain::{CallOutcome, E164, EndCause, Speaker, TransferKind};
+use vca::sip::trunk::TrunkState;
+
+use super::call::{Call, sdp_audio, write_sdp};
+use super::description::{Carrier, Places, Register};
+use super::node::{self, Bare, Node, is_usable};
+use super::rtp::Rtp;
+use super::sim::Sim;
+use super::text::Msg;
+use super::{CALLER_HZ, CARRIERS, PERSON_HZ, VOICE_HZ};
+
+pub fn run(carrier: &Carrier) {
+    let net = CARRIERS.iter().position(|known| known.name == carrier.name).expect("it is in the list");
+    for wrong in carrier.wrong {
+        let sim = start(carrier, net);
+        let bare = Bare::start(carrier, &sim.shared.places, wrong.keys);
+        let (method, status) = wrong.refused;
+        match method {
+            "REGISTER" => assert_is_told(&bare, status, wrong.keys),
+            _ => assert_eq!(bare.call(carrier.did, offer(carrier, &sim.shared.places)), status, "{}", wrong.keys),
+        }
+        let refused = sim.refused();
+        let is_it = refused.iter().any(|(how, why, _)| (how.as_str(), *why) == wrong.refused);
+        assert!(is_it, "{} is refused for its own reason: {refused:?}", wrong.keys);
+    }
+    let sim = start(carrier, net);
+    let kind = if carrier.outgoing.early_media { TransferKind::Blind } else { TransferKind::Warm };
+    let node = Node::start(carrier, &sim.shared.places, kind);
+    registers(&sim, &node);
+    has_a_call(&sim, &node, kind);
+    stays_registered(&sim);
+    node.stop();
+    assert!(!sim.is_registered(), "the registration is taken back");
+    let refused = sim.refused();
+    let expected = matches!(carrier.register, Register::Useless(_));
+    assert!(refused.iter().all(|(method, ..)| expected && method == "REGISTER"), "{refused:?}");
+}
+
+fn start(carrier: &Carrier, net: usize) -> Sim {
+    Sim::start(carrier, node::ip(net, 1), node::ip(net, 2), node::free_address())
+}
+
+fn offer(carrier: &Carrier, places: &Places) -> String {
+    let at = (places.vca.ip(), 40_000).into();
+    write_sdp(at, &[8, 0], Some(carrier.outgoing.telephone_event), "sendrecv", 20)
+}
+
+/// A registration that is refused is told to the operator.
+fn assert_is_told(bare: &Bare, status: u16, keys: &str) {
+    let state = bare.trunk("a refusal", |status| matches!(status.state, TrunkState::Failed { .. }));
+    let error = state.last_error.unwrap_or_default();
+    let told = error.contains(&status.to_string()) || error.contains("user name or password");
+    assert!(told, "{keys}: the operator is told {error:?}");
+}
+
+/// The trunk registers as the carrier demands, or not at all; the exchanges are as few as can be.
+fn registers(sim: &Sim, node: &Node) {
+    let mut expected = Vec::new();
+    match sim.shared.carrier.register {
+        Register::Refused(_) => drop(node.trunk("a peer", is_usable)),
+        Register::Useless(status) => {
+            node.trunk("a refusal", |status| matches!(status.state, TrunkState::Failed { .. }));
+            expected.push(status);
+        }
+        Register::Taken(registrar) => {
+            node.trunk("a registration", is_usable);
+            if let Some(auth) = registrar.auth {
+                expected.push(auth.status);
+                expected.extend(auth.stale.then_some(auth.status));
+            }
+            expected.extend((registrar.expires < registrar.min_expires).then_some(423));
+            expected.push(200);
+            assert!(sim.is_registered());
+        }
+    }
+    assert!(sim.register_answers().starts_with(&expected), "{:?}", sim.register_answers());
+    assert!(expected.is_empty() == sim.register_answers().is_empty(), "{:?}", sim.register_answers());
+}
+
+/// A short expiry is refreshed in time; OPTIONS that are refused change nothing.
+fn stays_registered(sim: &Sim) {
+    let Register::Taken(registrar) = sim.shared.carrier.register else { return };
+    if registrar.granted.is_some() {
+        sim.until("a refresh", |sim| sim.registrations() > 1);
+    }
+    if sim.shared.carrier.options != 200 {
+        sim.until("two OPTIONS", |sim| sim.options() > 1);
+    }
+    assert!(sim.is_registered());
+}
+
+/// A caller of the carrier's talks to the receptionist, presses keys, is put on hold and taken back, asks for a person,
+/// and talks to that person over a second call through the carrier.
+fn has_a_call(sim: &Sim, node: &Node, kind: TransferKind) {
+    let carrier = sim.shared.carrier;
+    let mut caller = call(sim, carrier.did);
+    let answer = caller.answered();
+    check_answer(&carrier, &answer);
+    caller.rtp.hear(VOICE_HZ, 10);
+    assert_eq!(caller.reinvite("sendonly"), "recvonly");
+    assert_eq!(caller.reinvite("sendrecv"), "sendrecv");
+    caller.rtp.press("42#");
+    caller.rtp.hear(VOICE_HZ, 4);
+    caller.rtp.say(CALLER_HZ, 800);
+    let mut person = sim.called();
+    check_offer(&carrier, &person.invite);
+    person.ring();
+    if carrier.outgoing.early_media {
+        person.rtp.speak(PERSON_HZ);
+        caller.rtp.hear(PERSON_HZ, 4);
+    }
+    person.pick_up();
+    if kind == TransferKind::Warm {
+        person.rtp.hear(VOICE_HZ, 10);
+        person.rtp.press("1");
+    }
+    caller.rtp.speak(CALLER_HZ);
+    person.rtp.speak(PERSON_HZ);
+    person.rtp.hear(CALLER_HZ, 10);
+    caller.rtp.hear(PERSON_HZ, 10);
+    caller.bye();
+    let bye = person.asked("BYE");
+    person.reply(&bye, 200);
+    let only = |payload_types: Vec<u8>, codec: u8| payload_types.into_iter().all(|found| found == codec);
+    assert!(only(caller.rtp.payload_types(), carrier.incoming.chosen), "{:?}", caller.rtp.payload_types());
+    check_record(&carrier, node);
+}
+
+fn call(sim: &Sim, did: &str) -> Call {
+    let link = sim.shared.wire.link(sim.shared.places.vca);
+    Call::place(&sim.shared, link, did, Rtp::open(sim.shared.places.media_ip))
+}
+
+/// The answer is the one that the carrier's offer wants.
+fn check_answer(carrier: &Carrier, answer: &Msg) {
+    let audio = sdp_audio(&answer.body).expect("audio in the answer");
+    assert_eq!(audio.payloads, [carrier.incoming.chosen], "{}", answer.body);
+    assert_eq!(audio.telephone_event, Some(carrier.incoming.telephone_event), "{}", answer.body);
+    for header in carrier.incoming.answer {
+        let (name, value) = header.split_once(": ").expect("name: value");
+        assert_eq!(answer.get(name), Some(value), "{}", answer.write());
+    }
+}
+
+/// Our INVITE is as the carrier wants it; what is refused otherwise was checked before it got here.
+fn check_offer(carrier: &Carrier, invite: &Msg) {
+    let audio = sdp_audio(&invite.body).expect("audio in the offer");
+    assert_eq!(audio.telephone_event, Some(carrier.outgoing.telephone_event), "{}", invite.body);
+    assert!(!(carrier.outgoing.no_prack && invite.lists("Supported", "100rel")), "{}", invite.write());
+    let phone = invite.uri().contains(";user=phone");
+    assert_eq!(phone, carrier.outgoing.user_phone, "{}", invite.uri());
+}
+
+/// What was written down: the number that was called, who called, and how it went.
+fn check_record(carrier: &Carrier, node: &Node) {
+    let (record, turns) = node.closed_call();
+    let caller = Some(carrier.incoming.caller).filter(|caller| !caller.is_empty());
+    assert_eq!(record.did.as_str(), carrier.did);
+    assert_eq!(record.caller.as_ref().map(E164::as_str), caller);
+    assert_eq!(record.outcome, Some(CallOutcome::Transferred));
+    assert_eq!(record.end_cause, Some(EndCause::CallerHungUp));
+    assert_eq!(record.transfers.len(), 1);
+    let keys = turns.iter().filter(|turn| turn.speaker == Speaker::Caller).any(|turn| turn.text.contains("42"));
+    assert!(keys, "the keys were understood: {turns:?}");
+}
