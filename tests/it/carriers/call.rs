@@ -41,10 +41,10 @@ pub struct Audio {
 }
 
 impl Call {
-    /// Sends the INVITE of the carrier's description, for this number.
-    pub fn place(shared: &Arc<Shared>, link: Link, did: &str, rtp: Rtp) -> Self {
+    /// Sends the INVITE of the carrier's description, for this number; one header may take the place of its like.
+    pub fn place(shared: &Arc<Shared>, link: Link, did: &str, instead: Option<&str>, rtp: Rtp) -> Self {
         let incoming = shared.carrier.incoming;
-        let contact = shared.contact().unwrap_or_default();
+        let contact = shared.contact().unwrap_or_else(|| "sip:{did}@{vca}".to_owned());
         let fill = |text: &str| shared.places.fill(&text.replace("{contact}", &contact), did, incoming.caller);
         let from = format!("{};tag={}", fill(incoming.from), shared.fresh("t"));
         let call_id = format!("{}@{}", shared.fresh("call"), shared.places.sbc.ip());
@@ -65,7 +65,9 @@ impl Call {
         if incoming.record_route {
             invite.push("Record-Route", shared.record_route());
         }
-        for header in incoming.headers {
+        let name = |header: &str| header.split(':').next().map(str::to_owned);
+        let kept = incoming.headers.iter().filter(|header| instead.is_none_or(|other| name(other) != name(header)));
+        for header in kept.copied().chain(instead) {
             let header = fill(header);
             let (name, value) = header.split_once(": ").expect("name: value");
             invite.push(name, value);
@@ -105,14 +107,14 @@ impl Call {
     pub fn final_response(&mut self) -> Msg {
         let mut rang = false;
         loop {
-            let response = self.response("INVITE");
+            let response = self.response("INVITE", 1);
             let status = response.status().unwrap_or_default();
             rang |= status == 180;
             if response.lists("Require", "100rel") {
                 self.learn(&response);
                 let rack = format!("{} 1 INVITE", response.need("RSeq"));
                 self.request("PRACK", &[("RAck", &rack)]);
-                assert_eq!(self.response("PRACK").status(), Some(200));
+                assert_eq!(self.response("PRACK", self.cseq).status(), Some(200));
             }
             if status >= 200 {
                 assert!(rang || status >= 300, "the phone rings before it is answered");
@@ -190,7 +192,7 @@ impl Call {
         self.shared.send(&request, &self.link);
         let cseq = self.cseq.to_string();
         let response = loop {
-            let response = self.response("INVITE");
+            let response = self.response("INVITE", self.cseq);
             if response.status() >= Some(200) {
                 break response;
             }
@@ -203,17 +205,17 @@ impl Call {
     /// Says BYE and waits for its answer.
     pub fn bye(&mut self) {
         self.request("BYE", &[]);
-        assert_eq!(self.response("BYE").status(), Some(200));
+        assert_eq!(self.response("BYE", self.cseq).status(), Some(200));
     }
 
-    /// The next response to a request of this method, but 100.
-    fn response(&mut self, method: &str) -> Msg {
+    /// The next response to this request, but 100.
+    fn response(&mut self, method: &str, cseq: u32) -> Msg {
         loop {
             let message = self.next(&format!("an answer to {method}"));
-            let is_it = message.status().is_some_and(|status| status != 100) && message.method() == method;
+            let is_it = message.status().is_some_and(|status| status != 100);
             // The final response to an INVITE is repeated until its ACK.
             assert!(is_it || message.status().is_some(), "instead of an answer to {method}: {}", message.write());
-            if is_it && message.need("CSeq") == format!("{} {method}", self.cseq) {
+            if is_it && message.need("CSeq") == format!("{cseq} {method}") {
                 return message;
             }
         }
@@ -323,6 +325,21 @@ impl Call {
 }
 
 impl Shared {
+    /// An OPTIONS that asks whether the other side lives, and where its answer comes.
+    pub fn options(&self) -> (Receiver<(Msg, Link)>, Msg) {
+        let call_id = self.fresh("options");
+        let inbox = self.open(&call_id);
+        let request = Msg::request("OPTIONS", &self.fill("sip:{vca}"))
+            .with("Via", self.via())
+            .with("From", format!("<sip:ping@{}>;tag=ping", self.places.sbc))
+            .with("To", self.fill("<sip:{vca}>"))
+            .with("Call-ID", call_id)
+            .with("CSeq", "1 OPTIONS")
+            .with("Max-Forwards", "70")
+            .with("Contact", format!("<sip:{}>", self.places.sbc));
+        (inbox, request)
+    }
+
     fn via(&self) -> String {
         let branch = self.fresh("z9hG4bKc");
         format!("SIP/2.0/{} {};branch={branch};rport", self.carrier.transport.name(), self.places.sbc)

@@ -76,8 +76,8 @@ pub struct Incoming {
     pub ptime_ms: u32,
     /// Requests must follow a Record-Route; the Contact leads nowhere.
     pub record_route: bool,
-    /// Numbers of the same trunk that nobody owns: 404.
-    pub unknown: Option<&'static str>,
+    /// Calls with these headers more that must be refused, and how.
+    pub refused: &'static [(&'static str, u16)],
 }
 
 /// A call that we place through the carrier.
@@ -137,7 +137,7 @@ impl Carrier {
             telephone_event: 101,
             ptime_ms: 20,
             record_route: false,
-            unknown: Some("+918047189999"),
+            refused: &[],
         },
         outgoing: Outgoing {
             to: "sip:{person}@{sbc}",
@@ -163,6 +163,8 @@ impl Carrier {
         Registrar { uri: "sip:{sbc}", aor: "", auth: None, expires: 1_800, min_expires: 60, granted: None, ims: false };
 }
 
+/// A number that nobody owns.
+pub const UNKNOWN: &str = "+918047189999";
 pub const CALLER: &str = "+919812345678";
 /// Whom callers are handed to.
 pub const PERSON: &str = "+919845098450";

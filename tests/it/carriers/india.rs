@@ -27,7 +27,7 @@ pub const AIRTEL_IMS: Carrier = Carrier {
     options: 403,
     incoming: Incoming {
         request_uri: "{contact}",
-        from: "\"Customer\" <sip:anonymous@anonymous.invalid>",
+        from: "\"Customer\" <sip:unavailable@mh.ims.airtel.in>",
         to: "<sip:+918041234500@ka.ims.airtel.in>",
         headers: &[
             "P-Called-Party-ID: <sip:{did}@ka.ims.airtel.in>",
@@ -38,7 +38,6 @@ pub const AIRTEL_IMS: Carrier = Carrier {
         ],
         answer: &["Session-Expires: 1800;refresher=uac"],
         codecs: &[8],
-        unknown: None,
         ..PEER.incoming
     },
     outgoing: Outgoing {
@@ -132,7 +131,6 @@ pub const TATA_CLOUD: Carrier = Carrier {
         from: "<sip:{caller:00}@{sbc_ip}>",
         to: "<sip:{did:00}@{vca}>",
         codecs: &[8],
-        unknown: Some("+918047189998"),
         ..PEER.incoming
     },
     outgoing: Outgoing { to: "sip:{person:00}@{sbc}", from: "sip:{did:00}@{sbc_ip}", ..PEER.outgoing },
@@ -209,7 +207,6 @@ pub const BSNL_NGN: Carrier = Carrier {
         to: "<sip:{did:0}@{sbc_ip}>",
         codecs: &[18, 8, 0],
         ptime_ms: 40,
-        unknown: None,
         ..PEER.incoming
     },
     outgoing: Outgoing {
@@ -287,7 +284,7 @@ pub const PLIVO: Carrier = Carrier {
     password: true,
     transport: Transport::Tcp,
     register: Register::Refused(405),
-    incoming: Incoming { codecs: &[0, 8], ..PEER.incoming },
+    incoming: Incoming { codecs: &[0, 8], refused: &[("Require: 100rel", 420)], ..PEER.incoming },
     outgoing: Outgoing {
         auth: Some(Auth { status: 407, realm: "zt.plivo.com", user: "zentrunk7", ..Auth::MD5 }),
         codecs: &[0, 8],

@@ -9,13 +9,7 @@ const PEER: Carrier = Carrier::PEER;
 const ABROAD: Carrier = Carrier {
     did: "+14155550123",
     password: true,
-    incoming: Incoming {
-        caller: "+14155550199",
-        codecs: &[0],
-        chosen: 0,
-        unknown: Some("+14155550188"),
-        ..PEER.incoming
-    },
+    incoming: Incoming { caller: "+14155550199", codecs: &[0], chosen: 0, ..PEER.incoming },
     outgoing: Outgoing { codecs: &[0], ..PEER.outgoing },
     ..PEER
 };
@@ -36,7 +30,7 @@ pub const TELNYX: Carrier = Carrier {
     name: "telnyx",
     profile: "telnyx",
     trunk: "outbound_proxy = \"{sbc}\"\nsbc_ips = [\"{sbc_ip}\"]\nauth_user = \"telnyx-7\"",
-    incoming: Incoming { codecs: &[9, 0, 8], ..ABROAD.incoming },
+    incoming: Incoming { codecs: &[9, 0, 8], chosen: 8, ..ABROAD.incoming },
     outgoing: Outgoing {
         auth: Some(Auth { status: 401, realm: "sip.telnyx.com", user: "telnyx-7", ..Auth::MD5 }),
         ..ABROAD.outgoing
@@ -79,6 +73,7 @@ pub const GENERIC_PEER: Carrier = Carrier {
     incoming: Incoming {
         headers: &["Supported: timer", "Session-Expires: 600;refresher=uas", "Min-SE: 90"],
         answer: &["Session-Expires: 600;refresher=uas"],
+        refused: &[("Session-Expires: 60", 422), ("Require: x-unheard-of", 420)],
         ..PEER.incoming
     },
     ..PEER
@@ -88,6 +83,7 @@ pub const GENERIC_PEER: Carrier = Carrier {
 pub const ASTERISK: Carrier = Carrier {
     name: "asterisk",
     profile: "asterisk",
+    trunk: "outbound_proxy = \"{sbc}\"\nsbc_ips = [\"{sbc_ip}\"]\noptions_interval = 1",
     incoming: Incoming {
         headers: &["P-Asserted-Identity: <sip:{caller}@{sbc_ip}>"],
         from: "\"Rahul Verma\" <sip:{caller:0}@{sbc_ip}>",

@@ -4,12 +4,12 @@ use vca::domain::{CallOutcome, E164, EndCause, Speaker, TransferKind};
 use vca::sip::trunk::TrunkState;
 
 use super::call::{Call, sdp_audio, write_sdp};
-use super::description::{Carrier, Places, Register};
+use super::description::{Carrier, Incoming, Places, Register, UNKNOWN};
 use super::node::{self, Bare, Node, is_usable};
 use super::rtp::Rtp;
 use super::sim::Sim;
 use super::text::Msg;
-use super::{CALLER_HZ, CARRIERS, PERSON_HZ, VOICE_HZ};
+use super::{CALLER_HZ, CARRIERS, LIMIT, PERSON_HZ, VOICE_HZ};
 
 pub fn run(carrier: &Carrier) {
     let net = CARRIERS.iter().position(|known| known.name == carrier.name).expect("it is in the list");
@@ -29,8 +29,10 @@ pub fn run(carrier: &Carrier) {
     let kind = if carrier.outgoing.early_media { TransferKind::Blind } else { TransferKind::Warm };
     let node = Node::start(carrier, &sim.shared.places, kind);
     registers(&sim, &node);
+    is_asked(&sim);
+    refuses(&sim, net);
     has_a_call(&sim, &node, kind);
-    stays_registered(&sim);
+    stays_usable(&sim, &node);
     node.stop();
     assert!(!sim.is_registered(), "the registration is taken back");
     let refused = sim.refused();
@@ -80,13 +82,14 @@ fn registers(sim: &Sim, node: &Node) {
 }
 
 /// A short expiry is refreshed in time; OPTIONS that are refused change nothing.
-fn stays_registered(sim: &Sim) {
+fn stays_usable(sim: &Sim, node: &Node) {
+    if sim.shared.carrier.trunk.contains("options_interval") {
+        sim.until("two OPTIONS", |sim| sim.options() > 1);
+        node.trunk("a trunk that OPTIONS do not take down", is_usable);
+    }
     let Register::Taken(registrar) = sim.shared.carrier.register else { return };
     if registrar.granted.is_some() {
         sim.until("a refresh", |sim| sim.registrations() > 1);
-    }
-    if sim.shared.carrier.options != 200 {
-        sim.until("two OPTIONS", |sim| sim.options() > 1);
     }
     assert!(sim.is_registered());
 }
@@ -95,7 +98,7 @@ fn stays_registered(sim: &Sim) {
 /// and talks to that person over a second call through the carrier.
 fn has_a_call(sim: &Sim, node: &Node, kind: TransferKind) {
     let carrier = sim.shared.carrier;
-    let mut caller = call(sim, carrier.did);
+    let mut caller = call(sim, carrier.did, None);
     let answer = caller.answered();
     check_answer(&carrier, &answer);
     caller.rtp.hear(VOICE_HZ, 10);
@@ -123,14 +126,35 @@ fn has_a_call(sim: &Sim, node: &Node, kind: TransferKind) {
     caller.bye();
     let bye = person.asked("BYE");
     person.reply(&bye, 200);
-    let only = |payload_types: Vec<u8>, codec: u8| payload_types.into_iter().all(|found| found == codec);
-    assert!(only(caller.rtp.payload_types(), carrier.incoming.chosen), "{:?}", caller.rtp.payload_types());
+    let Incoming { chosen, telephone_event, .. } = carrier.incoming;
+    let came = caller.rtp.payload_types();
+    assert!(came.iter().all(|payload_type| [chosen, telephone_event].contains(payload_type)), "{came:?}");
     check_record(&carrier, node);
 }
 
-fn call(sim: &Sim, did: &str) -> Call {
+fn call(sim: &Sim, did: &str, instead: Option<&str>) -> Call {
     let link = sim.shared.wire.link(sim.shared.places.vca);
-    Call::place(&sim.shared, link, did, Rtp::open(sim.shared.places.media_ip))
+    Call::place(&sim.shared, link, did, instead, Rtp::open(sim.shared.places.media_ip))
+}
+
+/// The carrier asks whether we live.
+fn is_asked(sim: &Sim) {
+    let (inbox, request) = sim.shared.options();
+    sim.shared.send(&request, &sim.shared.wire.link(sim.shared.places.vca));
+    let (answer, _) = inbox.recv_timeout(LIMIT).expect("OPTIONS is answered");
+    assert_eq!(answer.status(), Some(200), "{}", answer.write());
+    assert!(answer.lists("Allow", "INVITE"), "{}", answer.write());
+}
+
+/// A number that nobody owns, what the trunk does not do, and the same call from an address that is not the carrier's.
+fn refuses(sim: &Sim, net: usize) {
+    let carrier = sim.shared.carrier;
+    assert_eq!(call(sim, UNKNOWN, None).refused(), 404);
+    for (header, status) in carrier.incoming.refused {
+        assert_eq!(call(sim, carrier.did, Some(header)).refused(), *status, "{header}");
+    }
+    let stranger = Sim::start(&carrier, node::ip(net, 3), node::ip(net, 3), sim.shared.places.vca);
+    assert_eq!(call(&stranger, carrier.did, None).refused(), 403);
 }
 
 /// The answer is the one that the carrier's offer wants.

@@ -133,10 +133,6 @@ impl Msg {
     pub fn branch(&self) -> &str {
         self.get("Via").and_then(|via| param(via, "branch")).unwrap_or_default()
     }
-
-    pub fn cseq(&self) -> u32 {
-        self.need("CSeq").split(' ').next().and_then(|number| number.parse().ok()).expect("a number in CSeq")
-    }
 }
 
 /// Splits at commas outside of quotes and angle brackets.
