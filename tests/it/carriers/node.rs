@@ -244,7 +244,7 @@ impl SpeechToText for OneSentence {
     }
 }
 
-/// Says every word as 40 ms of a tone.
+/// Says every word as 50 ms of a tone.
 #[derive(Debug)]
 struct Tone;
 
@@ -266,7 +266,7 @@ impl TextToSpeech for Tone {
         let words = text.split_whitespace().count() as u32;
         let step = f64::from(VOICE_HZ) * std::f64::consts::TAU / f64::from(RATE_HZ);
         let samples: Vec<i16> =
-            (0..words * RATE_HZ / 25).map(|n| ((f64::from(n) * step).sin() * 8_000.0) as i16).collect();
+            (0..words * RATE_HZ / 20).map(|n| ((f64::from(n) * step).sin() * 8_000.0) as i16).collect();
         let _ = sink(&samples);
         Ok(())
     }

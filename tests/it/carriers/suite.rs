@@ -101,12 +101,12 @@ fn has_a_call(sim: &Sim, node: &Node, kind: TransferKind) {
     let mut caller = call(sim, carrier.did, None);
     let answer = caller.answered();
     check_answer(&carrier, &answer);
-    caller.rtp.hear(VOICE_HZ, 10);
+    caller.rtp.hear(VOICE_HZ, 5);
     assert_eq!(caller.reinvite("sendonly"), "recvonly");
     assert_eq!(caller.reinvite("sendrecv"), "sendrecv");
     caller.rtp.press("42#");
     caller.rtp.hear(VOICE_HZ, 4);
-    caller.rtp.say(CALLER_HZ, 800);
+    caller.rtp.say(CALLER_HZ, 500);
     let mut person = sim.called();
     check_offer(&carrier, &person.invite);
     person.ring();
@@ -116,13 +116,13 @@ fn has_a_call(sim: &Sim, node: &Node, kind: TransferKind) {
     }
     person.pick_up();
     if kind == TransferKind::Warm {
-        person.rtp.hear(VOICE_HZ, 10);
+        person.rtp.hear(VOICE_HZ, 5);
         person.rtp.press("1");
     }
     caller.rtp.speak(CALLER_HZ);
     person.rtp.speak(PERSON_HZ);
-    person.rtp.hear(CALLER_HZ, 10);
-    caller.rtp.hear(PERSON_HZ, 10);
+    person.rtp.hear(CALLER_HZ, 5);
+    caller.rtp.hear(PERSON_HZ, 5);
     caller.bye();
     let bye = person.asked("BYE");
     person.reply(&bye, 200);
