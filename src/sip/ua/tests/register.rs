@@ -467,7 +467,7 @@ fn a_trunk_is_answered_and_told_the_address_it_knows() {
         policy: LegPolicy { min_se: 300, ..LegPolicy::default() },
     };
     rig.endpoint.set_neighbour(1, Some(neighbour));
-    let short = format!("Supported: timer\r\nSession-Expires: 120\r\n{SDP}");
+    let short = format!("Supported: timer\nSession-Expires: 120\n{SDP}");
     rig.receive(&request("INVITE", 2, TO, "short", &short, "offer"));
     assert_eq!(rig.take_lines(), ["422"], "its own policy");
     rig.receive(&invite().replace("z9hG4bKinv", "z9hG4bKinv2"));
