@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::frame::SAMPLES_PER_MS;
+use crate::domain::TrunkCodec;
 
 /// An audio codec that a call can be carried in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -15,6 +16,15 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// The codec that a trunk's settings name; `None` for one that is not built in.
+    pub const fn of_trunk(codec: TrunkCodec) -> Option<Self> {
+        match codec {
+            TrunkCodec::Pcma => Some(Self::Pcma),
+            TrunkCodec::Pcmu => Some(Self::Pcmu),
+            TrunkCodec::G722 | TrunkCodec::Opus => None,
+        }
+    }
+
     /// The encoding name of the SDP `rtpmap` (RFC 3551 §6), compared without regard to case.
     pub const fn rtpmap_name(self) -> &'static str {
         match self {

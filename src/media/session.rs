@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::domain::IpNet;
+use crate::domain::{DtmfMode, IpNet};
 
 use super::codec::Codec;
 use super::dtmf::{DtmfFrame, DtmfSender};
@@ -56,6 +56,7 @@ pub struct SessionParts {
     pub key: u64,
     pub sockets: SocketPair,
     pub allowed_nets: Vec<IpNet>,
+    pub keys_by: DtmfMode,
     pub dead_media: Option<Duration>,
     pub jitter_ms: RangeInclusive<u32>,
     pub events: mpsc::Sender<MediaEvent>,
@@ -95,6 +96,7 @@ pub struct Session {
     receiver: Receiver,
     playout: Playout,
     dtmf: DtmfSender,
+    keys_by: DtmfMode,
     dead: DeadMedia,
     bridge: Option<Bridge>,
     /// Frames are wanted within a bridge.
@@ -157,6 +159,7 @@ impl Session {
             receiver: Receiver::new(parts.allowed_nets, parts.jitter_ms),
             playout: Playout::default(),
             dtmf: DtmfSender::default(),
+            keys_by: parts.keys_by,
             dead: DeadMedia::new(parts.dead_media),
             bridge: None,
             listening: false,
@@ -200,6 +203,7 @@ impl Session {
                 self.playout.stop(fade_ms, |stopped| pending.push_back(stopped.into()));
             }
             Order::Duck(gain_db) => self.playout.set_gain(gain_db),
+            Order::Dtmf(_) if self.keys_by == DtmfMode::Info => {}
             Order::Dtmf(digits) => self.dtmf.push(&digits),
             Order::Record(path) => self.record(path),
             Order::Listen(wanted) => self.listening = wanted,
@@ -231,7 +235,7 @@ impl Session {
         self.follow_bridge();
         let Some(params) = &self.params else { return };
         let (codec, payload_type) = (params.codec, params.payload_type);
-        let dtmf_payload_type = params.dtmf_payload_type;
+        let dtmf_payload_type = self.events_out(params);
         let packet_samples = params.ptime_ms.clamp(10, 60) as usize * 8;
         let Some(to) = self.destination() else {
             // On hold: what plays waits.
@@ -265,6 +269,11 @@ impl Session {
             }
         }
         self.out.timestamp = self.out.timestamp.wrapping_add(FRAME_SAMPLES as u32);
+    }
+
+    /// The payload type that keys are sent with, where they are sent as telephone events.
+    fn events_out(&self, params: &MediaParams) -> Option<u8> {
+        params.dtmf_payload_type.filter(|_| self.keys_by == DtmfMode::Rfc4733)
     }
 
     /// Where packets go: to the source heard, else to the address in the SDP; `None` while nothing may be sent.

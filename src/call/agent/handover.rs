@@ -18,7 +18,7 @@ use crate::call::transfer::{Attempt, Event, FarEvent, SecondLeg, Step};
 use crate::call::{bridge, leg, sounds};
 use crate::dialogue::{self, Receptionist, TransferFailure};
 use crate::domain::{EndCause, TransferAttempt, TransferKind, TransferResult, TransferTarget};
-use crate::media::{BridgeGuard, Clip, ClipId, EncodedAudio, MediaEvent, SessionOptions};
+use crate::media::{BridgeGuard, Clip, ClipId, EncodedAudio, MediaEvent};
 use crate::sip::cause;
 use crate::sip::net::LegEvent;
 use crate::speech::Speech;
@@ -144,7 +144,7 @@ impl Conversation<'_> {
     ) -> Reached {
         let outgoing = Arc::clone(&self.outgoing);
         let caller = self.caller.clone();
-        let opened = outgoing.media.open_beside(&self.media, SessionOptions::default());
+        let opened = outgoing.media.open_beside(&self.media, outgoing.media_options(&target.number));
         let placing = tokio::time::timeout(PLACING_LIMIT, outgoing.place(target.number.clone(), caller, opened));
         let making = announcement(Arc::clone(&self.speech), summary, Receptionist::accept_question(&self.profile));
         tokio::pin!(placing, making);

@@ -8,8 +8,8 @@ use tracing::info;
 
 use super::super::leg::Answerer;
 use super::super::ports::{NoLine, OutboundCall, OutboundLines};
-use crate::domain::{DialString, E164};
-use crate::media::{MediaEngine, MediaError, MediaEvent, MediaSession, SdpError, SdpSession};
+use crate::domain::{DialString, E164, Trunk};
+use crate::media::{MediaEngine, MediaError, MediaEvent, MediaSession, SdpError, SdpSession, SessionOptions};
 use crate::sip::net::{Leg, LegEvent, Stack, Transport};
 
 /// What calls to people are placed with, for one caller.
@@ -20,7 +20,7 @@ pub struct Outgoing {
     /// The number that the caller dialled.
     pub did: E164,
     /// The trunk that the caller's call came over.
-    pub trunk: Option<String>,
+    pub trunk: Option<Trunk>,
     /// Where the caller's call came from.
     pub source: SocketAddr,
     pub transport: Transport,
@@ -45,6 +45,14 @@ pub enum FarEvent {
 }
 
 impl Outgoing {
+    /// What the leg's media session is opened with: numbers are called through the caller's trunk.
+    pub fn media_options(&self, to: &DialString) -> SessionOptions {
+        match (to, &self.trunk) {
+            (DialString::Number(_), Some(trunk)) => SessionOptions::from(&trunk.settings),
+            _ => SessionOptions::default(),
+        }
+    }
+
     /// Sends the INVITE; `opened` is the leg's media session, beside the caller's so that the two can be joined.
     ///
     /// # Errors
@@ -55,7 +63,7 @@ impl Outgoing {
         caller: Option<E164>,
         opened: Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError>,
     ) -> Result<SecondLeg, NoLine> {
-        let (shown, trunk) = (self.did.clone(), self.trunk.clone());
+        let (shown, trunk) = (self.did.clone(), self.trunk.as_ref().map(|trunk| trunk.name.clone()));
         let call = OutboundCall { to, shown, caller, trunk, source: self.source, transport: self.transport };
         let (media, media_events) = opened.map_err(|error| NoLine(error.to_string()))?;
         let mut line = self.lines.line(&call).await?;

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 
 use super::codec::Codec;
+use crate::domain::{SrtpUse, TrunkSettings};
 
 #[cfg(test)]
 mod tests;
@@ -19,13 +20,36 @@ pub struct Capabilities {
     pub codecs: Vec<Codec>,
     /// Whether RFC 4733 telephone events are offered and accepted.
     pub dtmf: bool,
+    /// Their payload type in our offers, 96 to 127; in answers it is the offer's.
+    pub dtmf_payload_type: u8,
     /// The packet length wished for, in milliseconds: 10 to 60.
     pub ptime_ms: u32,
+    /// Whether SDES-SRTP is offered, or insisted on.
+    pub srtp: SrtpUse,
 }
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { codecs: vec![Codec::Pcma, Codec::Pcmu], dtmf: true, ptime_ms: 20 }
+        Self {
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            dtmf: true,
+            dtmf_payload_type: 101,
+            ptime_ms: 20,
+            srtp: SrtpUse::Off,
+        }
+    }
+}
+
+/// What a trunk's carrier is to be offered. Keys are understood as telephone events however we send our own.
+impl From<&TrunkSettings> for Capabilities {
+    fn from(trunk: &TrunkSettings) -> Self {
+        Self {
+            codecs: trunk.codecs.iter().filter_map(|codec| Codec::of_trunk(*codec)).collect(),
+            dtmf: true,
+            dtmf_payload_type: trunk.dtmf_payload_type,
+            ptime_ms: trunk.ptime_ms.into(),
+            srtp: trunk.srtp,
+        }
     }
 }
 
@@ -192,7 +216,7 @@ pub fn offer(caps: &Capabilities, local: SocketAddr, direction: Direction, sessi
     let params = MediaParams {
         codec: first,
         payload_type: first.static_payload_type(),
-        dtmf_payload_type: caps.dtmf.then_some(OFFERED_DTMF_PAYLOAD_TYPE),
+        dtmf_payload_type: caps.dtmf.then_some(caps.dtmf_payload_type),
         remote: local,
         direction,
         ptime_ms: caps.ptime_ms,
@@ -218,9 +242,6 @@ pub fn accept_answer(answer: &[u8], caps: &Capabilities, session: &mut SdpSessio
     params.direction = direction(&answer, media, params.remote.ip()).reversed().and(session.offered);
     Ok(params)
 }
-
-/// The payload type that we offer telephone events with; most equipment does.
-const OFFERED_DTMF_PAYLOAD_TYPE: u8 = 101;
 
 /// Keeps the lines that matter, as UTF-8 and with single spaces, and parses those.
 fn parse(bytes: &[u8]) -> Result<Session, SdpError> {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::TrunkCodec;
 
 const LOCAL: &str = "192.0.2.1:16384";
 
@@ -50,6 +51,25 @@ fn a_plain_offer_is_answered_in_full() {
         ptime_ms: 20,
     };
     assert_eq!(got.media, expected);
+}
+
+#[test]
+fn a_trunks_settings_are_what_is_offered() {
+    let trunk = TrunkSettings {
+        codecs: vec![TrunkCodec::Pcmu, TrunkCodec::Pcma],
+        dtmf_payload_type: 96,
+        ptime_ms: 30,
+        ..TrunkSettings::default()
+    };
+    let offered = offer(&Capabilities::from(&trunk), local(), Direction::SEND_RECV, &mut SdpSession::new(1));
+    let offered = text(&offered);
+    for line in ["m=audio 16384 RTP/AVP 0 8 96", "a=rtpmap:96 telephone-event/8000", "a=ptime:30"] {
+        assert!(offered.lines().any(|found| found == line), "{line}\n{offered}");
+    }
+    let only = TrunkSettings { codecs: vec![TrunkCodec::Pcma], ..trunk };
+    let mu_law = carrier("m=audio 4000 RTP/AVP 0\r\n");
+    let refused = answer(mu_law.as_bytes(), &Capabilities::from(&only), local(), &mut SdpSession::new(1));
+    assert_eq!(refused.unwrap_err(), SdpError::NoCommonCodec);
 }
 
 #[test]
@@ -306,7 +326,7 @@ proptest! {
                                    ptime_ms in 1u32..7, port in 1u16..) {
         let mut codecs = vec![Codec::Pcma, Codec::Pcmu];
         if mu_first { codecs.reverse(); }
-        let caps = Capabilities { codecs: codecs.clone(), dtmf, ptime_ms: ptime_ms * 10 };
+        let caps = Capabilities { codecs: codecs.clone(), dtmf, ptime_ms: ptime_ms * 10, ..Capabilities::default() };
         let addr: SocketAddr = ([192, 0, 2, 9], port).into();
         let mut session = SdpSession::new(id);
         let sdp = offer(&caps, addr, Direction::SEND_RECV, &mut session);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{MOST_RELAYED, Session};
+use crate::domain::DtmfMode;
 use crate::media::codec::Codec;
 use crate::media::frame::FRAME_SAMPLES;
 use crate::media::receive::COMFORT_NOISE;
@@ -59,8 +60,8 @@ impl Session {
     /// Sends on what the other far end has sent, unless something is played here.
     pub fn relay(&mut self, outbox: &Outbox) {
         let Some(params) = &self.params else { return };
-        let (codec, audio_type, event_type) = (params.codec, params.payload_type, params.dtmf_payload_type);
-        if event_type.is_none() {
+        let (codec, audio_type, event_type) = (params.codec, params.payload_type, self.events_out(params));
+        if event_type.is_none() && self.keys_by != DtmfMode::Info {
             outbox.digits().for_each(|digit| self.dtmf.push(digit.encode_utf8(&mut [0; 4])));
         }
         let Some(to) = self.destination().filter(|_| self.playout.is_idle() && self.dtmf.is_idle()) else {
