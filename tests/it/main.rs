@@ -2,11 +2,13 @@
 
 mod admission;
 mod arrows;
+mod asterisk;
 mod carriers;
 mod conversations;
 mod corpus;
 mod harness;
 mod registrar;
+mod serve;
 mod signalling;
 mod surroundings;
 mod transfer;
