@@ -202,6 +202,25 @@ impl Call {
         sdp_audio(&response.body).expect("audio in the answer").direction
     }
 
+    /// Takes a REFER, rings the person, and has the person answer (RFC 3515).
+    pub fn carry_over(&mut self) -> Msg {
+        let refer = self.asked("REFER");
+        self.reply(&refer, 202);
+        for (fragment, state) in [("180 Ringing", "active;expires=60"), ("200 OK", "terminated;reason=noresource")] {
+            self.cseq += 1;
+            let mut notify = self
+                .in_dialog("NOTIFY", &self.cseq.to_string())
+                .with("Event", "refer")
+                .with("Subscription-State", state)
+                .with("Contact", format!("<sip:carrier@{}>", self.shared.places.sbc))
+                .with("Content-Type", "message/sipfrag;version=2.0");
+            notify.body = format!("SIP/2.0 {fragment}\r\n");
+            self.shared.send(&notify, &self.link);
+            assert_eq!(self.response("NOTIFY", self.cseq).status(), Some(200));
+        }
+        refer
+    }
+
     /// Says BYE and waits for its answer.
     pub fn bye(&mut self) {
         self.request("BYE", &[]);

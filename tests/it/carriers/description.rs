@@ -104,6 +104,8 @@ pub struct Outgoing {
     pub early_media: bool,
     /// Headers of the answer.
     pub answer: &'static [&'static str],
+    /// The carrier calls the person itself, at a REFER.
+    pub refer: bool,
 }
 
 /// A mistake in the trunk's keys.
@@ -151,6 +153,7 @@ impl Carrier {
             no_prack: false,
             early_media: false,
             answer: &[],
+            refer: false,
         },
         wrong: &[Wrong {
             keys: "mode = \"register\"\nregistrar = \"{sbc}\"\nfrom_user = \"vca\"",

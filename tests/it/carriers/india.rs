@@ -298,6 +298,14 @@ pub const PLIVO: Carrier = Carrier {
     ..PEER
 };
 
+/// The same for a person who is called blind: the carrier does it, at a REFER.
+pub const PLIVO_REFER: Carrier = Carrier {
+    name: "plivo, which calls the person",
+    outgoing: Outgoing { refer: true, ..PLIVO.outgoing },
+    wrong: &[],
+    ..PLIVO
+};
+
 /// Numbers with and without a plus; the caller in both identity headers.
 pub const VOBIZ: Carrier = Carrier {
     name: "vobiz",

@@ -63,6 +63,7 @@ suites! {
     exotel: india::EXOTEL,
     exotel_with_a_digest: india::EXOTEL_DIGEST,
     plivo: india::PLIVO,
+    plivo_by_refer: india::PLIVO_REFER,
     vobiz: india::VOBIZ,
     twilio: others::TWILIO,
     telnyx: others::TELNYX,

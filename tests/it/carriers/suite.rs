@@ -8,7 +8,7 @@ use super::description::{Carrier, Incoming, Places, Register, UNKNOWN};
 use super::node::{self, Bare, Node, is_usable};
 use super::rtp::Rtp;
 use super::sim::Sim;
-use super::text::Msg;
+use super::text::{Msg, host, uri_of, user};
 use super::{CALLER_HZ, CARRIERS, LIMIT, PERSON_HZ, VOICE_HZ};
 
 pub fn run(carrier: &Carrier) {
@@ -26,7 +26,8 @@ pub fn run(carrier: &Carrier) {
         assert!(is_it, "{} is refused for its own reason: {refused:?}", wrong.keys);
     }
     let sim = start(carrier, net);
-    let kind = if carrier.outgoing.early_media { TransferKind::Blind } else { TransferKind::Warm };
+    let kind =
+        if carrier.outgoing.early_media || carrier.outgoing.refer { TransferKind::Blind } else { TransferKind::Warm };
     let node = Node::start(carrier, &sim.shared.places, kind);
     registers(&sim, &node);
     is_asked(&sim);
@@ -107,6 +108,13 @@ fn has_a_call(sim: &Sim, node: &Node, kind: TransferKind) {
     caller.rtp.press("42#");
     caller.rtp.hear(VOICE_HZ, 4);
     caller.rtp.say(CALLER_HZ, 500);
+    if carrier.outgoing.refer {
+        let refer = caller.carry_over();
+        let (to, wanted) = (uri_of(refer.need("Refer-To")), sim.shared.fill(carrier.outgoing.to));
+        assert_eq!((user(to), host(to)), (user(&wanted), host(&wanted)), "{}", refer.write());
+        caller.bye();
+        return check_record(&carrier, node, EndCause::Referred);
+    }
     let mut person = sim.called();
     check_offer(&carrier, &person.invite);
     person.ring();
@@ -129,7 +137,7 @@ fn has_a_call(sim: &Sim, node: &Node, kind: TransferKind) {
     let Incoming { chosen, telephone_event, .. } = carrier.incoming;
     let came = caller.rtp.payload_types();
     assert!(came.iter().all(|payload_type| [chosen, telephone_event].contains(payload_type)), "{came:?}");
-    check_record(&carrier, node);
+    check_record(&carrier, node, EndCause::CallerHungUp);
 }
 
 fn call(sim: &Sim, did: &str, instead: Option<&str>) -> Call {
@@ -178,13 +186,13 @@ fn check_offer(carrier: &Carrier, invite: &Msg) {
 }
 
 /// What was written down: the number that was called, who called, and how it went.
-fn check_record(carrier: &Carrier, node: &Node) {
+fn check_record(carrier: &Carrier, node: &Node, cause: EndCause) {
     let (record, turns) = node.closed_call();
     let caller = Some(carrier.incoming.caller).filter(|caller| !caller.is_empty());
     assert_eq!(record.did.as_str(), carrier.did);
     assert_eq!(record.caller.as_ref().map(E164::as_str), caller);
     assert_eq!(record.outcome, Some(CallOutcome::Transferred));
-    assert_eq!(record.end_cause, Some(EndCause::CallerHungUp));
+    assert_eq!(record.end_cause, Some(cause));
     assert_eq!(record.transfers.len(), 1);
     let keys = turns.iter().filter(|turn| turn.speaker == Speaker::Caller).any(|turn| turn.text.contains("42"));
     assert!(keys, "the keys were understood: {turns:?}");
