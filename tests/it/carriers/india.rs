@@ -276,6 +276,15 @@ pub const EXOTEL_DIGEST: Carrier = Carrier {
     ..EXOTEL
 };
 
+/// The same over TLS, both ways.
+pub const EXOTEL_TLS: Carrier = Carrier {
+    name: "exotel, over TLS",
+    trunk: "outbound_proxy = \"{sbc}\"\nsbc_ips = [\"{sbc_ip}\"]\ntransport = \"tls\"",
+    transport: Transport::Tls,
+    wrong: &[],
+    ..EXOTEL
+};
+
 /// TCP; REGISTER, PRACK and INFO are not had; µ-law first.
 pub const PLIVO: Carrier = Carrier {
     name: "plivo",

@@ -20,6 +20,7 @@ mod rtp;
 mod sim;
 mod suite;
 mod text;
+mod tls;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -62,6 +63,7 @@ suites! {
     bsnl_wings: india::BSNL_WINGS,
     exotel: india::EXOTEL,
     exotel_with_a_digest: india::EXOTEL_DIGEST,
+    exotel_over_tls: india::EXOTEL_TLS,
     plivo: india::PLIVO,
     plivo_by_refer: india::PLIVO_REFER,
     vobiz: india::VOBIZ,

@@ -23,6 +23,8 @@ use vca::speech::{
 use vca::store::Store;
 
 use super::description::{Carrier, PERSON, Places};
+use super::tls;
+use super::wire::Transport;
 use super::{LIMIT, PASSWORD, VOICE_HZ};
 
 /// The name of the trunk in the configuration.
@@ -41,12 +43,24 @@ fn config(carrier: &Carrier, places: &Places, keys: &str, folder: &TempDir) -> C
     if carrier.password {
         trunk.entry("password").or_insert(PASSWORD.into());
     }
-    let sip = toml::Table::from_iter([
+    let mut sip = toml::Table::from_iter([
         ("udp".to_owned(), places.vca.to_string().into()),
-        ("tcp".to_owned(), places.vca.to_string().into()),
         // Nobody may call but the trunk.
         ("peers".to_owned(), toml::Value::Array(vec!["192.0.2.1".into()])),
     ]);
+    if carrier.transport == Transport::Tls {
+        // In the place of TCP, at the same port.
+        let mut tls = toml::Table::from_iter([("listen".to_owned(), places.vca.to_string().into())]);
+        for (what, pem) in tls::files(places.vca.ip()) {
+            let path = folder.path().join(format!("{what}.pem"));
+            std::fs::write(&path, pem).expect("the file is written");
+            tls.insert(what.to_owned(), path.to_string_lossy().into_owned().into());
+        }
+        sip.insert("tcp".to_owned(), "off".into());
+        sip.insert("tls".to_owned(), tls.into());
+    } else {
+        sip.insert("tcp".to_owned(), places.vca.to_string().into());
+    }
     let http = toml::Table::from_iter([("listen".to_owned(), "127.0.0.1:0".into())]);
     let file = toml::Table::from_iter([
         ("data_dir".to_owned(), folder.path().to_string_lossy().into_owned().into()),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::text::Msg;
+use super::tls;
 
 /// How often a reader looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(20);
@@ -16,6 +17,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub enum Transport {
     Udp,
     Tcp,
+    Tls,
 }
 
 impl Transport {
@@ -23,6 +25,7 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 }
@@ -32,12 +35,13 @@ impl Transport {
 pub enum Link {
     Udp(Arc<UdpSocket>, SocketAddr),
     Tcp(Arc<Mutex<TcpStream>>, SocketAddr),
+    Tls(Sender<String>, SocketAddr),
 }
 
 impl Link {
     pub fn peer(&self) -> SocketAddr {
         match self {
-            Self::Udp(_, peer) | Self::Tcp(_, peer) => *peer,
+            Self::Udp(_, peer) | Self::Tcp(_, peer) | Self::Tls(_, peer) => *peer,
         }
     }
 
@@ -46,6 +50,7 @@ impl Link {
             Self::Udp(socket, peer) => drop(socket.send_to(text.as_bytes(), peer).expect("loopback takes it")),
             // The other side may have closed it: the test then misses an answer.
             Self::Tcp(stream, _) => drop(lock(stream).write_all(text.as_bytes())),
+            Self::Tls(texts, _) => drop(texts.send(text.to_owned())),
         }
     }
 }
@@ -64,6 +69,7 @@ pub struct Wire {
 enum Socket {
     Udp(Arc<UdpSocket>),
     Tcp,
+    Tls,
 }
 
 impl Wire {
@@ -79,13 +85,14 @@ impl Wire {
                 std::thread::spawn(move || read_datagrams(&reader, &out, &stopped));
                 Self { addr, socket: Socket::Udp(socket), sender, stop }
             }
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls => {
                 let listener = TcpListener::bind((ip, 0)).expect("a free port");
                 listener.set_nonblocking(true).expect("it may be asked");
                 let addr = listener.local_addr().expect("an address");
                 let (out, stopped) = (sender.clone(), Arc::clone(&stop));
-                std::thread::spawn(move || accept(&listener, &out, &stopped));
-                Self { addr, socket: Socket::Tcp, sender, stop }
+                let tls = transport == Transport::Tls;
+                std::thread::spawn(move || accept(&listener, tls.then_some(ip), &out, &stopped));
+                Self { addr, socket: if tls { Socket::Tls } else { Socket::Tcp }, sender, stop }
             }
         };
         (wire, arrived)
@@ -95,13 +102,17 @@ impl Wire {
     pub fn link(&self, peer: SocketAddr) -> Link {
         match &self.socket {
             Socket::Udp(socket) => Link::Udp(Arc::clone(socket), peer),
-            Socket::Tcp => {
+            Socket::Tcp | Socket::Tls => {
                 let any = SocketAddr::new(self.addr.ip(), 0);
                 let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
                 let socket = socket.expect("a socket");
                 socket.bind(&any.into()).expect("a free port");
                 socket.connect(&peer.into()).expect("it listens");
-                spawn_reader(socket.into(), &self.sender, &self.stop)
+                let stream = prepared(socket.into());
+                match self.socket {
+                    Socket::Tls => tls::connect(stream, peer, &self.sender, &self.stop),
+                    _ => spawn_reader(stream, &self.sender, &self.stop),
+                }
             }
         }
     }
@@ -129,19 +140,24 @@ fn read_datagrams(socket: &Arc<UdpSocket>, out: &Sender<Arrived>, stop: &AtomicB
     }
 }
 
-fn accept(listener: &TcpListener, out: &Sender<Arrived>, stop: &Arc<AtomicBool>) {
+fn accept(listener: &TcpListener, tls: Option<IpAddr>, out: &Sender<Arrived>, stop: &Arc<AtomicBool>) {
     while !stop.load(Ordering::Relaxed) {
-        match listener.accept() {
-            Ok((stream, _)) => drop(spawn_reader(stream, out, stop)),
-            Err(_) => std::thread::park_timeout(LOOK),
+        match (listener.accept(), tls) {
+            (Ok((stream, _)), Some(ip)) => drop(tls::accept(prepared(stream), ip, out, stop)),
+            (Ok((stream, _)), None) => drop(spawn_reader(prepared(stream), out, stop)),
+            (Err(_), _) => std::thread::park_timeout(LOOK),
         }
     }
 }
 
-fn spawn_reader(stream: TcpStream, out: &Sender<Arrived>, stop: &Arc<AtomicBool>) -> Link {
+fn prepared(stream: TcpStream) -> TcpStream {
     stream.set_nonblocking(false).expect("it may be asked");
     stream.set_nodelay(true).expect("it may be asked");
     stream.set_read_timeout(Some(LOOK)).expect("a timeout");
+    stream
+}
+
+fn spawn_reader(stream: TcpStream, out: &Sender<Arrived>, stop: &Arc<AtomicBool>) -> Link {
     let peer = stream.peer_addr().expect("it is connected");
     let reader = stream.try_clone().expect("a second handle");
     let link = Link::Tcp(Arc::new(Mutex::new(stream)), peer);
@@ -159,13 +175,21 @@ fn read_stream(mut stream: TcpStream, link: &Link, out: &Sender<Arrived>, stop: 
             Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
             Err(_) => return,
         }
-        while let Some(bytes) = take_message(&mut kept) {
-            let message = Msg::parse(&bytes).ok_or(bytes);
-            if out.send((message, link.clone())).is_err() {
-                return;
-            }
+        if !cut_messages(&mut kept, link, out) {
+            return;
         }
     }
+}
+
+/// Hands on every whole message; false when nobody takes them.
+pub fn cut_messages(kept: &mut Vec<u8>, link: &Link, out: &Sender<Arrived>) -> bool {
+    while let Some(bytes) = take_message(kept) {
+        let message = Msg::parse(&bytes).ok_or(bytes);
+        if out.send((message, link.clone())).is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// Cuts a whole message off the front, by its Content-Length (RFC 3261 §18.3); answers nothing to keep-alives.
