@@ -2,10 +2,12 @@
 
 mod admission;
 mod arrows;
+mod asterisk;
 mod conversations;
 mod corpus;
 mod harness;
 mod registrar;
+mod serve;
 mod signalling;
 mod surroundings;
 mod transfer;
