@@ -357,6 +357,7 @@ async fn a_person_is_not_called_beyond_the_trunks_channels() {
         trunk: Some("line".to_owned()),
         source: "127.0.1.13:5070".parse().expect("an address"),
         transport: Transport::Udp,
+        may_refer: false,
     };
     let first = lines.line(&call).await.expect("a channel is free");
     assert_eq!(first.capabilities.codecs, [Codec::Pcmu], "the trunk's own");
