@@ -2,14 +2,20 @@
 //! Each trunk has a loopback address of its own; the agent is the mock that plays a prompt.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc;
-use vca::domain::{Prack, SessionTimerUse};
+use vca::call::admission::Admission;
+use vca::call::lines::TrunkLines;
+use vca::call::ports::{OutboundCall, OutboundLines};
+use vca::domain::{E164, Prack, SessionTimerUse, Trunk, TrunkCodec, TrunkSettings};
 use vca::media::{Capabilities, Codec, Direction, SdpSession, sdp};
 use vca::sip::message::{HeaderName, HeaderValue, NameAddr, Uri};
+use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, Leg, LegEvent, LegPolicy, OutgoingInvite, Peers, Stack, StackConfig, Transport};
+use vca::sip::trunk::{TrunkStatus, Trunks};
 
 use crate::harness::{DID, Demo, new_folder};
 
@@ -19,15 +25,11 @@ const PILOT: &str = "+918047189999";
 
 /// A node with these trunks, in TOML; each `[[trunks]]` has its own address of 127.0.0.0/8.
 fn node(trunks: &str) -> Demo {
-    node_with(trunks, &[])
-}
-
-fn node_with(trunks: &str, settings: &[(&str, &str)]) -> Demo {
     let folder = new_folder();
     let config = folder.path().join("trunks.toml");
     std::fs::write(&config, trunks).expect("the configuration is written");
     let config = config.to_str().expect("a path in UTF-8").to_owned();
-    Demo::start_in(folder, settings, &["--mock-agent", "--config", &config])
+    Demo::start_in(folder, &[], &["--mock-agent", "--config", &config])
 }
 
 fn trunk(name: &str, address: &str, more: &str) -> String {
@@ -328,4 +330,41 @@ async fn a_trunks_codecs_and_session_timers_hold_for_its_calls() {
         let required = LegPolicy { prack: Prack::Require, ..LegPolicy::default() };
         assert_eq!(came(OutgoingInvite { policy: required, ..switch.invite(&node, DID) }).await, prack);
     }
+}
+
+#[tokio::test]
+async fn a_person_is_not_called_beyond_the_trunks_channels() {
+    let udp = vec!["127.0.0.1:0".parse().expect("an address")];
+    let (stack, _calls) = net::start(StackConfig { udp, ..StackConfig::default() }).await.expect("the stack starts");
+    let settings = TrunkSettings {
+        registrar: Some("127.0.1.13:5070".to_owned()),
+        public_ip: Some("203.0.113.7".parse().expect("an address")),
+        codecs: vec![TrunkCodec::Pcmu],
+        channels: 1,
+        ..TrunkSettings::default()
+    };
+    let (name, profile, dids) = ("line".to_owned(), "generic-peer".to_owned(), Vec::new());
+    let line = Trunk { name, profile, settings, password: None, dids };
+    let trunks = Trunks::start(&stack, vec![line], Arc::new(TableDns::default()));
+    let mut states = trunks.subscribe("line").expect("the trunk");
+    states.wait_for(TrunkStatus::is_up).await.expect("the trunk can be used");
+    let admission = Admission::new(1);
+    let lines = TrunkLines { trunks, admission: admission.clone(), public_ip: None };
+    let call = OutboundCall {
+        to: "+919876543210".parse().expect("a number"),
+        shown: E164::parse(DID).expect("a number"),
+        caller: None,
+        trunk: Some("line".to_owned()),
+        source: "127.0.1.13:5070".parse().expect("an address"),
+        transport: Transport::Udp,
+        may_refer: false,
+    };
+    let first = lines.line(&call).await.expect("a channel is free");
+    assert_eq!(first.capabilities.codecs, [Codec::Pcmu], "the trunk's own");
+    assert_eq!(first.local_ip, IpAddr::from([203, 0, 113, 7]), "where the carrier reaches us");
+    let refused = lines.line(&call).await.err().expect("no channel is free");
+    assert!(refused.to_string().contains("all 1 channels of trunk `line` are in use"), "{refused}");
+    assert_eq!(admission.on_trunk("line"), 1);
+    drop(first);
+    assert!(lines.line(&call).await.is_ok(), "the channel is free again");
 }

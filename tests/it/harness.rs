@@ -209,7 +209,8 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn read_lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+/// The lines of a stream, as they come; nobody need take them.
+pub fn read_lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
