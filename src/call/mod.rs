@@ -225,7 +225,8 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         error!(%error, folder = %folder.display(), "no folder for the recording");
     }
     let settings = trunk.map(|trunk| &trunk.settings);
-    let options = SessionOptions { recording, ..settings.map(SessionOptions::from).unwrap_or_default() };
+    let of_trunk = settings.map(SessionOptions::from).unwrap_or_default();
+    let options = SessionOptions { recording, local_ip: Some(leg.local_ip()), ..of_trunk };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
     let capabilities = settings.map(Capabilities::from).unwrap_or_default();
     let mut sdp = Answerer::new(SdpSession::new(rand::random())).with_capabilities(capabilities);
