@@ -47,6 +47,8 @@ fn open(engine: &MediaEngine, port: &str, recording: Option<PathBuf>) -> (MediaS
         codec: Codec::Pcma,
         payload_type: 8,
         dtmf_payload_type: Some(101),
+        dtmf_clock_hz: 8_000,
+        opus: Default::default(),
         remote: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,

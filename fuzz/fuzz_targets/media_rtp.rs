@@ -12,6 +12,8 @@ fuzz_target!(|data: &[u8]| {
         codec: Codec::Pcma,
         payload_type: 8,
         dtmf_payload_type: Some(101),
+        dtmf_clock_hz: 8_000,
+        opus: Default::default(),
         remote: ([203, 0, 113, 5], 4_000).into(),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,

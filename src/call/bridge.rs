@@ -108,7 +108,7 @@ impl<'a> End<'a> {
         }
         self.media.stop_playout(20);
         if music {
-            self.media.play(vec![Clip { id: MUSIC, audio: sounds::hold_music() }]);
+            self.media.play_repeating(Clip { id: MUSIC, audio: sounds::hold_music() });
         }
     }
 }
@@ -149,11 +149,7 @@ impl<'a> Bridge<'a> {
     }
 
     fn on_media(&mut self, who: Who, event: Option<MediaEvent>) -> Option<Over> {
-        let (from, _) = self.sides(who);
         match event {
-            Some(MediaEvent::PlayoutFinished { id: MUSIC, .. }) if from.music => {
-                from.media.play(vec![Clip { id: MUSIC, audio: sounds::hold_music() }]);
-            }
             Some(MediaEvent::RecordingFailed { why }) => {
                 tracing::error!(%why, "the recording stops here; the call goes on");
                 self.recording_failed = true;

@@ -45,6 +45,8 @@ fn a_plain_offer_is_answered_in_full() {
         codec: Codec::Pcma,
         payload_type: 8,
         dtmf_payload_type: Some(96),
+        dtmf_clock_hz: 8_000,
+        opus: OpusWishes::default(),
         remote: "203.0.113.5:4000".parse().unwrap(),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,
