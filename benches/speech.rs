@@ -1,8 +1,8 @@
 //! What speech costs and how well it hears: `cargo bench --bench speech`.
 //!
 //! Everything goes through A-law at 8 kHz, as on a call. Processor time is that of the thread that works. The words of
-//! the human recordings come with them: `apt install pocketsphinx-testdata`. `-- --tune` compares more settings, and
-//! the 16-bit weights (`vca models pull whisper-base-f16`); `-- --words` prints what was misheard.
+//! the human recordings come with them: `apt install pocketsphinx-testdata`. `-- --tune` compares more settings;
+//! `-- --words` prints what was misheard.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -44,27 +44,28 @@ fn main() {
     if asked("--tune") {
         let slack = |slack| Tuning { slack: Some(slack), ..Tuning::default() };
         settings.extend([
-            ("slack 0, retry full", "whisper-base", Tuning { retry_slack: None, ..slack(0) }),
-            ("slack 0, retry 512", "whisper-base", slack(0)),
-            ("lead 0", "whisper-base", Tuning { lead_ms: 0, ..Tuning::default() }),
-            ("lead 100", "whisper-base", Tuning { lead_ms: 100, ..Tuning::default() }),
+            ("slack 0", "whisper-base", slack(0)),
             ("slack 64", "whisper-base", slack(64)),
             ("slack 192", "whisper-base", slack(192)),
             ("slack 256", "whisper-base", slack(256)),
+            ("slack 320", "whisper-base", slack(320)),
+            ("slack 384", "whisper-base", slack(384)),
+            ("lead 0", "whisper-base", Tuning { lead_ms: 0, ..Tuning::default() }),
             ("flash attention", "whisper-base", Tuning { flash_attention: true, ..Tuning::default() }),
-            ("f16 weights", "whisper-base-f16", Tuning::default()),
         ]);
     }
     settings.push(("default", "whisper-base", Tuning::default()));
     println!(
-        "{:<20} {:<22} {:>7} {:>18} {:>8} {:>7}",
-        "settings", "speech", "WER %", "CPU-s per audio-s", "CPU ms", "guard"
+        "{:<20} {:<22} {:>7} {:>13} {:>18} {:>8} {:>9}",
+        "settings", "speech", "WER %", "more than 30 s", "CPU-s per audio-s", "CPU ms", "guard"
     );
+    let mut reference: HashMap<&str, Score> = HashMap::new();
     for (name, file, tuning) in settings {
         let whisper = Whisper::load_with(&model(file), tuning).expect("the model loads");
         for corpus in corpora.iter().filter(|corpus| !corpus.clips.is_empty()) {
             let score = Score::of(&whisper, corpus, asked("--words"));
-            println!("{name:<20} {:<22} {}", corpus.name, score.row());
+            let full = reference.entry(corpus.name).or_insert_with(|| score.clone());
+            println!("{name:<20} {:<22} {}", corpus.name, score.row(full));
         }
     }
     dictation(&piper, &model("whisper-base"));
@@ -81,40 +82,17 @@ struct Corpus {
     clips: Vec<Clip>,
 }
 
-/// What callers of a clinic, a salon or a workshop say.
-const CALLERS: [&str; 24] = [
-    "Hello, I would like to book an appointment for tomorrow morning.",
-    "My tooth has been hurting since last night and I cannot sleep.",
-    "Are you open on Sunday?",
-    "What is your address please?",
-    "My name is Anita Sharma.",
-    "This is Rahul calling from Bangalore.",
-    "nine eight seven six five four three two one zero",
-    "my number is nine nine eight zero one two three four five six",
-    "double nine one six four double seven three two one",
-    "Yes, that is correct.",
-    "No, it ends in four.",
-    "Can I come at half past five in the evening?",
-    "I want to speak to the doctor.",
-    "How much do you charge for a haircut?",
-    "Please ask him to call me back after lunch.",
-    "I need to change my appointment from Monday to Wednesday.",
-    "Thank you, goodbye.",
-    "Sorry, I think I have the wrong number.",
-    "My car makes a strange noise when I brake.",
-    "It is for my son, he is seven years old.",
-    "Could you repeat that please?",
-    "Tell her that the parcel has arrived at the office.",
-    "I have a fever and a bad cough since Friday.",
-    "Yes.",
-];
+/// What callers of a clinic, a salon or a workshop say, a sentence a line.
+fn callers() -> impl Iterator<Item = &'static str> {
+    include_str!("callers.txt").lines()
+}
 
 fn through_a_law(samples: &[i16]) -> Vec<i16> {
     EncodedAudio::from_pcm(Codec::Pcma, samples).to_pcm()
 }
 
 fn piper_corpus(piper: &Piper) -> Corpus {
-    let clips = CALLERS.iter().map(|&said| {
+    let clips = callers().map(|said| {
         let samples = synthesize_all(piper, said, &CancelFlag::new()).expect("the voice speaks");
         Clip { audio: through_a_law(&samples), said: said.to_owned() }
     });
@@ -174,7 +152,7 @@ fn other_voices(noise: Noise) -> Corpus {
     let file = folder.join("said.wav");
     let path = file.to_str().expect("a UTF-8 path");
     let mut clips = Vec::new();
-    for (&said, voice) in CALLERS.iter().zip(["slt", "rms", "awb", "kal16"].iter().cycle()) {
+    for (said, voice) in callers().zip(["slt", "rms", "awb", "kal16"].iter().cycle()) {
         let spoken = Command::new("flite").args(["-voice", voice, "-t", said, "-o", path]).status();
         if !spoken.is_ok_and(|status| status.success()) {
             println!("no flite voices: apt install flite sox");
@@ -203,9 +181,10 @@ fn add_brown_noise(samples: &mut [i16]) {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Score {
-    errors: usize,
+    /// Words wrong, clip by clip.
+    errors: Vec<usize>,
     words: usize,
     audio_ms: u64,
     cpu_ms: u64,
@@ -225,7 +204,7 @@ impl Score {
             if show && errors > 0 {
                 println!("    {errors} in `{}`: `{}` ({:.2})", clip.said.trim(), heard.text, heard.confidence);
             }
-            score.errors += errors;
+            score.errors.push(errors);
             score.words += wanted.len();
             score.audio_ms += heard.audio_ms;
             score.cpu_ms += heard.cpu_ms;
@@ -235,31 +214,49 @@ impl Score {
         score
     }
 
-    fn row(&self) -> String {
-        let rate = 100.0 * self.errors as f64 / self.words as f64;
+    /// `full` is the same corpus over the whole window: the difference is taken clip by clip, with its 95 % interval.
+    fn row(&self, full: &Self) -> String {
+        let percent = |errors: f64| 100.0 * errors / self.words as f64;
+        let more: Vec<f64> =
+            self.errors.iter().zip(&full.errors).map(|(own, full)| *own as f64 - *full as f64).collect();
+        let total: f64 = more.iter().sum();
+        let mean = total / more.len() as f64;
+        let spread = 1.96 * more.iter().map(|more| (more - mean).powi(2)).sum::<f64>().sqrt();
+        let rate = percent(self.errors.iter().sum::<usize>() as f64);
         let cost = self.cpu_ms as f64 / self.audio_ms as f64;
         let each = self.cpu_ms / self.clips as u64;
-        format!("{rate:>7.1} {cost:>18.3} {each:>8} {:>4}/{}", self.guard, self.clips)
+        let (total, spread) = (percent(total), percent(spread));
+        format!("{rate:>7.1} {total:>+7.1} ± {spread:>4.1} {cost:>18.3} {each:>8} {:>5}/{}", self.guard, self.clips)
     }
 }
 
-/// Words to compare: case and punctuation aside, numbers as digits said one by one.
+/// Words to compare: case and punctuation aside, numbers as digits said one by one, double and triple ones too.
 fn words(text: &str) -> Vec<String> {
     let digits: HashMap<&str, &str> =
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eighty"]
             .into_iter()
-            .zip(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"])
+            .zip(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "80"])
             .collect();
     let same: HashMap<&str, &str> =
         [("mr", "mister"), ("dr", "doctor"), ("bangalore", "bengaluru"), ("metres", "meters"), ("oh", "0"), ("o", "0")]
             .into_iter()
             .collect();
     let lower = text.to_lowercase().replace("half past five", "5 30").replace("haircut", "hair cut");
+    let lower = lower.replace("check up", "checkup").replace("check-up", "checkup").replace("colour", "color");
     let mut words = Vec::new();
     for word in lower.split(|letter: char| !letter.is_alphanumeric() && letter != '\'').filter(|word| !word.is_empty())
     {
         let word = digits.get(word).or(same.get(word)).copied().unwrap_or(word);
         if word.bytes().all(|byte| byte.is_ascii_digit()) {
+            let times = match words.last().map(String::as_str) {
+                Some("double") => 2,
+                Some("triple") => 3,
+                _ => 1,
+            };
+            if times > 1 {
+                words.pop();
+                words.extend(std::iter::repeat_n(word[..1].to_owned(), times - 1));
+            }
             words.extend(word.chars().map(String::from));
         } else {
             words.push(word.to_owned());
@@ -283,7 +280,7 @@ fn distance(wanted: &[String], got: &[String]) -> usize {
 
 fn synthesis(piper: &Piper) {
     let (mut audio, mut first, mut all) = (0.0, 0.0, 0.0);
-    for said in CALLERS {
+    for said in callers() {
         let began = Instant::now();
         let mut first_after = None;
         let mut sink = |chunk: &[i16]| {
@@ -295,7 +292,7 @@ fn synthesis(piper: &Piper) {
         first += first_after.unwrap_or_default();
         all += began.elapsed().as_secs_f64();
     }
-    let count = CALLERS.len() as f64;
+    let count = callers().count() as f64;
     println!(
         "Piper: real-time factor {:.3}, first sentence after {:.0} ms, {:.1} s of audio a text",
         all / audio,
@@ -306,8 +303,8 @@ fn synthesis(piper: &Piper) {
 
 fn voice_activity(piper: &Piper, path: &Path) {
     let model = SileroModel::load(path).expect("the network loads");
-    let speech: Vec<i16> = CALLERS[..6]
-        .iter()
+    let speech: Vec<i16> = callers()
+        .take(6)
         .flat_map(|said| synthesize_all(piper, said, &CancelFlag::new()).expect("the voice speaks"))
         .collect();
     for (name, samples) in [("speech", &speech), ("a quiet line", &vec![8_i16; 80_000])] {

@@ -1,9 +1,13 @@
-//! How many calls the node and each tenant may have at once.
+//! How many calls the node, each tenant and each trunk may have, and how fast a trunk may begin them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::domain::{Tenant, TenantId};
+use crate::domain::{Tenant, TenantId, Trunk};
+
+/// The span over which a trunk's calls per second are counted: so many may begin at once.
+const RATE_SPAN: Duration = Duration::from_secs(1);
 
 /// Counts calls against the caps; shared by all calls of the node.
 #[derive(Debug, Clone)]
@@ -14,8 +18,42 @@ pub struct Admission {
 
 #[derive(Debug, Default)]
 struct Counts {
+    /// Calls of callers.
     total: usize,
     by_tenant: HashMap<TenantId, u32>,
+    /// One entry for each trunk that was used; trunks are configured, so they are few.
+    by_trunk: HashMap<String, TrunkCounts>,
+}
+
+#[derive(Debug, Default)]
+struct TrunkCounts {
+    /// Legs in either direction: carriers count both against the channels.
+    legs: u32,
+    incoming: Rate,
+    outgoing: Rate,
+}
+
+/// A limit of events per second, kept as the time at which all that were let through are paid for.
+#[derive(Debug, Default)]
+struct Rate {
+    paid_at: Option<Instant>,
+}
+
+impl Rate {
+    /// Lets one through, or says after which time it could be; `per_second` 0 is no limit.
+    fn take(&mut self, per_second: u32, now: Instant) -> Result<(), Duration> {
+        if per_second == 0 {
+            return Ok(());
+        }
+        let each = RATE_SPAN / per_second;
+        let paid_at = self.paid_at.map_or(now, |at| at.max(now)) + each;
+        let early = paid_at.saturating_duration_since(now).saturating_sub(RATE_SPAN);
+        if !early.is_zero() {
+            return Err(early);
+        }
+        self.paid_at = Some(paid_at);
+        Ok(())
+    }
 }
 
 /// Why a call is not admitted.
@@ -23,15 +61,21 @@ struct Counts {
 pub enum Refusal {
     /// The tenant has all the calls it pays for: 486 Busy Here.
     TenantBusy,
+    /// The trunk's channels are all in use: 486, since 503 would have the carrier hold back every tenant's calls.
+    TrunkFull,
+    /// The trunk begins calls too fast; one more may begin after this time: 503 with Retry-After.
+    TrunkTooFast(Duration),
     /// The node is full: 503 with Retry-After.
     NodeFull,
 }
 
-/// The right to one call; dropping it frees the place, however the call ended.
+/// The right to one leg; dropping it frees the place, however the leg ended.
 #[derive(Debug)]
 pub struct Slot {
     inner: Arc<Mutex<Counts>>,
-    tenant: TenantId,
+    /// Of a caller's call.
+    tenant: Option<TenantId>,
+    trunk: Option<String>,
 }
 
 impl Admission {
@@ -40,38 +84,86 @@ impl Admission {
         Self { inner: Arc::default(), node_cap }
     }
 
-    /// Takes a place for a call to `tenant`.
+    /// Takes a place for a call to `tenant` that came over `trunk`.
     ///
     /// # Errors
-    /// [`Refusal`]: the node's cap is checked first, since it protects every tenant.
-    pub fn admit(&self, tenant: &Tenant) -> Result<Slot, Refusal> {
-        let mut counts = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    /// [`Refusal`]: the node's cap is checked first, since it protects every tenant. What is refused counts nowhere.
+    pub fn admit(&self, tenant: &Tenant, trunk: Option<&Trunk>, now: Instant) -> Result<Slot, Refusal> {
+        let mut counts = self.lock();
         if counts.total >= self.node_cap {
             return Err(Refusal::NodeFull);
         }
-        let of_tenant = counts.by_tenant.entry(tenant.id).or_default();
-        if *of_tenant >= tenant.max_calls {
+        let of_tenant = counts.by_tenant.get(&tenant.id).copied().unwrap_or(0);
+        if of_tenant >= tenant.max_calls {
             return Err(Refusal::TenantBusy);
         }
-        *of_tenant += 1;
+        if let Some(trunk) = trunk {
+            counts.begin(trunk, now, |of_trunk| &mut of_trunk.incoming)?;
+        }
+        counts.by_tenant.insert(tenant.id, of_tenant + 1);
         counts.total += 1;
-        Ok(Slot { inner: Arc::clone(&self.inner), tenant: tenant.id })
+        Ok(self.slot(Some(tenant.id), trunk))
     }
 
-    /// Calls at this moment.
+    /// Takes a place on `trunk` for a call that is placed for a caller of ours; that caller's own place bounds its
+    /// number on the node.
+    ///
+    /// # Errors
+    /// [`Refusal::TrunkFull`] and [`Refusal::TrunkTooFast`].
+    pub fn place(&self, trunk: &Trunk, now: Instant) -> Result<Slot, Refusal> {
+        self.lock().begin(trunk, now, |of_trunk| &mut of_trunk.outgoing)?;
+        Ok(self.slot(None, Some(trunk)))
+    }
+
+    fn slot(&self, tenant: Option<TenantId>, trunk: Option<&Trunk>) -> Slot {
+        Slot { inner: Arc::clone(&self.inner), tenant, trunk: trunk.map(|trunk| trunk.name.clone()) }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Callers' calls at this moment.
     pub fn calls(&self) -> usize {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).total
+        self.lock().total
+    }
+
+    /// Legs on the trunk of this name at this moment, in both directions.
+    pub fn on_trunk(&self, name: &str) -> u32 {
+        self.lock().by_trunk.get(name).map_or(0, |of_trunk| of_trunk.legs)
+    }
+}
+
+impl Counts {
+    fn begin(
+        &mut self,
+        trunk: &Trunk,
+        now: Instant,
+        rate: impl FnOnce(&mut TrunkCounts) -> &mut Rate,
+    ) -> Result<(), Refusal> {
+        let of_trunk = self.by_trunk.entry(trunk.name.clone()).or_default();
+        let limits = &trunk.settings;
+        if limits.channels > 0 && of_trunk.legs >= limits.channels {
+            return Err(Refusal::TrunkFull);
+        }
+        rate(of_trunk).take(limits.cps, now).map_err(Refusal::TrunkTooFast)?;
+        of_trunk.legs += 1;
+        Ok(())
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut counts = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_trunk) = self.trunk.as_ref().and_then(|name| counts.by_trunk.get_mut(name)) {
+            of_trunk.legs = of_trunk.legs.saturating_sub(1);
+        }
+        let Some(tenant) = self.tenant else { return };
         counts.total = counts.total.saturating_sub(1);
-        if let Some(of_tenant) = counts.by_tenant.get_mut(&self.tenant) {
+        if let Some(of_tenant) = counts.by_tenant.get_mut(&tenant) {
             *of_tenant = of_tenant.saturating_sub(1);
             if *of_tenant == 0 {
-                counts.by_tenant.remove(&self.tenant);
+                counts.by_tenant.remove(&tenant);
             }
         }
     }
@@ -80,39 +172,110 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::TrunkSettings;
     use uuid::Uuid;
 
     fn tenant(n: u128, max_calls: u32) -> Tenant {
         Tenant { id: TenantId::from_uuid(Uuid::from_u128(n)), name: String::new(), max_calls }
     }
 
-    #[test]
-    fn caps_hold_and_a_dropped_slot_frees_its_place() {
-        let admission = Admission::new(3);
-        let (a, b) = (tenant(1, 2), tenant(2, 9));
-        let first = admission.admit(&a).unwrap();
-        let second = admission.admit(&a).unwrap();
-        assert_eq!(admission.admit(&a).unwrap_err(), Refusal::TenantBusy);
-        let third = admission.admit(&b).unwrap();
-        assert_eq!(admission.admit(&b).unwrap_err(), Refusal::NodeFull);
-        drop(first);
-        assert_eq!(admission.calls(), 2);
-        let again = admission.admit(&a).unwrap();
-        drop((second, third, again));
-        assert_eq!(admission.calls(), 0);
-        assert!(admission.inner.lock().unwrap().by_tenant.is_empty(), "a tenant without calls takes no memory");
+    fn trunk(name: &str, channels: u32, cps: u32) -> Trunk {
+        let settings = TrunkSettings { channels, cps, ..TrunkSettings::default() };
+        let name = name.to_owned();
+        Trunk { name, profile: "generic".to_owned(), settings, password: None, dids: Vec::new() }
     }
 
     #[test]
-    fn a_call_task_that_panics_frees_its_place() {
+    fn caps_hold_and_a_dropped_slot_frees_its_place() {
+        let (admission, now) = (Admission::new(3), Instant::now());
+        let (a, b) = (tenant(1, 2), tenant(2, 9));
+        let first = admission.admit(&a, None, now).unwrap();
+        let second = admission.admit(&a, None, now).unwrap();
+        assert_eq!(admission.admit(&a, None, now).unwrap_err(), Refusal::TenantBusy);
+        let third = admission.admit(&b, None, now).unwrap();
+        assert_eq!(admission.admit(&b, None, now).unwrap_err(), Refusal::NodeFull);
+        drop(first);
+        assert_eq!(admission.calls(), 2);
+        let again = admission.admit(&a, None, now).unwrap();
+        drop((second, third, again));
+        assert_eq!(admission.calls(), 0);
+        assert!(admission.lock().by_tenant.is_empty(), "a tenant without calls takes no memory");
+    }
+
+    #[test]
+    fn a_trunks_channels_are_shared_by_both_directions_and_no_other_trunk() {
+        let (admission, now) = (Admission::new(9), Instant::now());
+        let (line, other, clinic) = (trunk("line", 2, 0), trunk("other", 0, 0), tenant(1, 9));
+        let incoming = admission.admit(&clinic, Some(&line), now).unwrap();
+        let outgoing = admission.place(&line, now).unwrap();
+        assert_eq!(admission.admit(&clinic, Some(&line), now).unwrap_err(), Refusal::TrunkFull);
+        assert_eq!(admission.place(&line, now).unwrap_err(), Refusal::TrunkFull);
+        assert_eq!((admission.calls(), admission.on_trunk("line")), (1, 2), "what is refused counts nowhere");
+        let elsewhere = admission.admit(&clinic, Some(&other), now).unwrap();
+        drop(outgoing);
+        let again = admission.place(&line, now).unwrap();
+        drop((incoming, again, elsewhere));
+        assert_eq!((admission.calls(), admission.on_trunk("line"), admission.on_trunk("other")), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_trunk_begins_so_many_calls_a_second_each_way() {
+        let (admission, start) = (Admission::new(99), Instant::now());
+        let (line, clinic) = (trunk("line", 0, 2), tenant(1, 99));
+        let at = |ms| start + Duration::from_millis(ms);
+        let taken = |ms| admission.admit(&clinic, Some(&line), at(ms)).map(drop);
+        let wait = |ms| Err(Refusal::TrunkTooFast(Duration::from_millis(ms)));
+        assert_eq!((taken(0), taken(0)), (Ok(()), Ok(())));
+        assert_eq!(taken(0), wait(500), "hanging up gives no second chance");
+        assert!(admission.place(&line, at(0)).is_ok(), "the other direction has its own");
+        assert_eq!(taken(499), wait(1));
+        assert_eq!((taken(500), taken(500)), (Ok(()), wait(500)));
+        assert_eq!((taken(60_000), taken(60_000), taken(60_000)), (Ok(()), Ok(()), wait(500)), "none are saved up");
+    }
+
+    /// One place, and a call's task that holds it.
+    fn one_place() -> (Admission, Slot) {
         let admission = Admission::new(1);
-        let slot = admission.admit(&tenant(1, 1)).unwrap();
-        let died = std::thread::spawn(move || {
+        let slot = admission.admit(&tenant(1, 1), Some(&trunk("line", 1, 0)), Instant::now()).unwrap();
+        assert_eq!((admission.calls(), admission.on_trunk("line")), (1, 1));
+        (admission, slot)
+    }
+
+    fn assert_free(admission: &Admission) {
+        assert_eq!((admission.calls(), admission.on_trunk("line")), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_call_task_that_panics_frees_its_places() {
+        let (admission, slot) = one_place();
+        let task = tokio::spawn(async move {
             let _slot = slot;
             panic!("the call's task fails");
-        })
-        .join();
-        assert!(died.is_err());
-        assert_eq!(admission.calls(), 0);
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        assert_free(&admission);
+    }
+
+    #[tokio::test]
+    async fn a_call_task_that_is_cancelled_frees_its_places() {
+        let (admission, slot) = one_place();
+        let task = tokio::spawn(async move {
+            let _slot = slot;
+            std::future::pending::<()>().await;
+        });
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        assert_free(&admission);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_runs_out_of_time_frees_its_places() {
+        let (admission, slot) = one_place();
+        let call = async move {
+            let _slot = slot;
+            std::future::pending::<()>().await;
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(5), call).await.is_err());
+        assert_free(&admission);
     }
 }

@@ -2,9 +2,11 @@
 //! from, and this machine.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Instant;
 
+use super::admission::{Admission, Refusal};
 use super::ports::{BoxFuture, NoLine, OutboundCall, OutboundLine, OutboundLines};
-use crate::domain::{DialString, E164, TransferMode};
+use crate::domain::{DialString, E164, TransferMode, Trunk};
 use crate::media::Capabilities;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{LegPolicy, OutgoingInvite, Transport};
@@ -15,7 +17,11 @@ const SIP_PORT: u16 = 5060;
 
 /// Calls numbers through the trunk that the caller came over, as its carrier wants it; anything else as [`PeerLines`].
 #[derive(Debug, Clone)]
-pub struct TrunkLines(pub Trunks);
+pub struct TrunkLines {
+    pub trunks: Trunks,
+    /// Where the calls take their places on the trunk.
+    pub admission: Admission,
+}
 
 impl OutboundLines for TrunkLines {
     fn line<'a>(&'a self, call: &'a OutboundCall) -> BoxFuture<'a, Result<OutboundLine, NoLine>> {
@@ -29,19 +35,29 @@ impl OutboundLines for TrunkLines {
 impl TrunkLines {
     /// `None` when the caller came over no trunk.
     fn through(&self, call: &OutboundCall, number: &E164) -> Option<Result<OutboundLine, NoLine>> {
-        let trunk = self.0.by_source(call.source.ip())?;
-        let invite = self.0.outgoing(&trunk.name, number, Some(&call.shown)).map_err(|error| NoLine(error.to_string()));
+        let trunk = self.trunks.get(call.trunk.as_deref()?)?;
+        let invite =
+            self.trunks.outgoing(&trunk.name, number, Some(&call.shown)).map_err(|error| NoLine(error.to_string()));
         Some(invite.and_then(|invite| {
             let destination = invite.destination.ok_or_else(|| NoLine("the trunk has no address now".into()))?;
+            let permit = self.admission.place(trunk, Instant::now()).map_err(|refusal| busy(trunk, refusal))?;
             Ok(OutboundLine {
                 local_ip: local_ip_towards(destination)?,
                 invite,
                 capabilities: Capabilities::default(),
                 transfer: trunk.settings.transfer,
-                permit: None,
+                permit: Some(Box::new(permit)),
             })
         }))
     }
+}
+
+fn busy(trunk: &Trunk, refusal: Refusal) -> NoLine {
+    let (name, limits) = (&trunk.name, &trunk.settings);
+    NoLine(match refusal {
+        Refusal::TrunkTooFast(_) => format!("trunk `{name}` begins {} calls in this second already (cps)", limits.cps),
+        _ => format!("all {} channels of trunk `{name}` are in use (channels)", limits.channels),
+    })
 }
 
 /// Calls the peer that a caller came from, by the number as it is, and loopback addresses directly.
@@ -118,6 +134,7 @@ mod tests {
             to: to.parse().unwrap(),
             shown: E164::parse("+918047180000").unwrap(),
             caller: None,
+            trunk: None,
             source: "127.0.0.2:5090".parse().unwrap(),
             transport: Transport::Udp,
         }

@@ -21,6 +21,7 @@ use crate::media::{
 };
 use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, Stack};
+use crate::sip::trunk::Trunks;
 use crate::speech::Speech;
 
 pub mod admission;
@@ -38,11 +39,7 @@ mod transfer;
 use admission::{Admission, Refusal, Slot};
 use ports::{CallBook, Closing, OutboundLines, Route};
 use record::Journal;
-
-/// How long the look-up of a number may take before the caller hears that it rings.
-const RING_AFTER: Duration = Duration::from_millis(80);
-/// How long the look-up of a number may take at all.
-const ROUTE_LIMIT: Duration = Duration::from_secs(3);
+use router::NoRoute;
 
 /// What the node answers calls with.
 pub struct Node {
@@ -52,6 +49,8 @@ pub struct Node {
     pub admission: Admission,
     /// Where calls to people are placed.
     pub stack: Stack,
+    /// Whom calls come from.
+    pub trunks: Trunks,
     pub lines: Arc<dyn OutboundLines>,
     pub settings: Settings,
 }
@@ -130,11 +129,27 @@ impl Refused {
     }
 }
 
+fn refused(refusal: Refusal, settings: &Settings) -> Refused {
+    match refusal {
+        Refusal::TenantBusy => Refused::later(486, "Busy Here", settings),
+        Refusal::TrunkFull => Refused::later(486, "All Channels Busy", settings),
+        Refusal::TrunkTooFast(after) => {
+            let seconds = HeaderValue::from(after.as_secs().saturating_add(1).to_string());
+            Refused(503, "Too Many Calls A Second", vec![(HeaderName::RetryAfter, seconds)])
+        }
+        Refusal::NodeFull => Refused::later(503, "All Lines Busy", settings),
+    }
+}
+
 /// A call that is going to be answered.
 struct Prepared {
+    /// The trunk it came over.
+    trunk: Option<String>,
     route: Route,
     did: E164,
-    _slot: Slot,
+    /// Absent when withheld, or not known.
+    caller: Option<E164>,
+    slot: Slot,
     id: CallId,
     media: MediaSession,
     media_events: mpsc::Receiver<MediaEvent>,
@@ -177,12 +192,15 @@ async fn ring(events: &mut mpsc::Receiver<LegEvent>, answer_after: Duration) -> 
 }
 
 async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared, Refused> {
-    let did = router::dialled(invite).ok_or(Refused::plain(404, "No Such Number"))?;
-    let route = find_route(node, leg, &did).await?;
-    let slot = node.admission.admit(&route.tenant).map_err(|refusal| match refusal {
-        Refusal::TenantBusy => Refused::later(486, "Busy Here", &node.settings),
-        Refusal::NodeFull => Refused::later(503, "All Lines Busy", &node.settings),
+    let trunk = node.trunks.of_invite(invite);
+    let arrival = router::find(&*node.book, &node.trunks, trunk, leg, invite).await;
+    let router::Arrival { route, did } = arrival.map_err(|why| match why {
+        NoRoute::NoSuchNumber => Refused::plain(404, "No Such Number"),
+        NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
+    let caller = router::caller(invite, trunk);
+    let admitted = node.admission.admit(&route.tenant, trunk, Instant::now());
+    let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     let id = CallId::new(Timestamp::now(), rand::random());
     let recording =
         route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
@@ -212,36 +230,13 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         }
         None => sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut session),
     };
-    Ok(Prepared { route, did, _slot: slot, id, media, media_events, answer, sdp: session })
+    let trunk = trunk.map(|trunk| trunk.name.clone());
+    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp: session })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {
     error!(error = %failure, "no media session for a call");
     Refused::later(503, "No Media Port Free", &node.settings)
-}
-
-/// Looks the number up; a slow look-up lets the caller hear ringing meanwhile.
-async fn find_route(node: &Node, leg: &Leg, did: &E164) -> Result<Route, Refused> {
-    let lookup = node.book.route(did);
-    tokio::pin!(lookup);
-    let found = match tokio::time::timeout(RING_AFTER, &mut lookup).await {
-        Ok(found) => found,
-        Err(_) => {
-            leg.ring().await;
-            tokio::time::timeout(ROUTE_LIMIT, lookup).await.map_err(|_| {
-                error!(limit_s = ROUTE_LIMIT.as_secs(), "the number could not be looked up in time");
-                Refused::later(503, "Directory Too Slow", &node.settings)
-            })?
-        }
-    };
-    match found {
-        Ok(Some(route)) => Ok(route),
-        Ok(None) => Err(Refused::plain(404, "No Such Number")),
-        Err(failure) => {
-            error!(error = %failure, "the number could not be looked up");
-            Err(Refused::later(503, "Directory Not Available", &node.settings))
-        }
-    }
 }
 
 async fn converse(
@@ -252,8 +247,7 @@ async fn converse(
     prepared: Prepared,
     shutdown: watch::Receiver<bool>,
 ) {
-    let Prepared { route, did, _slot, id, media, media_events, answer, sdp } = prepared;
-    let caller = router::caller(invite);
+    let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp } = prepared;
     let started = Instant::now();
     leg.answer(answer).await;
     let dialled = did.clone();
@@ -276,12 +270,13 @@ async fn converse(
         bridged_ms: 0,
     };
     let journal = Journal::open(Arc::clone(&node.book), route.scope, record);
-    info!(call = %id, tenant = %route.scope.tenant(), "answered");
+    info!(call = %id, tenant = %route.scope.tenant(), trunk, "answered");
     let outgoing = transfer::Outgoing {
         stack: node.stack.clone(),
         lines: Arc::clone(&node.lines),
         media: Arc::clone(&node.media),
         did: dialled,
+        trunk,
         source: invite.source,
         transport: invite.transport,
     };
@@ -314,5 +309,7 @@ async fn converse(
         bridged_ms: finished.transfers.iter().map(|attempt| attempt.bridged_ms).sum(),
         transfers: finished.transfers,
     };
+    // The line is free; a database that is away may keep the record open for minutes.
+    drop(slot);
     journal.close(closing).await;
 }

@@ -101,6 +101,8 @@ pub struct OutboundCall {
     pub shown: E164,
     /// Whom it is placed for.
     pub caller: Option<E164>,
+    /// The trunk that the caller's own call came over.
+    pub trunk: Option<String>,
     /// Where the caller's own call came from.
     pub source: SocketAddr,
     pub transport: Transport,

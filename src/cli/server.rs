@@ -120,13 +120,15 @@ impl Server {
             .map_err(|error| Failure::setup(&error))?;
         // After all that takes time: calls that come from here on wait for milliseconds at most.
         let trunks = start_trunks(&stack, config.trunks.clone());
+        let admission = Admission::new(config.sip.max_calls as usize);
         let node = Node {
             book: Arc::new(StoreBook(store.clone())),
             media,
             speech,
-            admission: Admission::new(config.sip.max_calls as usize),
+            admission: admission.clone(),
             stack: stack.clone(),
-            lines: Arc::new(TrunkLines(trunks.clone())),
+            trunks: trunks.clone(),
+            lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission }),
             settings: Settings {
                 recordings: config.recordings(),
                 answer_after: Duration::from_millis(config.sip.ring_ms.into()),

@@ -56,7 +56,8 @@ impl E164 {
             return Err(NumberError::NotANumber);
         }
         let indian = |national: &str| Ok(Self(format!("+91{national}")));
-        if let Some(national) = digits.strip_prefix("91")
+        // Some write +91 (0) 80…: the trunk 0 has no place there.
+        if let Some(national) = digits.strip_prefix("91").map(|rest| rest.strip_prefix('0').unwrap_or(rest))
             && is_national(national)
         {
             return indian(national);
@@ -123,8 +124,15 @@ mod tests {
 
     #[test]
     fn carriers_ways_of_writing_one_did_agree() {
-        for text in ["+918047180000", "00918047180000", "918047180000", "08047180000", "8047180000", "+91 80-4718 0000"]
-        {
+        for text in [
+            "+918047180000",
+            "00918047180000",
+            "918047180000",
+            "08047180000",
+            "8047180000",
+            "+91 80-4718 0000",
+            "+91 (0)80.4718.0000",
+        ] {
             assert_eq!(E164::from_indian(text).map(|n| n.to_string()), Ok("+918047180000".into()), "{text}");
         }
     }

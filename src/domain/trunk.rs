@@ -16,7 +16,8 @@ pub struct Trunk {
     pub settings: TrunkSettings,
     /// Absent on trunks that trust our address.
     pub password: Option<Secret>,
-    /// Numbers that arrive over it. A call to another number is answered only when a tenant owns that number too.
+    /// Numbers that arrive over it, and over no trunk that does not name them too. A call over this trunk to a number
+    /// that no trunk names is answered when a tenant owns that number.
     pub dids: Vec<E164>,
 }
 

@@ -134,6 +134,19 @@ fn with_the_recogniser_down_the_number_is_taken_by_keypad() {
 }
 
 #[test]
+fn a_disk_that_fills_up_ends_the_recording_and_not_the_call() {
+    // Four seconds of both sides; the greeting alone is longer.
+    let demo = Demo::start_with_room_for(128);
+    let report = demo.call(&["--say", "What time do you open on Monday?", "--say", "No, thank you. Goodbye."]);
+    assert_heard(&report, &["recorded", "monday", "10 a"]);
+    let call = demo.closed_call();
+    assert_eq!((&call["recording"], &call["outcome"]), (&"failed".into(), &"answered".into()), "{call:#}");
+    assert_eq!(call["status"], "completed", "{call:#}");
+    let log = demo.log_so_far();
+    assert!(log.contains("No space left"), "the log says why: {log}");
+}
+
+#[test]
 fn a_crash_in_mid_call_leaves_a_repaired_record_and_a_playable_recording() {
     let demo = Demo::start();
     let mut caller = demo.caller(&["--say", "I want to leave a message.", "--silent", "30"]).spawn().expect("vca call");

@@ -41,8 +41,27 @@ impl Demo {
 
     /// Starts on a folder that an earlier one left.
     pub fn start_in(data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
+        Self::start_as(vca(), data, settings, args)
+    }
+
+    /// Starts with room for no more than `kilobytes` of recordings: a file system of its own, in a namespace that
+    /// ends with the process.
+    pub fn start_with_room_for(kilobytes: u32) -> Self {
+        let data = new_folder();
+        let recordings = data.path().join("recordings");
+        std::fs::create_dir(&recordings).expect("a folder for the recordings");
+        let vca = vca();
+        let mut command = Command::new("unshare");
+        // Without root's rights, a user namespace in which we have them.
+        command.args(if is_root() { &["--mount"][..] } else { &["--user", "--map-root-user", "--mount"] });
+        command.args(["sh", "-c", r#"mount -t tmpfs -o "size=$0k" none "$1" && shift && exec "$@""#]);
+        command.arg(kilobytes.to_string()).arg(recordings).arg(vca.get_program());
+        command.envs(vca.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self::start_as(command, data, &[], &[])
+    }
+
+    fn start_as(mut command: Command, data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
         let turn = ONE_CALL.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut command = vca();
         command.args(["demo", "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--api-key", KEY]);
         command.arg("--data").arg(data.path()).args(args).envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vca starts");
@@ -129,6 +148,11 @@ impl Drop for Demo {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn is_root() -> bool {
+    let me = std::fs::metadata("/proc/self").expect("this process");
+    std::os::unix::fs::MetadataExt::uid(&me) == 0
 }
 
 pub fn new_folder() -> TempDir {

@@ -1,5 +1,6 @@
 //! All integration tests in one binary, so that they link once.
 
+mod admission;
 mod arrows;
 mod conversations;
 mod corpus;

@@ -19,6 +19,8 @@ pub struct Outgoing {
     pub media: Arc<MediaEngine>,
     /// The number that the caller dialled.
     pub did: E164,
+    /// The trunk that the caller's call came over.
+    pub trunk: Option<String>,
     /// Where the caller's call came from.
     pub source: SocketAddr,
     pub transport: Transport,
@@ -53,7 +55,8 @@ impl Outgoing {
         caller: Option<E164>,
         opened: Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError>,
     ) -> Result<SecondLeg, NoLine> {
-        let call = OutboundCall { to, shown: self.did.clone(), caller, source: self.source, transport: self.transport };
+        let (shown, trunk) = (self.did.clone(), self.trunk.clone());
+        let call = OutboundCall { to, shown, caller, trunk, source: self.source, transport: self.transport };
         let (media, media_events) = opened.map_err(|error| NoLine(error.to_string()))?;
         let mut line = self.lines.line(&call).await?;
         let mut sdp = Answerer::new(SdpSession::new(rand::random())).with_capabilities(line.capabilities);

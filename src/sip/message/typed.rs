@@ -163,6 +163,12 @@ impl Headers {
         Ok(list)
     }
 
+    /// As [`Headers::addresses`], without those that are malformed.
+    pub fn readable_addresses(&self, name: &HeaderName) -> Vec<NameAddr> {
+        let elements = self.get_all(name).flat_map(|value| split_commas(value.as_bytes()));
+        elements.filter_map(|element| NameAddr::parse(element).ok()).collect()
+    }
+
     /// Max-Forwards, 0 to 255; `None` when it is not there.
     ///
     /// # Errors

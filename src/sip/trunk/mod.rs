@@ -14,6 +14,7 @@
 //! down unless `options_is_health`.
 
 mod addresses;
+pub mod incoming;
 mod line;
 mod outgoing;
 mod status;
@@ -25,9 +26,9 @@ pub use status::{TrunkState, TrunkStatus};
 use crate::domain::{E164, IpNet, Trunk};
 use crate::sip::net::Stack;
 use crate::sip::net::dns::Dns;
-use crate::sip::ua::OutgoingInvite;
+use crate::sip::ua::{InviteInfo, OutgoingInvite};
+use incoming::Candidate;
 use line::{Line, Runner};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -83,10 +84,19 @@ impl Trunks {
         self.line(trunk).ok().map(|line| &line.trunk)
     }
 
-    /// The trunk that a request from this address belongs to; of several that share it, the first of the configuration.
-    pub fn by_source(&self, ip: IpAddr) -> Option<&Trunk> {
+    /// The trunk that a call came over; `None` when its source is no trunk's. Of several that share the address, the one
+    /// whose DID it is for, else the one whose registered Contact it was sent to.
+    pub fn of_invite(&self, invite: &InviteInfo) -> Option<&Trunk> {
+        let ip = invite.source.ip();
         let holds = |line: &&Arc<Line>| line.status.borrow().sources.iter().any(|net: &IpNet| net.contains(ip));
-        self.0.lines.iter().find(holds).map(|line| &line.trunk)
+        let candidates: Vec<_> = self.0.lines.iter().filter(holds).map(|line| Candidate::of(line)).collect();
+        incoming::attribute(&candidates, invite)
+    }
+
+    /// Whether calls for this number may come over the trunk: it is one of its DIDs, or no other trunk's.
+    pub fn may_call(&self, trunk: &Trunk, number: &E164) -> bool {
+        let has = |trunk: &Trunk| trunk.dids.contains(number);
+        has(trunk) || !self.0.lines.iter().any(|line| has(&line.trunk))
     }
 
     /// A call through the trunk, without a body; see [`invite`].
