@@ -44,7 +44,7 @@ impl TrunkLines {
             Ok(OutboundLine {
                 local_ip: local_ip_towards(destination)?,
                 invite,
-                capabilities: Capabilities::default(),
+                capabilities: Capabilities::of_trunk(&trunk.settings),
                 transfer: trunk.settings.transfer,
                 permit: Some(Box::new(permit)),
             })

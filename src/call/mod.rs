@@ -37,6 +37,7 @@ mod sounds;
 mod transfer;
 
 use admission::{Admission, Refusal, Slot};
+use leg::Answerer;
 use ports::{CallBook, Closing, OutboundLines, Route};
 use record::Journal;
 use router::NoRoute;
@@ -154,7 +155,7 @@ struct Prepared {
     media: MediaSession,
     media_events: mpsc::Receiver<MediaEvent>,
     answer: Vec<u8>,
-    sdp: SdpSession,
+    sdp: Answerer,
 }
 
 async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<bool>) {
@@ -214,7 +215,12 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
     let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());
     let mut session = SdpSession::new(rand::random());
-    let capabilities = Capabilities::default();
+    let capabilities = match trunk {
+        Some(trunk) => Capabilities::of_trunk(&trunk.settings),
+        // Of a far end that nobody has described, the offer counts: G.711 where it is in it.
+        None if invite.body.is_some() => Capabilities::any_codec(),
+        None => Capabilities::default(),
+    };
     let answer = match &invite.body {
         // The endpoint lets no body through that is not SDP (415).
         Some((_, offer)) => {
@@ -230,8 +236,9 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         }
         None => sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut session),
     };
+    let sdp = Answerer::new(session).with_capabilities(capabilities);
     let trunk = trunk.map(|trunk| trunk.name.clone());
-    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp: session })
+    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {

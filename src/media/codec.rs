@@ -230,7 +230,10 @@ mod tests {
             assert!(tone::is_present(&kept.to_pcm()[400..], 440.0));
             assert!(tone::is_present(&kept.transcode(Codec::Pcmu).to_pcm()[400..], 440.0));
         }
-        assert!(tone::is_present(&EncodedAudio::from_pcm(Codec::Pcma, &narrow).transcode(Codec::G722).to_pcm()[400..], 440.0));
+        assert!(tone::is_present(
+            &EncodedAudio::from_pcm(Codec::Pcma, &narrow).transcode(Codec::G722).to_pcm()[400..],
+            440.0
+        ));
         // An odd sample at the end has no other half.
         assert_eq!(EncodedAudio::from_wide_pcm(&[0; 321]).bytes.len(), 160);
     }

@@ -16,7 +16,7 @@ pub const WIDE_FRAME_SAMPLES: usize = 320;
 pub const SAMPLES_PER_MS: usize = 8;
 
 /// The samples of one frame: 160 at 8 kHz or 320 at 16 kHz. Behaves as a slice of so many.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct FrameSamples {
     samples: [i16; WIDE_FRAME_SAMPLES],
     wide: bool,

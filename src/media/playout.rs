@@ -94,8 +94,14 @@ struct Fade {
 
 impl Default for Playout {
     fn default() -> Self {
-        let mut playout =
-            Self { queue: VecDeque::new(), current: None, law: Some(Law::A), gain: 1.0, tables: [None, None], converter: None };
+        let mut playout = Self {
+            queue: VecDeque::new(),
+            current: None,
+            law: Some(Law::A),
+            gain: 1.0,
+            tables: [None, None],
+            converter: None,
+        };
         playout.make_tables();
         playout
     }

@@ -468,3 +468,5 @@ impl DeadMedia {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wide_tests;

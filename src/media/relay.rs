@@ -62,7 +62,9 @@ pub enum Kind {
     /// RFC 3389.
     Noise,
     /// RFC 4733, with durations in units of this clock.
-    Event { clock_hz: u32 },
+    Event {
+        clock_hz: u32,
+    },
 }
 
 /// A packet that counts: of the latched source, in a format that was agreed, and no duplicate.

@@ -52,7 +52,13 @@ const NARROW_HISTORY: usize = 2 * PAIRS - 1;
 /// The taps at odd distances 1, 3, 5 … from the middle (0.5); those at even distances are zero.
 static HALF_BAND: LazyLock<[f32; PAIRS]> = LazyLock::new(|| {
     use std::f64::consts::PI;
-    let bessel = |x: f64| (1..25).fold((1.0, 1.0), |(sum, term), n| (sum + term * x * x / 4.0 / (n * n) as f64, term * x * x / 4.0 / (n * n) as f64)).0;
+    let bessel = |x: f64| {
+        (1..25)
+            .fold((1.0, 1.0), |(sum, term), n| {
+                (sum + term * x * x / 4.0 / (n * n) as f64, term * x * x / 4.0 / (n * n) as f64)
+            })
+            .0
+    };
     // A Kaiser window for 60 dB.
     const BETA: f64 = 5.65;
     let mut taps: [f64; PAIRS] = std::array::from_fn(|k| {
@@ -99,8 +105,11 @@ impl Halver {
         for (n, sample) in narrow.iter_mut().enumerate() {
             let window = &line[2 * n + 1..2 * n + 2 * NARROW_HISTORY + 2];
             let middle = NARROW_HISTORY;
-            let sides: f32 =
-                taps.iter().enumerate().map(|(k, tap)| tap * (window[middle - 2 * k - 1] + window[middle + 2 * k + 1])).sum();
+            let sides: f32 = taps
+                .iter()
+                .enumerate()
+                .map(|(k, tap)| tap * (window[middle - 2 * k - 1] + window[middle + 2 * k + 1]))
+                .sum();
             *sample = (0.5 * window[middle] + sides).round() as i16;
         }
         self.history.copy_from_slice(&line[wide.len()..wide.len() + WIDE_HISTORY]);
@@ -139,7 +148,8 @@ impl Doubler {
         let taps = &*HALF_BAND;
         for (n, pair) in wide.chunks_exact_mut(2).enumerate() {
             let window = &line[n..n + 2 * PAIRS];
-            let sides: f32 = taps.iter().enumerate().map(|(k, tap)| tap * (window[PAIRS - 1 - k] + window[PAIRS + k])).sum();
+            let sides: f32 =
+                taps.iter().enumerate().map(|(k, tap)| tap * (window[PAIRS - 1 - k] + window[PAIRS + k])).sum();
             pair[0] = window[PAIRS - 1] as i16;
             pair[1] = (2.0 * sides).round() as i16;
         }
@@ -208,7 +218,9 @@ mod tests {
 
     #[test]
     fn halving_keeps_speech_and_takes_out_what_would_fold_over() {
-        for (hz, least, most) in [(300.0, 0.99, 1.01), (3_400.0, 0.97, 1.02), (4_700.0, 0.0, 0.002), (7_000.0, 0.0, 0.001)] {
+        for (hz, least, most) in
+            [(300.0, 0.99, 1.01), (3_400.0, 0.97, 1.02), (4_700.0, 0.0, 0.002), (7_000.0, 0.0, 0.001)]
+        {
             let wide = sine_at(16_000.0, hz, 16_000);
             let mut narrow = vec![0; 8_000];
             let mut halver = Halver::default();
@@ -227,7 +239,7 @@ mod tests {
             let mut wide = vec![0; 16_000];
             Doubler::default().process(&narrow, &mut wide);
             let expected = sine_at(16_000.0, hz, 16_000);
-    XX
+            // The filter delays by 12 samples of its input.
             let error: Vec<i16> = wide[24 + 400..].iter().zip(&expected[400..]).map(|(a, b)| a - b).collect();
             assert!(rms(&error) < rms(&expected) * 0.02, "{hz} Hz: {} of {}", rms(&error), rms(&expected));
             let (mut pieces, mut from) = (vec![0; 16_000], 0);

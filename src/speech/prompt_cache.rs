@@ -314,7 +314,10 @@ mod tests {
         cache.insert("c", &Rendition::from_wide_pcm(&[0; 200])).unwrap();
         let memory = cache.lock();
         assert_eq!((memory.bytes, memory.entries.len()), (200, 2));
-        assert!(memory.entries.contains_key(&cache.key("a", STORED[0])) && !memory.entries.contains_key(&cache.key("b", STORED[0])));
+        assert!(
+            memory.entries.contains_key(&cache.key("a", STORED[0]))
+                && !memory.entries.contains_key(&cache.key("b", STORED[0]))
+        );
         drop(memory);
         assert!(cache.get("b").is_some(), "it is still on disk");
     }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod arrows;
+mod codecs;
 mod conversations;
 mod corpus;
 mod harness;

@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
 
+use super::leg::Answerer;
 use super::ports::LogEvent;
 use super::record::Journal;
 use super::transfer::Outgoing;
@@ -15,7 +16,7 @@ use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt, Turn,
     Waterfall,
 };
-use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
+use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, tone};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
 use crate::speech::{Speech, SttOptions};
@@ -49,7 +50,7 @@ pub struct Parts {
     pub leg_events: mpsc::Receiver<LegEvent>,
     pub media: MediaSession,
     pub media_events: mpsc::Receiver<MediaEvent>,
-    pub sdp: SdpSession,
+    pub sdp: Answerer,
     pub speech: Arc<Speech>,
     pub profile: AgentProfile,
     pub caller: Option<E164>,
@@ -122,7 +123,7 @@ impl<'a> Conversation<'a> {
         let Parts { leg, leg_events, media, media_events, sdp, speech, profile, caller, .. } = parts;
         let record_calls = profile.record_calls;
         let mut conversation = Conversation {
-            capabilities: super::leg::Answerer::new(sdp),
+            capabilities: sdp,
             ears: Ears::new(Arc::clone(&speech)),
             mouth: Mouth::new(Arc::clone(&speech)),
             turns: TurnController::new(profile.turns),

@@ -112,7 +112,8 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
         [] => Capabilities::default(),
         codecs => Capabilities { codecs: codecs.to_vec(), ..Capabilities::default() },
     };
-    let rate_hz = if capabilities.codecs.iter().any(|codec| codec.is_wide()) { WIDE_SAMPLE_RATE_HZ } else { SAMPLE_RATE_HZ };
+    let rate_hz =
+        if capabilities.codecs.iter().any(|codec| codec.is_wide()) { WIDE_SAMPLE_RATE_HZ } else { SAMPLE_RATE_HZ };
     let steps = prepare(&speech, args.steps.0.clone(), rate_hz).await?;
 
     let transport = if args.tcp { Transport::Tcp } else { Transport::Udp };

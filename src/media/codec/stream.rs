@@ -85,7 +85,8 @@ impl WideDecoder {
         if let Self::Opus(Some(decoder)) = self {
             // Whole multiples of 2.5 ms; the rest is less than anyone hears.
             let whole = out.len() / 40 * 40;
-            let (payload, has_next) = next.filter(|payload| !payload.is_empty()).map_or((&[][..], false), |p| (p, true));
+            let (payload, has_next) =
+                next.filter(|payload| !payload.is_empty()).map_or((&[][..], false), |p| (p, true));
             if whole > 0 {
                 done = decoder.decode(payload, &mut out[..whole], has_next).unwrap_or(0);
             }
@@ -140,8 +141,7 @@ pub fn g722_frame(encoder: &mut G722Encoder, pcm: &[i16; WIDE_FRAME_SAMPLES]) ->
 
 impl OpusEncoder {
     fn new(wishes: OpusWishes, ptime_ms: u32) -> Result<Self, opus::Error> {
-        let mut encoder =
-            opus::Encoder::new(WIDE_SAMPLE_RATE_HZ, opus::Channels::Mono, opus::Application::Voip)?;
+        let mut encoder = opus::Encoder::new(WIDE_SAMPLE_RATE_HZ, opus::Channels::Mono, opus::Application::Voip)?;
         let most = wishes.max_bitrate.map_or(OPUS_BITRATE, |most| i32::try_from(most).unwrap_or(OPUS_BITRATE));
         encoder.set_bitrate(opus::Bitrate::Bits(OPUS_BITRATE.min(most).max(OPUS_LEAST_BITRATE)))?;
         encoder.set_complexity(OPUS_COMPLEXITY)?;

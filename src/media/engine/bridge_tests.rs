@@ -176,12 +176,9 @@ fn sessions_part_with_the_guard_or_with_either_session() {
 
 #[test]
 fn a_recording_of_a_bridge_has_both_far_ends() {
-    for (one, other) in [
-        (Codec::Pcma, Codec::Pcmu),
-        (Codec::Opus, Codec::Opus),
-        (Codec::G722, Codec::Pcma),
-        (Codec::Pcmu, Codec::Opus),
-    ] {
+    for (one, other) in
+        [(Codec::Pcma, Codec::Pcmu), (Codec::Opus, Codec::Opus), (Codec::G722, Codec::Pcma), (Codec::Pcmu, Codec::Opus)]
+    {
         record_bridge(one, other);
     }
 }

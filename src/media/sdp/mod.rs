@@ -418,7 +418,8 @@ fn audio_line(line: &MediaLine, local: SocketAddr, params: &MediaParams, codecs:
     let mut formats: Vec<(u8, String, Option<&str>)> = Vec::new();
     for codec in codecs {
         let pt = if *codec == params.codec { params.payload_type } else { codec.default_payload_type() };
-        let channels = if codec.rtpmap_channels() == 1 { String::new() } else { format!("/{}", codec.rtpmap_channels()) };
+        let channels =
+            if codec.rtpmap_channels() == 1 { String::new() } else { format!("/{}", codec.rtpmap_channels()) };
         let rtpmap = format!("{}/{}{channels}", codec.rtpmap_name(), codec.clock_rate_hz());
         formats.push((pt, rtpmap, (*codec == Codec::Opus).then_some(OPUS_FMTP)));
     }

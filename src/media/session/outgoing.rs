@@ -57,9 +57,10 @@ impl Outgoing {
     pub fn configure(&mut self, params: &MediaParams) {
         // A packet begun in the old format is not worth keeping.
         self.drop_waiting();
-        let same = self.format.as_ref().is_some_and(|old| {
-            (old.codec, old.opus, old.ptime_ms) == (params.codec, params.opus, params.ptime_ms)
-        });
+        let same = self
+            .format
+            .as_ref()
+            .is_some_and(|old| (old.codec, old.opus, old.ptime_ms) == (params.codec, params.opus, params.ptime_ms));
         self.format = Some(params.clone());
         if same {
             return;

@@ -159,7 +159,8 @@ impl Piper {
         let mut audio = resample_f32(audio, self.rate_hz, rate_hz)?;
         normalise_level(&mut audio, LEVEL_DBFS);
         let pcm = to_pcm(&audio);
-        Ok(sound_bounds(&pcm, SILENT_DBFS, samples(LEAD_MS, rate_hz)).map_or_else(Vec::new, |bounds| pcm[bounds].to_vec()))
+        Ok(sound_bounds(&pcm, SILENT_DBFS, samples(LEAD_MS, rate_hz))
+            .map_or_else(Vec::new, |bounds| pcm[bounds].to_vec()))
     }
 }
 

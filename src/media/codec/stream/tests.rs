@@ -15,7 +15,8 @@ fn voice(samples: usize) -> Vec<i16> {
         .map(|n| {
             let t = n as f64 / 16_000.0;
             phase += (120.0 + 30.0 * (t * 3.0).sin()) / 16_000.0;
-            let harmonics: f64 = (1..=45).map(|k| (std::f64::consts::TAU * phase * f64::from(k)).sin() / f64::from(k)).sum();
+            let harmonics: f64 =
+                (1..=45).map(|k| (std::f64::consts::TAU * phase * f64::from(k)).sin() / f64::from(k)).sum();
             let syllable = 0.55 + 0.45 * (t * 4.0 * std::f64::consts::TAU).sin();
             (harmonics * syllable * 6_000.0) as i16
         })
@@ -35,7 +36,9 @@ fn opus_packets(pcm: &[i16], wishes: OpusWishes, ptime_ms: u32) -> Vec<Vec<u8>> 
     };
     let mut payload = [0; 1_472];
     pcm.chunks_exact(320)
-        .filter_map(|frame| encoder.push(frame.try_into().unwrap(), &mut payload).map(|(len, _)| payload[..len].to_vec()))
+        .filter_map(|frame| {
+            encoder.push(frame.try_into().unwrap(), &mut payload).map(|(len, _)| payload[..len].to_vec())
+        })
         .collect()
 }
 
@@ -97,7 +100,8 @@ fn g722_is_what_ffmpeg_understands_and_sends() {
     assert!(snr_db(&pcm, &theirs_of_ours) > 15.0, "{} dB", snr_db(&pcm, &theirs_of_ours));
     // Decoding is defined to the bit; only the start-up differs by a step.
     let ours_of_ours = decoded(Codec::G722, &[ours[..640].to_vec()]);
-    let off = ours_of_ours.iter().zip(&theirs_of_ours).filter(|(a, b)| (i32::from(**a) - i32::from(**b)).abs() > 1).count();
+    let off =
+        ours_of_ours.iter().zip(&theirs_of_ours).filter(|(a, b)| (i32::from(**a) - i32::from(**b)).abs() > 1).count();
     assert_eq!(off, 0);
 
     let raw = ["-f", "s16le", "-ar", "16000", "-ac", "1", "-i", "pipe:0", "-f", "g722", "pipe:1"];
@@ -119,7 +123,10 @@ fn ogg_page(sequence: u32, kind: u8, granule: u64, packet: &[u8]) -> Vec<u8> {
     page.extend(lacing);
     page.extend_from_slice(packet);
     let crc = page.iter().fold(0u32, |crc, byte| {
-        (0..8).fold(crc ^ (u32::from(*byte) << 24), |crc, _| if crc >> 31 == 1 { (crc << 1) ^ 0x04C1_1DB7 } else { crc << 1 })
+        (0..8).fold(
+            crc ^ (u32::from(*byte) << 24),
+            |crc, _| if crc >> 31 == 1 { (crc << 1) ^ 0x04C1_1DB7 } else { crc << 1 },
+        )
     });
     page[22..26].copy_from_slice(&crc.to_le_bytes());
     page
@@ -174,7 +181,11 @@ fn opus_is_what_ffmpegs_own_decoder_understands_and_what_it_sends_in_any_length_
         let ticks: f64 = length.parse::<f64>().unwrap() * 8.0;
         assert!(packets.iter().all(|packet| Codec::Opus.payload_ticks(packet) == Some(ticks as usize)), "{length} ms");
         let heard = decoded(Codec::Opus, &packets);
-        assert!(snr_db(&pcm[..heard.len().min(30_000) - 400], &heard) > 5.0, "{length} ms: {}", snr_db(&pcm[..28_000], &heard));
+        assert!(
+            snr_db(&pcm[..heard.len().min(30_000) - 400], &heard) > 5.0,
+            "{length} ms: {}",
+            snr_db(&pcm[..28_000], &heard)
+        );
     }
 }
 
