@@ -14,6 +14,11 @@ use super::codec::Codec;
 use super::codec::stream::{MOST_TICKS, WideDecoder};
 use super::frame::{FRAME_SAMPLES, SAMPLES_PER_MS};
 use super::plc::Concealer;
+use noise::Noise;
+use spread::Spread;
+
+mod noise;
+mod spread;
 
 /// Microseconds on any clock that does not jump.
 pub type Micros = u64;
@@ -488,114 +493,6 @@ fn stretch(start: i64, len: usize) -> (std::ops::Range<usize>, std::ops::Range<u
     let from = index(start);
     let first = len.min(RING - from);
     (from..from + first, 0..len - first)
-}
-
-const BUCKETS: usize = 64;
-/// 5 ms.
-const BUCKET: i64 = 40;
-/// Packets over which the base is the least transit; it is 5 to 10 s with packets of 20 ms.
-const BASE_WINDOW: u32 = 250;
-/// The share of packets that shall be in time.
-const IN_TIME: f32 = 0.97;
-
-/// The spread of transits above their base, forgotten over some 4 s.
-#[derive(Clone)]
-struct Spread {
-    histogram: [f32; BUCKETS],
-    observed: u32,
-    previous_base: Option<i64>,
-    current_base: Option<i64>,
-    in_window: u32,
-    wanted: i64,
-}
-
-impl Default for Spread {
-    fn default() -> Self {
-        Self {
-            histogram: [0.0; BUCKETS],
-            observed: 0,
-            previous_base: None,
-            current_base: None,
-            in_window: 0,
-            wanted: 0,
-        }
-    }
-}
-
-impl Spread {
-    fn base(&self) -> Option<i64> {
-        match (self.previous_base, self.current_base) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
-    }
-
-    fn forget_base(&mut self) {
-        self.previous_base = None;
-        self.current_base = None;
-        self.in_window = 0;
-    }
-
-    fn observe(&mut self, transit: i64) {
-        self.current_base = Some(self.current_base.map_or(transit, |base| base.min(transit)));
-        self.in_window += 1;
-        let base = self.base().unwrap_or(transit);
-        if self.in_window >= BASE_WINDOW {
-            self.previous_base = self.current_base.take();
-            self.in_window = 0;
-        }
-        // The first packets count more, until there are enough of them to forget slowly.
-        self.observed = (self.observed + 1).min(200);
-        let weight = 1.0 / self.observed as f32;
-        for share in &mut self.histogram {
-            *share *= 1.0 - weight;
-        }
-        let bucket = ((transit - base) / BUCKET).clamp(0, BUCKETS as i64 - 1) as usize;
-        self.histogram[bucket] += weight;
-        let mut sum = 0.0;
-        let enough = self.histogram.iter().position(|share| {
-            sum += share;
-            sum >= IN_TIME
-        });
-        // One bucket's width because the bucket's end counts, two more for the coarse steps of playing.
-        self.wanted = (enough.unwrap_or(BUCKETS - 1) as i64 + 3) * BUCKET;
-    }
-
-    fn wanted_delay(&self) -> i64 {
-        self.wanted
-    }
-}
-
-/// White noise at the level that the far end asked for (RFC 3389).
-struct Noise {
-    on: bool,
-    amplitude: i32,
-    state: u32,
-}
-
-impl Default for Noise {
-    fn default() -> Self {
-        Self { on: false, amplitude: 0, state: 0x2545_F491 }
-    }
-}
-
-impl Noise {
-    fn set_level(&mut self, level_dbov: u8) {
-        // Uniform noise between ±a has an RMS of a/√3. Louder than -30 dBov is not background.
-        let rms = 32_768.0 * 10f32.powf(-f32::from(level_dbov.clamp(30, 127)) / 20.0);
-        self.amplitude = (rms * 1.732) as i32;
-    }
-
-    fn fill(&mut self, out: &mut [i16]) {
-        for sample in out {
-            // xorshift: cheap, and nobody listens closely.
-            self.state ^= self.state << 13;
-            self.state ^= self.state >> 17;
-            self.state ^= self.state << 5;
-            let centred = (self.state >> 16) as i32 - 32_768;
-            *sample = (centred * self.amplitude / 32_768) as i16;
-        }
-    }
 }
 
 #[cfg(test)]
