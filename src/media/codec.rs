@@ -146,7 +146,7 @@ impl EncodedAudio {
 
     /// Encodes 16-bit PCM at 16 kHz, in G.722.
     pub fn from_wide_pcm(samples: &[i16]) -> Self {
-        let bytes = audio_codec::g722::G722Encoder::new().encode(&samples[..samples.len() & !1]);
+        let bytes = stream::g722_encoder().encode(&samples[..samples.len() & !1]);
         Self { codec: Codec::G722, bytes: bytes.into() }
     }
 

@@ -306,8 +306,9 @@ impl Playing {
     }
 
     fn stopped(&self) -> Stopped {
-        let total_ms = self.audio.duration_ms();
-        Stopped { id: self.id, played_ms: self.rounds * total_ms + (self.position / SAMPLES_PER_MS) as u64, total_ms }
+        let played = self.rounds * self.audio.bytes.len() as u64 + self.position as u64;
+        let played_ms = played / SAMPLES_PER_MS as u64;
+        Stopped { id: self.id, played_ms, total_ms: self.audio.duration_ms() }
     }
 }
 
@@ -446,7 +447,7 @@ mod tests {
         assert_eq!(all_notes, [PlayoutNote::Started { id: ClipId(1), offset_ms: 0 }]);
         let mut stopped = Vec::new();
         playout.stop(0, |note| stopped.push((note.id.0, note.played_ms)));
-        assert_eq!(stopped, [(1, 1_000 - 1_000 % 12 + 4), (2, 0)]);
+        assert_eq!(stopped, [(1, 1_000), (2, 0)]);
         playout.push_repeating(clip(3, 0, 0));
         assert_eq!(fill(&mut playout).0, [0xD5; 160], "nothing cannot be repeated");
         assert!(playout.is_idle());

@@ -1,5 +1,7 @@
 //! The wide-band codecs as streams: G.722 by `audio-codec`, Opus by libopus. Both are at 16 kHz, mono, here.
 
+use std::sync::LazyLock;
+
 use audio_codec::g722::{G722Decoder, G722Encoder};
 use audio_codec::{Decoder as _, Encoder as _};
 
@@ -59,7 +61,7 @@ impl WideDecoder {
 
     /// One for G.722.
     pub fn g722() -> Self {
-        Self::G722(Box::new(G722Decoder::new()))
+        Self::G722(Box::new(g722_decoder()))
     }
 
     /// Whether it invents what is missing by itself.
@@ -97,7 +99,7 @@ impl WideDecoder {
     /// Forgets the stream.
     pub fn reset(&mut self) {
         match self {
-            Self::G722(decoder) => **decoder = G722Decoder::new(),
+            Self::G722(decoder) => **decoder = g722_decoder(),
             Self::Opus(Some(decoder)) => _ = decoder.reset_state(),
             Self::Opus(None) => {}
         }
@@ -122,13 +124,30 @@ impl WideEncoder {
     pub fn new(codec: Codec, wishes: OpusWishes, ptime_ms: u32) -> Option<Self> {
         match codec {
             Codec::Pcma | Codec::Pcmu => None,
-            Codec::G722 => Some(Self::G722(Box::new(G722Encoder::new()))),
+            Codec::G722 => Some(Self::G722(Box::new(g722_encoder()))),
             Codec::Opus => OpusEncoder::new(wishes, ptime_ms)
                 .inspect_err(|error| tracing::error!(%error, "no Opus encoder"))
                 .ok()
                 .map(Self::Opus),
         }
     }
+}
+
+/// An encoder in the state that the standard begins with. The crate's own beginning is another: for the first quarter of
+/// a second, loud audio would be distorted at a far end that keeps to the standard. Silence takes both to the same.
+pub fn g722_encoder() -> G722Encoder {
+    let mut encoder = G722Encoder::new();
+    g722_frame(&mut encoder, &[0; WIDE_FRAME_SAMPLES]);
+    encoder
+}
+
+/// A decoder in that state.
+fn g722_decoder() -> G722Decoder {
+    static SILENCE: LazyLock<[u8; FRAME_SAMPLES]> =
+        LazyLock::new(|| g722_frame(&mut G722Encoder::new(), &[0; WIDE_FRAME_SAMPLES]));
+    let mut decoder = G722Decoder::new();
+    _ = decoder.decode_into(&*SILENCE, &mut [0; WIDE_FRAME_SAMPLES]);
+    decoder
 }
 
 /// Encodes a frame in G.722.
@@ -173,11 +192,9 @@ impl OpusEncoder {
         Some((if length > OPUS_NOTHING { length } else { 0 }, frames))
     }
 
-    /// Drops what waits for the rest of its packet; returns how many frames that was.
-    pub fn drop_waiting(&mut self) -> u32 {
-        let frames = self.collected.len() / WIDE_FRAME_SAMPLES;
+    /// Drops what waits for the rest of its packet.
+    pub fn drop_waiting(&mut self) {
         self.collected.clear();
-        frames as u32
     }
 }
 

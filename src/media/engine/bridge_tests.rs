@@ -57,7 +57,7 @@ fn packets_of_one_codec_go_on_untouched() {
         far[1].set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let frame = codec.clock_per_tick() * 160;
         // No decoder would make anything of this: 20 ms by its first byte, noise behind it.
-        let payload: Vec<u8> = std::iter::once(0x48).chain((0..159).map(|n| n * 7)).collect();
+        let payload: Vec<u8> = std::iter::once(0x48).chain((0..159u8).map(|n| n.wrapping_mul(7))).collect();
         let mut received: Vec<(u32, u16)> = Vec::new();
         let mut sequence = 0u16;
         while received.len() < 3 {
