@@ -11,10 +11,10 @@ BENCH ?= $(patsubst benches/%.rs,%,$(wildcard benches/*.rs))
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench load fmt lint setup deny clean
+.PHONY: help run test test-asterisk bench load fmt lint setup deny clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Set up, build and start the demo receptionist (ARGS="..." for options of vca demo)
 	scripts/setup
@@ -33,9 +33,18 @@ bench: ## Set up and measure (BENCH=name for one)
 	@$(STAGE) setup scripts/setup --test --profile release
 	@for bench in $(BENCH); do $(STAGE) "bench $$bench" $(CARGO) bench --locked --bench "$$bench" || exit 1; done
 
-load: ## Calls by SIPp with RTP against a mock agent (CPS=100 CALLS=1000 HOLD=10); results in target/load
+load: ## Calls by SIPp with RTP against a mock agent (CPS=100 CALLS=1000 HOLD=10 TRANSPORT=tcp DTMF=1 LOSE=20)
 	@$(STAGE) packages scripts/setup --test --no-models
-	CPS=$(or $(CPS),100) CALLS=$(or $(CALLS),1000) HOLD=$(or $(HOLD),10) $(CARGO) bench --locked --bench load
+	CPS=$(or $(CPS),100) CALLS=$(or $(CALLS),1000) HOLD=$(or $(HOLD),10) TRANSPORT=$(TRANSPORT) DTMF=$(or $(DTMF),0) \
+		LOSE=$(or $(LOSE),0) $(CARGO) bench --locked --bench load
+
+test-asterisk: ## Calls through a real Asterisk, when one is installed (ASTERISK=/path/to/asterisk)
+	@asterisk="$(or $(ASTERISK),$(shell command -v asterisk))"; \
+	if [ -z "$$asterisk" ]; then \
+		echo "test-asterisk is not run: no asterisk in PATH; install Asterisk 18 or later (Debian 12 has no package of it), or ASTERISK=/path/to/asterisk"; \
+	else \
+		ASTERISK="$$asterisk" $(CARGO) test --locked --test it -- --ignored --nocapture asterisk::live; \
+	fi
 
 fmt: ## Format the code
 	$(CARGO) fmt

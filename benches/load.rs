@@ -1,14 +1,22 @@
 //! Load by SIPp: calls at a rate, with A-law both ways, against a VCA whose calls get a played prompt.
 //!
-//! `make load CPS=100 CALLS=1000 HOLD=10`; the figures are printed and kept in `target/load/`. `VCA_BIN` names another
-//! binary to measure. SIPp's clock ticks every 4 ms here, so set-up times are that coarse; RTP is counted by the
-//! receiving side of VCA, and `gaps_concealed_ms` includes the wait for the caller's first packet.
+//! `make load CPS=100 CALLS=1000 HOLD=10`; the figures are printed and kept in `target/load/`. More from the environment:
+//! `TRANSPORT=tcp` signals over TCP; `DTMF=1` has every caller press four keys in RTP (RFC 4733), and fails unless every
+//! call understood them; `LOSE=20` loses so many percent of the callers' SIP messages, and fails unless the count of our
+//! retransmissions rises; `VCA_BIN` names another binary to measure.
+//!
+//! SIPp's clock ticks every 4 ms here, so set-up times are that coarse. Its calls' media ends at one socket of this
+//! process, which counts what arrives; what VCA receives it counts itself, and `concealed_ms` includes the wait for the
+//! caller's first packet.
 
 mod common;
+#[path = "load/rtp.rs"]
+mod rtp;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,6 +24,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use common::Process;
+use rtp::{Callers, Heard};
 
 const DID: &str = "+918047180000";
 
@@ -24,41 +33,97 @@ fn main() {
     if std::env::args().any(|arg| arg == "--test") {
         return;
     }
-    let (cps, calls, hold_s) = (number("CPS", 100), number("CALLS", 1_000), number("HOLD", 10));
+    let load = Load::asked();
     let work = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(work.path());
-    let caller = Caller::run(&server, work.path(), cps, calls, hold_s);
+    let callers = Callers::start(load.dtmf);
+    let caller = Caller::run(&server, work.path(), &load, callers.addr);
     let (cpu_s, peak_mb) = (server.process.cpu_s() - caller.cpu_before, caller.peak_mb);
     let media = server.stop();
+    let result = report(&load, &caller, &media, &callers.finish(), cpu_s, peak_mb);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../load");
+    fs::create_dir_all(&folder).expect("a folder for the results");
+    let file = folder.join(format!("{}.json", load.name()));
+    fs::write(&file, serde_json::to_string_pretty(&result).expect("JSON")).expect("the result is kept");
+    table("", &result);
+    if load.dtmf {
+        assert_eq!(media.understood(), media.calls, "every call understands the keys that its caller presses");
+    }
+    assert!(load.lose == 0 || caller.received_again > 0, "lost messages make us repeat ours");
+}
 
-    let answered = caller.count("SuccessfulCall(C)");
-    let call_s = (calls * hold_s) as f64;
-    let frames = call_s * 50.0;
-    let result = json!({
-        "asked": { "cps": cps, "calls": calls, "hold_s": hold_s },
+/// What the environment asks for.
+struct Load {
+    cps: u64,
+    calls: u64,
+    hold_s: u64,
+    tcp: bool,
+    dtmf: bool,
+    /// Percent of the callers' SIP messages.
+    lose: u64,
+}
+
+impl Load {
+    fn asked() -> Self {
+        let tcp = match std::env::var("TRANSPORT").as_deref() {
+            Err(_) | Ok("" | "udp") => false,
+            Ok("tcp") => true,
+            Ok(other) => panic!("TRANSPORT: udp or tcp, not {other}"),
+        };
+        let dtmf = number("DTMF", 0) > 0;
+        let load = Self {
+            cps: number("CPS", 100),
+            calls: number("CALLS", 1_000),
+            hold_s: number("HOLD", 10),
+            tcp,
+            dtmf,
+            lose: number("LOSE", 0),
+        };
+        assert!(!dtmf || load.hold_s >= 4, "HOLD: pressing the keys takes 4 s");
+        load
+    }
+
+    fn name(&self) -> String {
+        let Self { cps, calls, hold_s, .. } = self;
+        let transport = if self.tcp { "-tcp" } else { "" };
+        let dtmf = if self.dtmf { "-dtmf" } else { "" };
+        let lose = if self.lose > 0 { format!("-lose{}", self.lose) } else { String::new() };
+        format!("{cps}cps-{calls}calls-{hold_s}s{transport}{dtmf}{lose}")
+    }
+
+    fn peak_calls(&self) -> f64 {
+        self.calls.min(self.cps * self.hold_s).max(1) as f64
+    }
+}
+
+fn report(load: &Load, caller: &Caller, media: &Media, heard: &Heard, cpu_s: f64, peak_mb: f64) -> Value {
+    let (calls, call_s) = (load.calls as f64, (load.calls * load.hold_s) as f64);
+    let (to_callers, from_callers) = (media.sum("rtp_sent"), media.sum("rtp_received"));
+    json!({
+        "asked": { "cps": load.cps, "calls": load.calls, "hold_s": load.hold_s, "dtmf": load.dtmf,
+            "transport": if load.tcp { "tcp" } else { "udp" }, "lose_percent": load.lose },
         "load_before": caller.load_before,
-        "calls_per_s": caller.started_per_s(calls, hold_s),
-        "answered": answered,
+        "calls_per_s": caller.started_per_s(load),
+        "answered": caller.count("SuccessfulCall(C)"),
         "failed": caller.count("FailedCall(C)"),
         "failed_by_cause": caller.causes(),
-        "unexpected_codes": caller.codes,
+        "failed_by_code": caller.codes,
         "retransmitted_by_us": caller.received_again,
         "retransmitted_by_sipp": caller.count("Retransmissions(C)"),
         "setup_ms": { "p50": at(&caller.setup_ms, 0.5), "p95": at(&caller.setup_ms, 0.95),
             "p99": at(&caller.setup_ms, 0.99), "max": at(&caller.setup_ms, 1.0) },
-        "rtp": { "records": media.calls, "sent": media.sum("rtp_sent"), "received": media.sum("rtp_received"),
-            "expected_each_way": frames, "lost": media.sum("rtp_lost"), "late": media.sum("rtp_late"),
-            "send_errors": media.sum("rtp_send_errors"), "gaps_concealed_ms": media.sum("concealed_ms") },
-        "cpu": { "s": cpu_s, "s_per_1000_calls": cpu_s * 1_000.0 / calls as f64,
+        "rtp_to_callers": { "calls": heard.calls, "sent": to_callers, "received": heard.packets,
+            "missing": to_callers.saturating_sub(heard.packets), "lost_inside_calls": heard.lost, "twice": heard.again,
+            "gaps_of_60_ms": heard.gaps, "longest_gap_ms": heard.longest_gap_ms,
+            "dropped_by_callers_socket": heard.dropped_here, "send_errors": media.sum("rtp_send_errors") },
+        "rtp_from_callers": { "records": media.calls, "sent": heard.sent, "received": from_callers,
+            "lost": media.sum("rtp_lost"), "late": media.sum("rtp_late"), "concealed_ms": media.sum("concealed_ms") },
+        "keys": { "pressed_in_calls": if load.dtmf { media.calls } else { 0 }, "understood_in_calls": media.understood() },
+        "cpu": { "s": cpu_s, "s_per_1000_calls": cpu_s * 1_000.0 / calls,
             "percent_of_core_per_call": cpu_s * 100.0 / call_s },
         "memory": { "idle_mb": caller.idle_mb, "peak_mb": peak_mb,
-            "kb_per_call": (peak_mb - caller.idle_mb) * 1_024.0 / caller.peak_calls(cps, calls, hold_s) },
-    });
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../load");
-    fs::create_dir_all(&folder).expect("a folder for the results");
-    let file = folder.join(format!("{cps}cps-{calls}calls-{hold_s}s.json"));
-    fs::write(&file, serde_json::to_string_pretty(&result).expect("JSON")).expect("the result is kept");
-    table("", &result);
+            "kb_per_call": (peak_mb - caller.idle_mb) * 1_024.0 / load.peak_calls() },
+    })
 }
 
 /// A whole number from the environment.
@@ -89,7 +154,8 @@ struct Caller {
     statistics: BTreeMap<String, String>,
     /// Messages of ours that SIPp got more than once.
     received_again: u64,
-    codes: Vec<String>,
+    /// Final responses that were not expected, and how many calls got each.
+    codes: BTreeMap<String, u64>,
     /// INVITE to 200, sorted.
     setup_ms: Vec<f64>,
     lasted: Duration,
@@ -100,22 +166,18 @@ struct Caller {
 }
 
 impl Caller {
-    fn run(server: &Server, folder: &Path, cps: u64, calls: u64, hold_s: u64) -> Self {
-        // Ten seconds of a tone, looped: what is said does not matter, that it arrives does.
-        let made = Command::new("sox")
-            .current_dir(folder)
-            .args(["-n", "-r", "8000", "-c", "1", "-e", "a-law", "-t", "raw", "caller.alaw"])
-            .args(["synth", "10", "sine", "700", "vol", "0.3"])
-            .status();
-        assert!(made.expect("sox is installed: run scripts/setup --test").success(), "sox makes the caller's audio");
+    fn run(server: &Server, folder: &Path, load: &Load, media: SocketAddr) -> Self {
+        let Load { cps, calls, hold_s, .. } = *load;
         let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sipp/load/call.xml");
         let load_before = fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned();
         let (cpu_before, idle_mb) = (server.process.cpu_s(), server.process.rss_mb());
         let started = Instant::now();
         let mut sipp = Command::new("sipp")
             .current_dir(folder)
-            .args(["-sf", scenario, "-s", DID, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-nostdin", "-default_behaviors"])
-            .args(["all", "-trace_stat", "-fd", "1"])
+            .args(["-sf", scenario, "-s", DID, "-i", "127.0.0.1", "-nostdin", "-default_behaviors", "all"])
+            .args(["-t", if load.tcp { "t1" } else { "u1" }, "-key", "rtp_ip", &media.ip().to_string()])
+            .args(["-key", "rtp_port", &media.port().to_string(), "-lost", &load.lose.to_string()])
+            .args(["-trace_stat", "-fd", "1"])
             .args(["-trace_counts", "-trace_rtt", "-rtt_freq", "1", "-trace_error_codes", "-trace_err"])
             .args(["-l", &(2 * calls).to_string(), "-r", &cps.to_string(), "-m", &calls.to_string()])
             .args(["-d", &(hold_s * 1_000).to_string(), "-timeout", &format!("{}s", calls / cps + hold_s + 60)])
@@ -165,12 +227,8 @@ impl Caller {
     }
 
     /// Calls begun a second: the last one ended `hold_s` after it began.
-    fn started_per_s(&self, calls: u64, hold_s: u64) -> f64 {
-        calls as f64 / (self.lasted.as_secs_f64() - hold_s as f64).max(0.001)
-    }
-
-    fn peak_calls(&self, cps: u64, calls: u64, hold_s: u64) -> f64 {
-        calls.min(cps * hold_s).max(1) as f64
+    fn started_per_s(&self, load: &Load) -> f64 {
+        load.calls as f64 / (self.lasted.as_secs_f64() - load.hold_s as f64).max(0.001)
     }
 }
 
@@ -180,10 +238,14 @@ fn received_and_repeated(column: &str) -> bool {
     matches!(parts.as_slice(), [_, code, "Retrans"] if code.parse::<u16>().is_ok())
 }
 
-/// The statuses that SIPp did not expect, at most the first twenty: after the time and the time elapsed in each row.
-fn unexpected_codes(csv: &str) -> Vec<String> {
+/// The statuses that SIPp did not expect and how often: after the time and the time elapsed in each row.
+fn unexpected_codes(csv: &str) -> BTreeMap<String, u64> {
     let codes = csv.lines().flat_map(|line| line.split(';').skip(2)).map(|code| code.trim().to_owned());
-    codes.filter(|code| !code.is_empty()).take(20).collect()
+    let mut counts = BTreeMap::new();
+    for code in codes.filter(|code| !code.is_empty()) {
+        *counts.entry(code).or_default() += 1;
+    }
+    counts
 }
 
 /// The trace file of SIPp whose name ends so; SIPp puts its process id into the names.
@@ -211,6 +273,11 @@ struct Media {
 impl Media {
     fn sum(&self, field: &str) -> u64 {
         self.reports.iter().filter_map(|report| report[field].as_u64()).sum()
+    }
+
+    /// Calls that understood the keys as they were pressed.
+    fn understood(&self) -> usize {
+        self.reports.iter().filter(|report| report["digits"] == rtp::KEYS).count()
     }
 }
 

@@ -44,14 +44,11 @@ fn main() {
     if asked("--tune") {
         let slack = |slack| Tuning { slack: Some(slack), ..Tuning::default() };
         settings.extend([
-            ("slack 0", "whisper-base", slack(0)),
-            ("slack 64", "whisper-base", slack(64)),
+            ("never unsure", "whisper-base", Tuning { unsure: 0.0, ..Tuning::default() }),
+            ("unsure below 0.6", "whisper-base", Tuning { unsure: 0.6, ..Tuning::default() }),
+            ("unsure, then all", "whisper-base", Tuning { retry_slack: None, ..Tuning::default() }),
             ("slack 192", "whisper-base", slack(192)),
             ("slack 256", "whisper-base", slack(256)),
-            ("slack 320", "whisper-base", slack(320)),
-            ("slack 384", "whisper-base", slack(384)),
-            ("lead 0", "whisper-base", Tuning { lead_ms: 0, ..Tuning::default() }),
-            ("flash attention", "whisper-base", Tuning { flash_attention: true, ..Tuning::default() }),
         ]);
     }
     settings.push(("default", "whisper-base", Tuning::default()));

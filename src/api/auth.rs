@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 
 use super::{ApiState, FieldError, Problem};
 use crate::domain::{CallId, TenantId, TenantScope};
-use crate::store::KeyOwner;
+use crate::store::{KeyOwner, Principal};
 
 /// Header in which a platform key names the tenant it acts for; a tenant's own key needs none.
 pub const TENANT_HEADER: &str = "vca-tenant";
@@ -18,10 +18,7 @@ impl FromRequestParts<ApiState> for Authenticated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        let key =
-            bearer(parts).ok_or_else(|| Problem::unauthorized("send an API key: `Authorization: Bearer vca_…`"))?;
-        let principal = state.store.authenticate(key).await?;
-        let principal = principal.ok_or_else(|| Problem::unauthorized("the API key is not known"))?;
+        let principal = principal(parts, state).await?;
         let named = match parts.headers.get(TENANT_HEADER) {
             None => None,
             // What cannot be an identifier names no tenant that exists.
@@ -39,6 +36,13 @@ impl FromRequestParts<ApiState> for Authenticated {
         };
         state.store.scope_for(principal, tenant).await?.map(Self).ok_or_else(no_tenant)
     }
+}
+
+/// Whose key the request carries.
+pub(super) async fn principal(parts: &Parts, state: &ApiState) -> Result<Principal, Problem> {
+    let key = bearer(parts).ok_or_else(|| Problem::unauthorized("send an API key: `Authorization: Bearer vca_…`"))?;
+    let principal = state.store.authenticate(key).await?;
+    principal.ok_or_else(|| Problem::unauthorized("the API key is not known"))
 }
 
 fn no_tenant() -> Problem {

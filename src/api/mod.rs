@@ -1,4 +1,4 @@
-//! The HTTP interface: health probes, and the calls of a tenant under `/v1`.
+//! The HTTP interface: health probes, and under `/v1` the calls of a tenant and the state of the trunks.
 //!
 //! Everything but the probes needs an API key (`Authorization: Bearer …`). The key leads to a
 //! [`TenantScope`](crate::domain::TenantScope), without which no row can be read; another tenant's call is 404 like one
@@ -12,6 +12,7 @@ mod recording;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod trunks;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use auth::TENANT_HEADER;
 pub use health::Readiness;
 pub use problem::{FieldError, Problem};
 pub use serve::{Limits, serve};
+pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 
 use crate::store::Store;
 
@@ -45,6 +47,7 @@ pub struct ApiState {
     pub recordings: Arc<Path>,
     /// Whether calls can be taken, as whoever starts and stops VCA says.
     pub readiness: watch::Receiver<Readiness>,
+    pub trunks: TrunkList,
 }
 
 /// All routes.
@@ -55,6 +58,8 @@ pub fn router(state: ApiState) -> Router {
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::one))
         .route("/v1/calls/{id}/recording", get(recording::download))
+        .route("/v1/trunks", get(trunks::list))
+        .route("/v1/trunks/{name}", get(trunks::one))
         .fallback(problem::unknown_route)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -1,6 +1,9 @@
 //! Every route as its tenant, as another one, and without a key.
 
 mod connections;
+mod trunks;
+
+use std::sync::{Mutex, PoisonError};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -21,6 +24,8 @@ struct Api {
     f: Fixture,
     router: Router,
     readiness: watch::Sender<Readiness>,
+    /// What the list of trunks gives.
+    trunks: Arc<Mutex<Option<Vec<TrunkView>>>>,
 }
 
 struct Answer {
@@ -39,8 +44,11 @@ async fn api() -> Api {
     }
     let (readiness, watched) = watch::channel(Readiness::Ready);
     let recordings = f.folder.path().join("recordings").into();
-    let router = router(ApiState { store: f.store.clone(), recordings, readiness: watched });
-    Api { f, router, readiness }
+    let trunks = Arc::new(Mutex::new(None));
+    let list = trunks.clone();
+    let list: TrunkList = Arc::new(move || list.lock().unwrap_or_else(PoisonError::into_inner).clone());
+    let router = router(ApiState { store: f.store.clone(), recordings, readiness: watched, trunks: list });
+    Api { f, router, readiness, trunks }
 }
 
 impl Api {
@@ -513,7 +521,6 @@ async fn a_handler_that_hangs_is_given_up() {
 #[tokio::test]
 async fn numbers_and_keys_stay_out_of_the_log() {
     use std::io::Write;
-    use std::sync::{Mutex, PoisonError};
     use tracing::instrument::WithSubscriber;
 
     #[derive(Clone, Default)]

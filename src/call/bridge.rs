@@ -63,6 +63,9 @@ pub async fn run(caller: Side<'_>, person: Side<'_>, until: Instant, shutdown: &
         person: End::new(person.leg, person.media, person.sdp),
         recording_failed: false,
     };
+    // One side may have been on hold while the other was called.
+    bridge.person.set_music(bridge.caller.sdp.is_held());
+    bridge.caller.set_music(bridge.person.sdp.is_held());
     let (caller_events, caller_media) = (caller.events, caller.media_events);
     let (person_events, person_media) = (person.events, person.media_events);
     let over = loop {

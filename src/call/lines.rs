@@ -40,13 +40,15 @@ impl TrunkLines {
             self.trunks.outgoing(&trunk.name, number, Some(&call.shown)).map_err(|error| NoLine(error.to_string()));
         Some(invite.and_then(|invite| {
             let destination = invite.destination.ok_or_else(|| NoLine("the trunk has no address now".into()))?;
-            let permit = self.admission.place(trunk, Instant::now()).map_err(|refusal| busy(trunk, refusal))?;
+            let refers = call.may_refer && trunk.settings.transfer == TransferMode::Refer;
+            let place = || self.admission.place(trunk, Instant::now()).map_err(|refusal| busy(trunk, refusal));
+            let permit = if refers { None } else { Some(place()?) };
             Ok(OutboundLine {
                 local_ip: local_ip_towards(destination)?,
                 invite,
                 capabilities: Capabilities::of_trunk(&trunk.settings),
-                transfer: trunk.settings.transfer,
-                permit: Some(Box::new(permit)),
+                transfer: if refers { TransferMode::Refer } else { TransferMode::Bridge },
+                permit: permit.map(|permit| Box::new(permit) as Box<dyn Send + Sync>),
             })
         }))
     }
@@ -137,6 +139,7 @@ mod tests {
             trunk: None,
             source: "127.0.0.2:5090".parse().unwrap(),
             transport: Transport::Udp,
+            may_refer: false,
         }
     }
 

@@ -52,7 +52,7 @@ pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
     if cause != EndCause::CallerHungUp {
         leg.bye(None).await;
     }
-    report(&media, answered.elapsed(), digits.len());
+    report(&media, answered.elapsed(), &digits);
     let recording = if profile.record_calls { RecordingState::Complete } else { RecordingState::Off };
     drop(media);
     finish_recording(media_events).await;
@@ -94,7 +94,7 @@ async fn on_leg(
 }
 
 /// One line for the load runner, which adds them up.
-fn report(media: &MediaSession, lasted: Duration, digits: usize) {
+fn report(media: &MediaSession, lasted: Duration, digits: &str) {
     let stats = media.stats();
     info!(
         target: "vca::load",

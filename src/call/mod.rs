@@ -27,7 +27,7 @@ use crate::speech::Speech;
 pub mod admission;
 mod agent;
 mod bridge;
-mod leg;
+pub mod leg;
 pub mod lines;
 pub mod mock;
 pub mod ports;

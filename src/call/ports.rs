@@ -106,6 +106,8 @@ pub struct OutboundCall {
     /// Where the caller's own call came from.
     pub source: SocketAddr,
     pub transport: Transport,
+    /// Whether the caller's carrier may be asked to place it, where its trunk is for that.
+    pub may_refer: bool,
 }
 
 /// A way out for one call.
@@ -115,7 +117,7 @@ pub struct OutboundLine {
     /// Our address as the far end of this line reaches it.
     pub local_ip: IpAddr,
     pub capabilities: Capabilities,
-    /// How this line hands callers over.
+    /// Who calls: we (`Bridge`), or the carrier at our REFER, which takes no place on the trunk.
     pub transfer: TransferMode,
     /// The place that the call takes on its trunk; dropping it frees the place.
     pub permit: Option<Box<dyn Send + Sync>>,

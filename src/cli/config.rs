@@ -6,6 +6,7 @@
 mod check;
 mod load;
 pub mod profile;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod trunks;
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Finding, LocateModel, Severity, check};
 pub use load::{ConfigError, Loaded, Origin, environment};
-pub use trunks::TenantEntry;
+pub use tenants::TenantEntry;
 
 use crate::domain::{IpNet, Trunk, TurnSettings};
 use crate::sip::net::{TlsConfig, TlsIdentity};

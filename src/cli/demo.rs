@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use jiff::Timestamp;
 
-use super::Failure;
 use super::config::{Config, environment};
 use super::server::{self, Server};
+use super::{Failure, keys};
 use crate::dialogue::demo_profile;
-use crate::domain::{ApiKeyId, DialString, Did, E164, Tenant, TenantId, TenantScope, TransferKind, TransferTarget};
+use crate::domain::{DialString, Did, E164, Tenant, TenantId, TenantScope, TransferKind, TransferTarget};
 use crate::store::{ApiKey, KeyOwner, Store};
 
 /// The number of the demo clinic.
@@ -117,22 +116,7 @@ async fn onboard(
     store.put_tenant(scope, &Tenant { id: tenant, name: profile.business_name.clone(), max_calls }).await?;
     store.put_profile(scope, &profile).await?;
     store.put_did(scope, &Did { number, tenant, profile: profile.id }).await?;
-    let now = Timestamp::now();
-    let id = ApiKeyId::new(now, rand::random());
-    match chosen {
-        Some(key) => {
-            if store.authenticate(key.reveal()).await?.is_none() {
-                store.create_api_key(KeyOwner::Tenant(scope), id, "demo, chosen", &key, now).await?;
-            }
-            Ok(Some(key))
-        }
-        None if store.has_api_keys().await? => Ok(None),
-        None => {
-            let key = ApiKey::generate(rand::random());
-            store.create_api_key(KeyOwner::Tenant(scope), id, "demo, first start", &key, now).await?;
-            Ok(Some(key))
-        }
-    }
+    keys::first(store, KeyOwner::Tenant(scope), "demo", chosen).await
 }
 
 /// Says exactly what to do next.

@@ -8,10 +8,12 @@ use clap::{Parser, Subcommand};
 
 use crate::speech::models::ModelStore;
 
+pub mod asterisk;
 pub mod call;
 pub mod check_config;
 pub mod config;
 pub mod demo;
+mod keys;
 mod log;
 pub mod models;
 mod onboard;
@@ -51,12 +53,14 @@ enum Command {
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
     CheckConfig(check_config::CheckConfigArgs),
+    /// Write the files of an Asterisk between a carrier and VCA
+    Asterisk(asterisk::AsteriskArgs),
 }
 
 /// A failure with the exit code that it deserves.
 #[derive(Debug)]
 pub enum Failure {
-    /// The arguments, the configuration or the machine are not as they must be: exit code 2.
+    /// The arguments, the configuration or the machine are not as they must be, a line for each fault: exit code 2.
     Setup(String),
     /// Something failed while running: exit code 1.
     Run(String),
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }
         Command::CheckConfig(args) => check_configuration(&args),
+        Command::Asterisk(args) => asterisk::run(&args),
     };
     match outcome {
         Ok(code) => code,
@@ -109,18 +114,23 @@ pub fn main() -> ExitCode {
 }
 
 fn check_configuration(args: &check_config::CheckConfigArgs) -> Result<ExitCode, Failure> {
-    let locate = |config: &config::Config, name: &str| {
-        let store = config.models_dir.as_ref().map_or_else(ModelStore::default, ModelStore::new);
-        store.locate(name).map(drop).map_err(|error| error.to_string())
-    };
-    check_config::run_check(args, config::environment(), &locate, &mut std::io::stdout())
+    check_config::run_check(args, config::environment(), &locate_model, &mut std::io::stdout())
         .map(ExitCode::from)
         .map_err(|error| Failure::run(&error))
 }
 
+/// Why a model of this name cannot be opened; answers [`config::LocateModel`].
+fn locate_model(config: &config::Config, name: &str) -> Result<(), String> {
+    let store = config.models_dir.as_ref().map_or_else(ModelStore::default, ModelStore::new);
+    store.locate(name).map(drop).map_err(|error| error.to_string())
+}
+
 fn complain(message: &str, code: u8) -> ExitCode {
-    // Standard error may be closed; there is nobody left to tell then.
-    let _ = writeln!(std::io::stderr(), "vca: {message}");
+    let mut err = std::io::stderr();
+    for line in message.lines() {
+        // Standard error may be closed; there is nobody left to tell then.
+        let _ = writeln!(err, "vca: {line}");
+    }
     ExitCode::from(code)
 }
 

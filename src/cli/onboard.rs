@@ -3,23 +3,25 @@
 use sha2::{Digest, Sha256};
 
 use super::Failure;
-use super::config::TenantEntry;
-use crate::domain::{AgentProfile, Did, ProfileId, Tenant, TenantId, TenantScope, Transfers, TurnSettings};
+use super::config::{Config, TenantEntry};
+use crate::domain::{AgentProfile, Did, Knowledge, ProfileId, Tenant, TenantId, TenantScope, TurnSettings};
 use crate::store::{Store, StoreError};
 
-/// Creates or updates every tenant; a tenant or number that is no longer listed stays.
+/// Creates or updates every tenant of the configuration; a tenant or number that is no longer listed stays.
 ///
 /// # Errors
 /// A number that another tenant has, or a database that fails.
-pub async fn sync(store: &Store, tenants: &[TenantEntry], turns: TurnSettings) -> Result<(), Failure> {
-    for entry in tenants {
+pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
+    for entry in &config.tenants {
         let id = TenantId::from_uuid(stable_uuid("tenant", &entry.name));
         let scope = TenantScope::proven(id);
-        let mut profile = profile_of(entry, turns);
+        let turns = entry.turns(config.turns).map_err(Failure::Setup)?;
+        let mut profile = profile_of(entry, turns, &config.speech.tts.voice);
         let stored = store.profiles(scope).await.map_err(|error| Failure::setup(&error))?;
         if let Some(known) = stored.into_iter().find(|known| known.id == profile.id) {
-            // Not among the keys of a tenant: what the database has stays.
-            profile.transfers = known.transfers;
+            // What the file does not say stays as the database has it.
+            profile.transfers = entry.transfers().unwrap_or(known.transfers);
+            profile.knowledge = entry.knowledge(known.knowledge);
         }
         let tenant = Tenant { id, name: entry.name.clone(), max_calls: entry.max_calls };
         store.put_tenant(scope, &tenant).await.map_err(|error| Failure::setup(&error))?;
@@ -45,7 +47,7 @@ fn stable_uuid(kind: &str, name: &str) -> uuid::Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-fn profile_of(entry: &TenantEntry, turns: TurnSettings) -> AgentProfile {
+fn profile_of(entry: &TenantEntry, turns: TurnSettings, voice: &str) -> AgentProfile {
     AgentProfile {
         id: ProfileId::from_uuid(stable_uuid("profile", &entry.name)),
         business_name: entry.business_name.clone().unwrap_or_else(|| entry.name.clone()),
@@ -56,16 +58,16 @@ fn profile_of(entry: &TenantEntry, turns: TurnSettings) -> AgentProfile {
         address: entry.address.clone(),
         landmark: entry.landmark.clone(),
         time_zone: entry.time_zone.clone(),
-        voice: crate::dialogue::demo_profile().voice,
+        voice: voice.to_owned(),
         turns,
-        transfers: Transfers::default(),
+        transfers: entry.transfers().unwrap_or_default(),
+        knowledge: entry.knowledge(Knowledge::default()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::config::Config;
 
     #[tokio::test]
     async fn a_listed_tenant_is_answered_and_its_second_start_updates_it() {
@@ -82,7 +84,7 @@ mod tests {
         for calls in [2, 3] {
             std::fs::write(&file, tenant(calls)).unwrap();
             let config = Config::load(Some(&file), []).unwrap();
-            sync(&store, &config.tenants, config.turns).await.unwrap();
+            sync(&store, &config).await.unwrap();
             let route = store.find_did(&config.tenants[0].dids[0]).await.unwrap().unwrap();
             assert_eq!((route.tenant.max_calls, route.profile.business_name.as_str()), (calls, "Clinic"));
             assert_eq!(route.profile.hours.0[0].len(), 2);
@@ -92,6 +94,32 @@ mod tests {
         let thief = tenant(1).replace("Clinic", "Salon");
         std::fs::write(&file, thief).unwrap();
         let config = Config::load(Some(&file), []).unwrap();
-        assert!(sync(&store, &config.tenants, config.turns).await.is_err(), "a number stays with its owner");
+        assert!(sync(&store, &config).await.is_err(), "a number stays with its owner");
+    }
+
+    #[tokio::test]
+    async fn a_tenant_needs_a_name_and_a_number_and_its_own_settings_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("vca.toml");
+        let least = "[[tenants]]\nname = \"Clinic\"\ndids = [\"+918047180000\"]\n";
+        let store = Store::open(&folder.path().join("vca.sqlite")).await.unwrap();
+        let stored = async |tenant: &str| {
+            let node = "[turns]\nend_of_turn_ms = 450\nbarge_in_ms = 350\n[speech.tts]\nvoice = \"piper-amy\"\n";
+            std::fs::write(&file, format!("{node}{tenant}")).unwrap();
+            let config = Config::load(Some(&file), []).unwrap();
+            sync(&store, &config).await.unwrap();
+            store.find_did(&config.tenants[0].dids[0]).await.unwrap().unwrap().profile
+        };
+        let profile = stored(least).await;
+        assert_eq!((profile.address.as_str(), profile.hours), ("", crate::domain::WeeklyHours::default()));
+        assert_eq!((profile.turns.end_of_turn_ms, profile.turns.barge_in_ms), (450, 350));
+        assert_eq!(profile.voice, "piper-amy", "the one that the node speaks with");
+        let profile = stored(&format!("{least}turns = {{ end_of_turn_ms = 700 }}\n")).await;
+        assert_eq!((profile.turns.end_of_turn_ms, profile.turns.barge_in_ms), (700, 350));
+        for wrong in ["turns = { end_of_turn = 700 }", "turns = { end_of_turn_ms = \"long\" }"] {
+            std::fs::write(&file, format!("{least}{wrong}\n")).unwrap();
+            let error = Config::load(Some(&file), []).unwrap_err().to_string();
+            assert!(error.contains("vca.toml:4: `turns`: "), "{error}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A whole VCA node in this process: store, models, media, SIP, HTTP, in the order in which failures are cheap.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::Failure;
 use super::config::Config;
-use super::wiring::StoreBook;
+use super::wiring::{StoreBook, trunk_list};
 use crate::api::{self, ApiState, Limits, Readiness};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
@@ -98,7 +98,9 @@ impl Server {
 
         let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
         let recordings = config.recordings().into();
-        let state = ApiState { store: store.clone(), recordings, readiness: ready };
+        let line_states = Arc::new(OnceLock::new());
+        let trunk_list = trunk_list(Arc::clone(&line_states));
+        let state = ApiState { store: store.clone(), recordings, readiness: ready, trunks: trunk_list };
         let (shutdown, stop) = watch::channel(false);
         let (stop_http, mut http_stop) = watch::channel(false);
         let http_task = tokio::spawn(async move {
@@ -121,6 +123,7 @@ impl Server {
         // After all that takes time: calls that come from here on wait for milliseconds at most.
         let trunks = start_trunks(&stack, config.trunks.clone());
         let admission = Admission::new(config.sip.max_calls as usize);
+        line_states.get_or_init(|| (trunks.clone(), admission.clone()));
         let node = Node {
             book: Arc::new(StoreBook(store.clone())),
             media,

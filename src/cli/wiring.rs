@@ -1,7 +1,12 @@
 //! Puts the parts together: the store behind the call's port, the node behind the SIP stack.
 
+use std::sync::{Arc, OnceLock};
+
+use crate::api::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
+use crate::call::admission::Admission;
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
-use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Turn};
+use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Trunk, TrunkMode, Turn};
+use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
 use crate::store::{self, CloseCall, Store, StoreError};
 
 /// The store as the calls see it.
@@ -77,4 +82,92 @@ impl CallBook for StoreBook {
 
 fn port_error(error: StoreError) -> PortError {
     PortError(super::one_line(&error))
+}
+
+/// The trunks as the API shows them, once they are started.
+pub(super) fn trunk_list(started: Arc<OnceLock<(Trunks, Admission)>>) -> TrunkList {
+    Arc::new(move || {
+        let (trunks, admission) = started.get()?;
+        let view = |status: TrunkStatus| {
+            let active_calls = admission.on_trunk(&status.name);
+            trunks.get(&status.name).map(|trunk| trunk_view(trunk, status, active_calls))
+        };
+        Some(trunks.status().into_iter().filter_map(view).collect())
+    })
+}
+
+fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkView {
+    let peer = status.mode == TrunkMode::Peer;
+    let (state, expires_at) = match &status.state {
+        TrunkState::Registered { expires_at, .. } => (TrunkStanding::Registered, Some(*expires_at)),
+        TrunkState::Peer => (TrunkStanding::Up, None),
+        _ if peer => (TrunkStanding::Down, None),
+        TrunkState::Unregistered => (TrunkStanding::Unregistered, None),
+        TrunkState::Trying => (TrunkStanding::Registering, None),
+        TrunkState::Failed { .. } => (TrunkStanding::Failed, None),
+    };
+    TrunkView {
+        up: status.is_up(),
+        name: status.name,
+        profile: trunk.profile.clone(),
+        mode: status.mode,
+        state,
+        since: status.since,
+        last_error: status.last_error,
+        next_try: status.next_try,
+        expires_at,
+        dids: trunk.dids.clone(),
+        surroundings: Some(TrunkSurroundings {
+            target: status.target,
+            public_addr: status.public_addr,
+            options_answered: status.options_answered,
+            sources: status.sources,
+            active_calls,
+            channels: Some(trunk.settings.channels).filter(|cap| *cap > 0),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Secret, TrunkSettings};
+
+    #[test]
+    fn a_trunk_is_shown_in_the_words_of_its_mode() {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let failed = || TrunkState::Failed { error: "no answer".to_owned(), next_try: Some(now) };
+        let registered = TrunkState::Registered { expires_at: now, contact: "sip:+918047180000@192.0.2.1".to_owned() };
+        for (mode, state, shown, up) in [
+            (TrunkMode::Register, registered, TrunkStanding::Registered, true),
+            (TrunkMode::Register, TrunkState::Trying, TrunkStanding::Registering, false),
+            (TrunkMode::Register, TrunkState::Unregistered, TrunkStanding::Unregistered, false),
+            (TrunkMode::Register, failed(), TrunkStanding::Failed, false),
+            (TrunkMode::Peer, TrunkState::Peer, TrunkStanding::Up, true),
+            (TrunkMode::Peer, TrunkState::Trying, TrunkStanding::Down, false),
+            (TrunkMode::Peer, failed(), TrunkStanding::Down, false),
+        ] {
+            let settings =
+                TrunkSettings { mode, auth_user: Some("hidden-user".to_owned()), ..TrunkSettings::default() };
+            let password = Some(Secret::new("hidden-password"));
+            let trunk = Trunk { name: "line".into(), profile: "jio".into(), settings, password, dids: Vec::new() };
+            let status = TrunkStatus {
+                name: "line".to_owned(),
+                mode,
+                state,
+                since: now,
+                last_error: None,
+                next_try: None,
+                target: None,
+                options_answered: None,
+                sources: Vec::new(),
+                public_addr: None,
+            };
+            let view = trunk_view(&trunk, status, 0);
+            assert_eq!((view.state, view.up), (shown, up));
+            assert_eq!(view.expires_at.is_some(), shown == TrunkStanding::Registered);
+            let text = serde_json::to_string(&view).unwrap();
+            assert!(!text.contains("hidden"), "{text}");
+        }
+    }
 }

@@ -1,10 +1,10 @@
 //! Opening hours: which day a question means, and how the answer is spoken.
 
-use jiff::Zoned;
-use jiff::civil::Weekday;
+use jiff::civil::Date;
+use jiff::{ToSpan, Zoned};
 
-use super::text;
-use crate::domain::{DayHours, WeeklyHours};
+use super::{amounts, text};
+use crate::domain::{DayHours, Holiday, WeeklyHours};
 
 /// What a question about opening hours asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,16 +60,12 @@ pub(super) fn when(plain: &str) -> When {
 
 /// The weekday of a moment plus days ahead, Monday 0.
 pub(super) fn weekday(now: &Zoned, ahead: u8) -> u8 {
-    let monday_first = match now.weekday() {
-        Weekday::Monday => 0,
-        Weekday::Tuesday => 1,
-        Weekday::Wednesday => 2,
-        Weekday::Thursday => 3,
-        Weekday::Friday => 4,
-        Weekday::Saturday => 5,
-        Weekday::Sunday => 6,
-    };
-    (monday_first + ahead) % 7
+    (weekday_of(now.date()) + ahead) % 7
+}
+
+/// The weekday of a date, Monday 0.
+pub(super) fn weekday_of(date: Date) -> u8 {
+    date.weekday().to_monday_zero_offset() as u8
 }
 
 fn day_hours(hours: &WeeklyHours, day: u8) -> &[DayHours] {
@@ -80,19 +76,122 @@ fn minute_of_day(now: &Zoned) -> u16 {
     now.hour() as u16 * 60 + now.minute() as u16
 }
 
-/// Whether the business is open at this moment.
+/// Whether the weekly hours hold this moment.
 pub(super) fn is_open(hours: &WeeklyHours, now: &Zoned) -> bool {
-    let minute = minute_of_day(now);
-    day_hours(hours, weekday(now, 0)).iter().any(|h| (h.opens_min..h.closes_min).contains(&minute))
+    Calendar { hours, holidays: &[] }.is_open(now)
 }
 
-/// How many days ahead the business opens next; `None` when it never does.
-pub(super) fn next_opening(hours: &WeeklyHours, now: &Zoned) -> Option<u8> {
-    let minute = minute_of_day(now);
-    (0..=7).find(|ahead| {
-        let day = day_hours(hours, weekday(now, *ahead));
-        day.iter().any(|h| *ahead > 0 || h.opens_min > minute)
-    })
+/// The weekly hours and the days on which others hold.
+#[derive(Clone, Copy)]
+pub(super) struct Calendar<'a> {
+    pub hours: &'a WeeklyHours,
+    pub holidays: &'a [Holiday],
+}
+
+impl<'a> Calendar<'a> {
+    /// The openings of a day.
+    pub(super) fn on(&self, date: Date) -> &'a [DayHours] {
+        match self.index(date) {
+            Some(index) => &self.holidays[usize::from(index)].hours,
+            None => day_hours(self.hours, weekday_of(date)),
+        }
+    }
+
+    /// The place in the list of the holiday on this day.
+    pub(super) fn index(&self, date: Date) -> Option<u16> {
+        (0..).zip(self.holidays).find(|(_, holiday)| holiday.date == date).map(|(index, _)| index)
+    }
+
+    /// The openings of a day so many days ahead.
+    fn openings(&self, now: &Zoned, ahead: u8) -> &'a [DayHours] {
+        now.date().checked_add(i64::from(ahead).days()).map_or(&[], |date| self.on(date))
+    }
+
+    /// The place in the list of the holiday that falls on a day so many days ahead.
+    pub(super) fn holiday(&self, now: &Zoned, ahead: u8) -> Option<u16> {
+        self.index(now.date().checked_add(i64::from(ahead).days()).ok()?)
+    }
+
+    /// The next holiday that a question in [`text::plain`] form names.
+    pub(super) fn named(&self, now: &Zoned, plain: &str) -> Option<u16> {
+        let named = (0..).zip(self.holidays).filter(|(_, holiday)| {
+            let name = text::plain(&text::words(holiday.name.as_deref().unwrap_or_default()));
+            holiday.date >= now.date() && !name.trim().is_empty() && text::says(plain, name.trim())
+        });
+        named.min_by_key(|(_, holiday)| holiday.date).map(|(index, _)| index)
+    }
+
+    /// Whether the business is open at this moment.
+    pub(super) fn is_open(&self, now: &Zoned) -> bool {
+        let minute = minute_of_day(now);
+        self.openings(now, 0).iter().any(|h| (h.opens_min..h.closes_min).contains(&minute))
+    }
+
+    /// How many days ahead the business opens next, within three weeks; `None` when it does not.
+    pub(super) fn next_opening(&self, now: &Zoned) -> Option<u8> {
+        let minute = minute_of_day(now);
+        (0..=21).find(|ahead| self.openings(now, *ahead).iter().any(|h| *ahead > 0 || h.opens_min > minute))
+    }
+
+    /// The holidays of the coming week, in the order of their days.
+    pub(super) fn coming(&self, now: &Zoned) -> Vec<u16> {
+        (0..7).filter_map(|ahead| self.holiday(now, ahead)).collect()
+    }
+}
+
+/// "Sunday, the eighth of November,".
+pub(super) fn spoken_date(date: Date) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let weekday = day_name(weekday_of(date));
+    let month = MONTHS[(date.month() - 1) as usize % 12];
+    format!("{weekday}, the {} of {month},", ordinal(date.day() as u8))
+}
+
+/// The days of a month that one word names.
+pub(super) const ORDINALS: [&str; 20] = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
+];
+
+/// A day of the month: "eighth", "twenty first".
+fn ordinal(day: u8) -> String {
+    match day {
+        1..=20 => ORDINALS[usize::from(day) - 1].to_owned(),
+        30 => "thirtieth".to_owned(),
+        31 => "thirty first".to_owned(),
+        _ => format!("twenty {}", ORDINALS[usize::from(day.saturating_sub(21)) % 9]),
+    }
 }
 
 /// Whether any hours are known.
@@ -105,7 +204,8 @@ pub(super) fn spoken_day(hours: &WeeklyHours, day: u8) -> Option<String> {
     spoken_hours(day_hours(hours, day))
 }
 
-fn spoken_hours(hours: &[DayHours]) -> Option<String> {
+/// The openings of one day; `None` when there are none.
+pub(super) fn spoken_hours(hours: &[DayHours]) -> Option<String> {
     let spans: Vec<String> = hours
         .iter()
         .map(|h| match (h.opens_min, h.closes_min) {
@@ -149,43 +249,11 @@ pub(super) fn spoken_time(minute_of_day: u16) -> String {
         _ => {}
     }
     let half = if hour < 12 { "a.m." } else { "p.m." };
-    let hour = small_number(if hour % 12 == 0 { 12 } else { hour % 12 });
+    let hour = amounts::in_words(u64::from(if hour % 12 == 0 { 12 } else { hour % 12 }));
     match minute {
         0 => format!("{hour} {half}"),
-        1..=9 => format!("{hour} oh {} {half}", small_number(minute)),
-        _ => format!("{hour} {} {half}", small_number(minute)),
-    }
-}
-
-/// 1 to 59 in words.
-fn small_number(value: u16) -> String {
-    const SMALL: [&str; 20] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    const TENS: [&str; 4] = ["twenty", "thirty", "forty", "fifty"];
-    match usize::from(value % 60) {
-        small @ 0..=19 => SMALL[small].to_owned(),
-        more if more % 10 == 0 => TENS[more / 10 - 2].to_owned(),
-        more => format!("{} {}", TENS[more / 10 - 2], SMALL[more % 10]),
+        1..=9 => format!("{hour} oh {} {half}", amounts::in_words(minute.into())),
+        _ => format!("{hour} {} {half}", amounts::in_words(minute.into())),
     }
 }
 
@@ -196,6 +264,37 @@ mod tests {
 
     fn at(text: &str) -> Zoned {
         format!("{text}[Asia/Kolkata]").parse().unwrap()
+    }
+
+    fn week(hours: &WeeklyHours) -> Calendar<'_> {
+        Calendar { hours, holidays: &[] }
+    }
+
+    #[test]
+    fn holidays_go_before_the_week() {
+        let hours = demo_profile().hours;
+        let day = |day| jiff::civil::date(2026, 11, day);
+        let half = DayHours { opens_min: 600, closes_min: 780 };
+        let holidays = [
+            Holiday { date: day(24), name: Some("Guru Nanak Jayanti".into()), hours: Vec::new() },
+            Holiday { date: day(22), name: Some("Clinic day".into()), hours: vec![half] },
+        ];
+        let calendar = Calendar { hours: &hours, holidays: &holidays };
+        let (sunday, tuesday) = (at("2026-11-22T11:00:00+05:30"), at("2026-11-24T11:00:00+05:30"));
+        assert!(calendar.is_open(&sunday) && !week(&hours).is_open(&sunday));
+        assert!(!calendar.is_open(&tuesday) && week(&hours).is_open(&tuesday));
+        assert_eq!(calendar.next_opening(&tuesday), Some(1));
+        assert_eq!((calendar.holiday(&sunday, 2), calendar.holiday(&sunday, 1)), (Some(0), None));
+        assert_eq!(calendar.coming(&sunday), [1, 0]);
+        assert_eq!(calendar.named(&sunday, " are you open on guru nanak jayanti "), Some(0));
+        assert_eq!(
+            calendar.named(&at("2026-11-25T11:00:00+05:30"), " open on guru nanak jayanti "),
+            None,
+            "it is over"
+        );
+        assert_eq!(spoken_date(day(22)), "Sunday, the twenty second of November,");
+        let days: std::collections::BTreeSet<String> = (1..=31).map(ordinal).collect();
+        assert_eq!(days.len(), 31, "each day has a word of its own");
     }
 
     #[test]
@@ -223,10 +322,10 @@ mod tests {
         assert!(
             !is_open(&hours, &at("2026-11-23T09:59:00+05:30")) && !is_open(&hours, &at("2026-11-23T19:00:00+05:30"))
         );
-        assert_eq!(next_opening(&hours, &at("2026-11-23T09:00:00+05:30")), Some(0));
-        assert_eq!(next_opening(&hours, &at("2026-11-23T20:00:00+05:30")), Some(1));
-        assert_eq!(next_opening(&hours, &at("2026-11-28T20:00:00+05:30")), Some(2));
-        assert_eq!(next_opening(&WeeklyHours::default(), &monday_noon), None);
+        assert_eq!(week(&hours).next_opening(&at("2026-11-23T09:00:00+05:30")), Some(0));
+        assert_eq!(week(&hours).next_opening(&at("2026-11-23T20:00:00+05:30")), Some(1));
+        assert_eq!(week(&hours).next_opening(&at("2026-11-28T20:00:00+05:30")), Some(2));
+        assert_eq!(week(&WeeklyHours::default()).next_opening(&monday_noon), None);
         assert_eq!((weekday(&monday_noon, 0), weekday(&monday_noon, 6)), (0, 6));
     }
 

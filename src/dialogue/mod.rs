@@ -18,10 +18,13 @@
 //! failed to do) speaks or ends, and silence ends every call after three re-asks.
 #![deny(clippy::disallowed_methods)]
 
+pub mod amounts;
 mod confirm;
+mod dates;
 mod demo;
 mod hours;
 mod intents;
+mod knowledge;
 mod names;
 pub mod numbers;
 mod phrases;

@@ -3,10 +3,11 @@
 //! A fixed phrase depends on the profile only, so that it can be synthesised ahead; the texts around what a caller said
 //! are functions. `{business}`, `{visit}`, `{a_visit}` stand for the profile's words.
 
+use super::amounts;
 use super::hours;
 use super::numbers;
 use super::turn::Segment;
-use crate::domain::{AgentProfile, E164};
+use crate::domain::{AgentProfile, E164, Holiday, Knowledge, Price, PriceRange, Service};
 
 macro_rules! phrases {
     ($($name:ident => $text:literal,)*) => {
@@ -23,6 +24,16 @@ macro_rules! phrases {
             /// Before the target with this index is called: the first, and one after another that was not to be had.
             Connecting(u8),
             TryNext(u8),
+            /// What the knowledge says of the service with this index: its price, how long it takes, that it is done.
+            Price(u16),
+            Duration(u16),
+            Offer(u16),
+            /// The answer of the common question with this index.
+            Faq(u16),
+            /// The holiday with this index, which is today, tomorrow, or named.
+            HolidayToday(u16),
+            HolidayTomorrow(u16),
+            HolidayOn(u16),
         }
 
         /// All phrases that have their text in the table.
@@ -97,6 +108,10 @@ phrases! {
     AskTimeAgain => "Sorry, I did not get the time. Which day would suit you?",
     AskTimeLast => "Please say a day and a time, for example, tomorrow evening.",
 
+    AskOtherDay => "Which other day would suit you?",
+    AskOtherTime => "Which other time would suit you?",
+    AskWhichDate => "Which date would that be?",
+
     // Reading back.
     LetMeReadBack => "Let me read that back.",
     HaveMessage => "I also have your message.",
@@ -110,8 +125,8 @@ phrases! {
     // Answers.
     OpenNow => "Yes, we are open now.",
     ClosedNow => "We are closed now.",
-    HoursUnknown => "Sorry, I do not have our timings here.",
-    AddressUnknown => "Sorry, I do not have our address here.",
+    HoursUnknown => "Sorry, I do not have our timings here, but I can take a message for that.",
+    AddressUnknown => "Sorry, I do not have our address here, but I can take a message for that.",
     WhoIAm => "I am an AI assistant for {business}, not a person.",
     EnglishOnly => "I'm sorry, I can speak only English for now.",
 
@@ -168,13 +183,25 @@ impl Phrases {
         let mut texts: Vec<String> = Vec::new();
         let targets = (0..).zip(&self.profile.transfers.targets);
         let targets = targets.flat_map(|(index, _)| [Phrase::Connecting(index), Phrase::TryNext(index)]);
-        for phrase in table.chain(days).chain([Phrase::HoursWeek, Phrase::Address]).chain(targets) {
+        let known = self.known_phrases();
+        for phrase in table.chain(days).chain([Phrase::HoursWeek, Phrase::Address]).chain(targets).chain(known) {
             let text = self.text(phrase);
-            if !texts.contains(&text) {
+            if !text.is_empty() && !texts.contains(&text) {
                 texts.push(text);
             }
         }
         texts
+    }
+
+    /// Everything that the knowledge can be asked for.
+    fn known_phrases(&self) -> impl Iterator<Item = Phrase> {
+        let Knowledge { services, faqs, holidays } = &self.profile.knowledge;
+        let places = |count: usize| 0..u16::try_from(count).unwrap_or(u16::MAX);
+        let services =
+            places(services.len()).flat_map(|at| [Phrase::Price(at), Phrase::Duration(at), Phrase::Offer(at)]);
+        let holidays = places(holidays.len())
+            .flat_map(|at| [Phrase::HolidayToday(at), Phrase::HolidayTomorrow(at), Phrase::HolidayOn(at)]);
+        services.chain(places(faqs.len()).map(Phrase::Faq)).chain(holidays)
     }
 
     pub(super) fn segment(&self, phrase: Phrase) -> Segment {
@@ -194,6 +221,16 @@ impl Phrases {
             Phrase::Address => self.address(),
             Phrase::Connecting(target) => format!("Let me connect you to {}. Please hold.", self.target(target)),
             Phrase::TryNext(target) => format!("Let me try {}. Please hold.", self.target(target)),
+            Phrase::Price(at) => self.service(at, price),
+            Phrase::Duration(at) => self.service(at, duration),
+            Phrase::Offer(at) => self.service(at, |service| Some(offer(service))),
+            Phrase::Faq(at) => {
+                let faq = self.profile.knowledge.faqs.get(usize::from(at));
+                faq.map_or_else(String::new, |faq| sentence(speakable(&faq.answer)))
+            }
+            Phrase::HolidayToday(at) => self.holiday(at, |_| "Today".to_owned()),
+            Phrase::HolidayTomorrow(at) => self.holiday(at, |_| "Tomorrow".to_owned()),
+            Phrase::HolidayOn(at) => self.holiday(at, |holiday| format!("On {}", hours::spoken_date(holiday.date))),
             phrase => {
                 let row = TABLE.iter().find(|(row, _)| *row == phrase);
                 self.fill(row.expect("every phrase without an arm above stands in the table").1)
@@ -213,6 +250,20 @@ impl Phrases {
     fn target(&self, index: u8) -> String {
         let target = self.profile.transfers.targets.get(usize::from(index));
         target.map_or_else(String::new, |target| speakable(&target.name))
+    }
+
+    /// What there is to say of a service; empty when there is nothing.
+    fn service(&self, at: u16, tell: impl Fn(&Service) -> Option<String>) -> String {
+        self.profile.knowledge.services.get(usize::from(at)).and_then(tell).unwrap_or_default()
+    }
+
+    fn holiday(&self, at: u16, day_words: impl Fn(&Holiday) -> String) -> String {
+        let Some(holiday) = self.profile.knowledge.holidays.get(usize::from(at)) else { return String::new() };
+        let reason = holiday.name.as_ref().map_or_else(String::new, |name| format!(" for {}", speakable(name)));
+        match hours::spoken_hours(&holiday.hours) {
+            Some(text) => sentence(format!("{} we are open {text}", day_words(holiday))),
+            None => format!("{} we are closed{reason}.", day_words(holiday)),
+        }
     }
 
     fn day(&self, day_words: &str, day: u8) -> String {
@@ -268,6 +319,42 @@ impl Phrases {
     }
 }
 
+/// "Teeth cleaning costs eight hundred rupees."
+fn price(service: &Service) -> Option<String> {
+    let name = capitalised(&speakable(&service.name));
+    Some(match service.price? {
+        Price::Fixed(rupees) => format!("{name} costs {}.", amounts::rupees(rupees.into())),
+        Price::Range(PriceRange { from, to: None }) => format!("{name} costs from {}.", amounts::rupees(from.into())),
+        Price::Range(PriceRange { from, to: Some(to) }) => {
+            let from = amounts::in_words(from.into());
+            format!("{name} costs {from} to {}, depending on the work.", amounts::rupees(to.into()))
+        }
+    })
+}
+
+/// "A root canal takes about one hour."
+fn duration(service: &Service) -> Option<String> {
+    let minutes = u64::from(service.minutes?);
+    let (hours, rest) = (minutes / 60, minutes % 60);
+    let count = |value: u64, unit: &str| match value {
+        0 => None,
+        1 => Some(format!("one {unit}")),
+        _ => Some(format!("{} {unit}s", amounts::in_words(value))),
+    };
+    let parts: Vec<String> = [count(hours, "hour"), count(rest, "minute")].into_iter().flatten().collect();
+    (!parts.is_empty())
+        .then(|| format!("{} takes about {}.", capitalised(&speakable(&service.name)), parts.join(" and ")))
+}
+
+fn offer(service: &Service) -> String {
+    format!("Yes, we do {}.", speakable(&service.name))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// The text with one full stop at its end.
 fn sentence(mut text: String) -> String {
     if !text.ends_with(['.', '?', '!']) {
@@ -284,7 +371,7 @@ fn join_days(days: &[&str]) -> String {
     }
 }
 
-/// A text of the owner or the caller made fit for the voice: rupees in words, "&" as "and", no closing full stop.
+/// A text of the owner or the caller made fit for the voice: rupees in words as in India, "&" as "and", no closing full stop.
 pub(super) fn speakable(text: &str) -> String {
     let text = text.trim().trim_end_matches(['.', ',', ' ']);
     let mut words: Vec<String> = Vec::new();
@@ -293,9 +380,9 @@ pub(super) fn speakable(text: &str) -> String {
         let amount = word.strip_prefix('₹').or_else(|| word.strip_prefix("Rs.")).or_else(|| word.strip_prefix("Rs"));
         match amount {
             Some("") => rupees = true,
-            Some(amount) if amount.starts_with(|c: char| c.is_ascii_digit()) => words.push(format!("{amount} rupees")),
+            Some(amount) if amount.starts_with(|c: char| c.is_ascii_digit()) => words.push(amount_in_words(amount)),
             _ if rupees => {
-                words.push(format!("{word} rupees"));
+                words.push(amount_in_words(word));
                 rupees = false;
             }
             _ if word == "&" => words.push("and".into()),
@@ -303,6 +390,18 @@ pub(super) fn speakable(text: &str) -> String {
         }
     }
     words.join(" ")
+}
+
+/// "1,20,000." as "one lakh twenty thousand rupees."
+fn amount_in_words(amount: &str) -> String {
+    let number = amount.trim_end_matches(['.', ',', ';', '?', '!', '-', '/']);
+    let digits: String = number.chars().filter(|letter| *letter != ',').collect();
+    match digits.parse::<u32>() {
+        Ok(value) => {
+            format!("{}{}", amounts::rupees(value.into()), amount[number.len()..].trim_start_matches(['-', '/']))
+        }
+        Err(_) => format!("{amount} rupees"),
+    }
 }
 
 #[cfg(test)]
@@ -326,6 +425,37 @@ mod tests {
     }
 
     #[test]
+    fn the_knowledge_is_told_in_sentences() {
+        let mut profile = demo_profile();
+        let day = |month, day| jiff::civil::date(2026, month, day);
+        let open = crate::domain::DayHours { opens_min: 600, closes_min: 780 };
+        profile.knowledge.holidays = vec![
+            Holiday { date: day(11, 8), name: Some("Diwali".into()), hours: Vec::new() },
+            Holiday { date: day(12, 31), name: None, hours: vec![open] },
+        ];
+        let phrases = Phrases::new(profile);
+        for (phrase, text) in [
+            (Phrase::Price(0), "A consultation costs three hundred rupees."),
+            (
+                Phrase::Price(3),
+                "A root canal costs three thousand five hundred to six thousand rupees, depending on the work.",
+            ),
+            (Phrase::Price(4), "A crown costs from four thousand rupees."),
+            (Phrase::Duration(3), "A root canal takes about one hour."),
+            (Phrase::Duration(4), "A crown takes about forty five minutes."),
+            (Phrase::Offer(1), "Yes, we do teeth cleaning."),
+            (Phrase::Faq(0), "Yes, you can pay in cash, by card, or by UPI."),
+            (Phrase::HolidayToday(0), "Today we are closed for Diwali."),
+            (Phrase::HolidayOn(0), "On Sunday, the eighth of November, we are closed for Diwali."),
+            (Phrase::HolidayTomorrow(1), "Tomorrow we are open from ten a.m. to one p.m."),
+            (Phrase::Price(99), ""),
+        ] {
+            assert_eq!(phrases.text(phrase), text);
+            assert!(text.is_empty() || phrases.all().contains(&text.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
     fn a_custom_greeting_replaces_the_first_sentence_only() {
         let profile =
             AgentProfile { greeting: Some("Namaskara, Sharma Dental.".into()), record_calls: false, ..demo_profile() };
@@ -336,6 +466,10 @@ mod tests {
 
     #[test]
     fn money_is_spoken() {
-        assert_eq!(speakable("refund of ₹500 & Rs. 20 please."), "refund of 500 rupees and 20 rupees please");
+        assert_eq!(
+            speakable("refund of ₹1,20,500 & Rs. 20 please."),
+            "refund of one lakh twenty thousand five hundred rupees and twenty rupees please"
+        );
+        assert_eq!(speakable("Rs 1, or Rs. 50/- only"), "one rupee, or fifty rupees only");
     }
 }

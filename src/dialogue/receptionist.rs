@@ -79,10 +79,18 @@ pub struct Receptionist {
     pub(super) wrong_number: bool,
     pub(super) asked_hours: bool,
     pub(super) asked_address: bool,
+    /// Questions that the knowledge answered, in the caller's words.
+    pub(super) asked_about: Vec<String>,
+    /// The service that was asked about last: what an appointment is for, unless the caller says otherwise.
+    pub(super) interest: Option<String>,
     /// The greeting was cut off before the notice was heard: it goes before the next line.
     notice_owed: bool,
     greeting_plays: bool,
     answered_at: Option<Zoned>,
+    /// The time of the present step.
+    pub(super) now: Option<Zoned>,
+    /// A wanted time that the business is closed at, or that no calendar holds, was objected to: the next one is taken as said.
+    pub(super) time_checked: bool,
     pub(super) last: Reply,
     /// Targets that were called, so that each is called once.
     pub(super) tried: Vec<usize>,
@@ -113,9 +121,13 @@ impl Receptionist {
             wrong_number: false,
             asked_hours: false,
             asked_address: false,
+            asked_about: Vec::new(),
+            interest: None,
             notice_owed: false,
             greeting_plays: false,
             answered_at: None,
+            now: None,
+            time_checked: false,
             last: Reply::default(),
             tried: Vec::new(),
             interrupted_at: State::Open,
@@ -148,6 +160,7 @@ impl Receptionist {
             _ => {}
         }
         self.greeting_plays = false;
+        self.now = Some(now.clone());
         let mut reply = match self.state {
             State::Idle => self.greet(now),
             _ => self.turn(input, now),
@@ -181,7 +194,7 @@ impl Receptionist {
             Some(Purpose::Message) if taken => CallOutcome::Message,
             Some(Purpose::Appointment) if taken => CallOutcome::Appointment,
             Some(Purpose::Urgent) if taken => CallOutcome::Urgent,
-            _ if self.asked_hours || self.asked_address => CallOutcome::Answered,
+            _ if self.was_answered() => CallOutcome::Answered,
             _ => CallOutcome::Nothing,
         }
     }
@@ -199,6 +212,7 @@ impl Receptionist {
             deaf: self.deaf,
             asked_hours: self.asked_hours,
             asked_address: self.asked_address,
+            asked_about: &self.asked_about,
             talked_to: self.tried.last().filter(|_| self.transferred).and_then(|index| self.target_name(*index)),
         })
     }
@@ -279,7 +293,7 @@ impl Receptionist {
         if let Some(reply) = self.aside(intent, said, now) {
             return reply;
         }
-        let answered = self.asked_hours || self.asked_address;
+        let answered = self.was_answered();
         match intent {
             Intent::Appointment => self.begin(Purpose::Appointment, said, &[Phrase::TakeAppointment]),
             Intent::Message => self.begin(Purpose::Message, said, &[Phrase::TakeMessage]),
@@ -313,6 +327,9 @@ impl Receptionist {
 
     /// What may be asked at any time, and does not answer the question that stands.
     pub(super) fn aside(&mut self, intent: Intent, said: &str, now: &Zoned) -> Option<Reply> {
+        if let Some(reply) = self.answer_known(intent, said) {
+            return Some(reply);
+        }
         match intent {
             Intent::Emergency | Intent::Person if self.reachable(said, now).is_some() => {
                 self.emergency |= intent == Intent::Emergency;
@@ -338,15 +355,23 @@ impl Receptionist {
             Intent::WhoAreYou => Some(self.answer_aside(&[Phrase::WhoIAm])),
             Intent::Language => Some(self.answer_aside(&[Phrase::EnglishOnly])),
             Intent::Goodbye | Intent::NothingMore => Some(self.close()),
-            Intent::Hours(when) => Some(self.answer_hours(when, now)),
+            Intent::Hours(when) => Some(self.answer_hours(when, said, now)),
             Intent::Address => Some(self.answer_address()),
             _ => None,
         }
     }
 
+    /// Whether a question of the caller was answered.
+    pub(super) fn was_answered(&self) -> bool {
+        self.asked_hours || self.asked_address || !self.asked_about.is_empty()
+    }
+
     fn begin(&mut self, purpose: Purpose, said: &str, lead: &[Phrase]) -> Reply {
         self.purpose = Some(purpose);
         self.take(said, purpose);
+        if purpose == Purpose::Appointment && self.slots.reason.is_none() {
+            self.slots.reason = self.interest.take();
+        }
         self.next(lead)
     }
 
@@ -383,7 +408,7 @@ impl Receptionist {
                 _ => return self.skip(slot),
             },
             (SlotName::PreferredTime, Intent::Appointment) if question && times::from_answer(said).is_none() => {
-                return self.answer_hours(When::Week, now);
+                return self.answer_hours(When::Week, said, now);
             }
             (SlotName::Reason, Intent::Person | Intent::UrgentMessage) => false,
             (SlotName::Reason | SlotName::PreferredTime, Intent::Hours(_) | Intent::Address) => question,

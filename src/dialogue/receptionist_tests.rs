@@ -321,9 +321,12 @@ impl Receptionist {
             slots: self.slots.clone(),
             count: self.count.clone(),
             skipped: self.skipped.clone(),
+            asked_about: self.asked_about.clone(),
+            interest: self.interest.clone(),
             partial: self.partial.clone(),
             odd: self.odd.clone(),
             answered_at: self.answered_at.clone(),
+            now: self.now.clone(),
             last: self.last.clone(),
             tried: self.tried.clone(),
             ..*self

@@ -2,12 +2,14 @@
 
 use jiff::Zoned;
 
-use super::hours::{self, When};
-use super::intents::Purpose;
+use super::hours::{self, Calendar, When};
+use super::intents::{self, Intent, Purpose};
+use super::knowledge::{self, Asked, Topic};
 use super::numbers::{self, Kind, NumberHeard};
 use super::phrases::Phrase;
 use super::receptionist::{Receptionist, State};
 use super::turn::{Action, Expectation, Line, Segment, SlotName};
+use super::{dates, text, times};
 use crate::domain::E164;
 
 /// The longest reason that is read back, in words.
@@ -79,6 +81,9 @@ impl Receptionist {
     pub(super) fn next(&mut self, lead: &[Phrase]) -> Reply {
         self.understood();
         let lead = self.reply(lead);
+        if let Some(objection) = self.unfit_time() {
+            return lead.followed_by(objection);
+        }
         if let Some(slot) = self.fixing.take() {
             return lead.followed_by(self.read_back(&[slot]));
         }
@@ -92,6 +97,32 @@ impl Receptionist {
         }
         let read = self.reply(&[Phrase::LetMeReadBack]);
         lead.followed_by(read.followed_by(self.read_back(&taken)))
+    }
+
+    /// Asks once for another time when the business is closed at the one that was taken, or when only the caller knows
+    /// which day it is ("after Diwali").
+    fn unfit_time(&mut self) -> Option<Reply> {
+        let said = self.slots.preferred_time.as_deref().filter(|_| self.purpose == Some(Purpose::Appointment))?;
+        let now = self.now.as_ref().filter(|_| !self.time_checked)?;
+        let profile = self.phrases.profile();
+        let calendar = Calendar { hours: &profile.hours, holidays: &profile.knowledge.holidays };
+        let dates::Wanted { date, time, .. } = dates::resolve(said, now);
+        let phrases = match date {
+            None if dates::is_vague(said) => vec![Phrase::AskWhichDate],
+            Some(date) if hours::are_known(calendar.hours) => {
+                let minute = time.map(|time| time.hour() as u16 * 60 + time.minute() as u16);
+                let openings = calendar.on(date);
+                let fits = openings.iter().any(|h| minute.is_none_or(|at| (h.opens_min..h.closes_min).contains(&at)));
+                let day = calendar.index(date).map_or(Phrase::HoursOn(hours::weekday_of(date)), Phrase::HolidayOn);
+                let ask = if openings.is_empty() { Phrase::AskOtherDay } else { Phrase::AskOtherTime };
+                if fits { return None } else { vec![day, ask] }
+            }
+            _ => return None,
+        };
+        self.time_checked = true;
+        self.slots.preferred_time = None;
+        self.state = State::Ask(SlotName::PreferredTime);
+        Some(self.reply(&phrases).expecting(Expectation::Time))
     }
 
     fn missing(&self) -> Option<SlotName> {
@@ -171,7 +202,7 @@ impl Receptionist {
             State::Keypad => self.keypad_again(Phrase::KeypadShort),
             State::ReadBack => self.reply(&[Phrase::YesOrNo]).yes_no(),
             State::Fix => self.reply(&[Phrase::WhatToChange]).open(),
-            State::Open if self.asked_hours || self.asked_address => self.reply(&[Phrase::AnythingElse]).open(),
+            State::Open if self.was_answered() => self.reply(&[Phrase::AnythingElse]).open(),
             State::Open | State::Idle | State::Transferring | State::Ended => self.reply(&[Phrase::HowCanIHelp]).open(),
         }
     }
@@ -181,27 +212,91 @@ impl Receptionist {
         self.reply(answer).followed_by(self.again())
     }
 
-    pub(super) fn answer_hours(&mut self, when: When, now: &Zoned) -> Reply {
+    pub(super) fn answer_hours(&mut self, when: When, said: &str, now: &Zoned) -> Reply {
         self.asked_hours = true;
-        let hours = &self.phrases.profile().hours;
+        let profile = self.phrases.profile();
+        let calendar = Calendar { hours: &profile.hours, holidays: &profile.knowledge.holidays };
         let on = |ahead: u8| {
             let day = hours::weekday(now, ahead);
-            match ahead {
-                0 => Phrase::HoursToday(day),
-                1 => Phrase::HoursTomorrow(day),
-                _ => Phrase::HoursOn(day),
+            match (calendar.holiday(now, ahead), ahead) {
+                (Some(holiday), 0) => Phrase::HolidayToday(holiday),
+                (Some(holiday), 1) => Phrase::HolidayTomorrow(holiday),
+                (Some(holiday), _) => Phrase::HolidayOn(holiday),
+                (None, 0) => Phrase::HoursToday(day),
+                (None, 1) => Phrase::HoursTomorrow(day),
+                (None, _) => Phrase::HoursOn(day),
             }
         };
+        let named = calendar.named(now, &text::plain(&text::words(said)));
         let answer = match when {
-            _ if !hours::are_known(hours) => vec![Phrase::HoursUnknown],
-            When::Now if hours::is_open(hours, now) => vec![Phrase::OpenNow, on(0)],
-            When::Now => vec![Phrase::ClosedNow, hours::next_opening(hours, now).map_or(Phrase::HoursWeek, on)],
+            _ if named.is_some() => named.map(Phrase::HolidayOn).into_iter().collect(),
+            _ if !hours::are_known(calendar.hours) => vec![Phrase::HoursUnknown],
+            When::Now if calendar.is_open(now) => vec![Phrase::OpenNow, on(0)],
+            When::Now => vec![Phrase::ClosedNow, calendar.next_opening(now).map_or(Phrase::HoursWeek, on)],
             When::Ahead(ahead) => vec![on(ahead)],
-            When::On(day) => vec![Phrase::HoursOn(day)],
-            When::Week => vec![Phrase::HoursWeek],
+            When::On(day) => {
+                let ahead = (0..7).find(|ahead| hours::weekday(now, *ahead) == day).unwrap_or(0);
+                let holiday = calendar.holiday(now, ahead).map(|_| on(ahead));
+                vec![holiday.unwrap_or(Phrase::HoursOn(day))]
+            }
+            When::Week => {
+                let coming = calendar.coming(now).into_iter().map(Phrase::HolidayOn);
+                std::iter::once(Phrase::HoursWeek).chain(coming).collect()
+            }
         };
         self.understood();
         self.answer_aside(&answer)
+    }
+
+    /// The answer to a question out of the business's own knowledge; `None` when it has none.
+    pub(super) fn answer_known(&mut self, intent: Intent, said: &str) -> Option<Reply> {
+        let plain = text::plain(&text::words(said));
+        if !intents::is_question(&plain) {
+            return None;
+        }
+        let asked = knowledge::asked(&plain);
+        // Hours and the way there have answers of their own, unless the owner wrote a better one.
+        let least = match intent {
+            Intent::Question | Intent::Unclear | Intent::Yes => 0.0,
+            Intent::Hours(_) | Intent::Address => 0.9,
+            Intent::Appointment if asked.is_some() && !text::says_any(&plain, &["want", "need", "book", "booking"]) => {
+                0.0
+            }
+            Intent::Appointment | Intent::ChangeAppointment => 0.9,
+            _ => return None,
+        };
+        let found = knowledge::find(&self.phrases.profile().knowledge, &plain);
+        let services = &self.phrases.profile().knowledge.services;
+        let faq = match found.as_slice() {
+            [only] if only.score >= least => match only.topic {
+                Topic::Faq(at) => Some(Phrase::Faq(at)),
+                Topic::Service(_) => None,
+            },
+            _ => None,
+        };
+        let told: Vec<Phrase> = found
+            .iter()
+            .take(2)
+            .filter_map(|found| {
+                let Topic::Service(at) = found.topic else { return None };
+                let service = services.get(usize::from(at)).filter(|_| found.score >= least)?;
+                Some(match asked? {
+                    Asked::Price => Phrase::Price(service.price.map(|_| at)?),
+                    Asked::Duration => Phrase::Duration(service.minutes.map(|_| at)?),
+                    Asked::Offer => Phrase::Offer(at),
+                })
+            })
+            .collect();
+        let answer: Vec<Phrase> = faq.map_or(told, |faq| vec![faq]);
+        if answer.is_empty() {
+            return None;
+        }
+        if let (None, Some(Topic::Service(at))) = (faq, found.first().map(|found| found.topic)) {
+            self.interest = services.get(usize::from(at)).map(|service| service.name.clone());
+        }
+        self.asked_about.push(times::lower_first(said.trim().trim_end_matches(['?', '.', '!'])));
+        self.understood();
+        Some(self.answer_aside(&answer))
     }
 
     pub(super) fn answer_address(&mut self) -> Reply {

@@ -2,6 +2,7 @@
 
 use jiff::Zoned;
 
+use super::dates;
 use super::intents::Purpose;
 use super::numbers;
 use super::phrases::speakable;
@@ -24,6 +25,8 @@ pub(super) struct Facts<'a> {
     pub deaf: bool,
     pub asked_hours: bool,
     pub asked_address: bool,
+    /// Questions that were answered, in the caller's words.
+    pub asked_about: &'a [String],
     /// The person that the caller was handed to.
     pub talked_to: Option<&'a str>,
 }
@@ -73,9 +76,14 @@ fn request(facts: &Facts<'_>) -> String {
         Some(Purpose::Urgent) => "Urgent message".to_owned(),
         Some(Purpose::Message) | None => "Message".to_owned(),
     };
-    let time = facts.slots.preferred_time.as_ref().map(|time| match facts.purpose {
-        Some(Purpose::Appointment) => format!("wants {time}"),
-        _ => format!("call back {time}"),
+    let time = facts.slots.preferred_time.as_ref().map(|time| {
+        // "Tomorrow" is another day when the owner reads it.
+        let date = facts.answered_at.and_then(|now| dates::resolve(time, now).date);
+        let date = date.map_or_else(String::new, |date| format!(" ({})", dates::short(date)));
+        match facts.purpose {
+            Some(Purpose::Appointment) => format!("wants {time}{date}"),
+            _ => format!("call back {time}{date}"),
+        }
     });
     let details: Vec<String> = facts.slots.reason.clone().into_iter().chain(time).collect();
     let mut text = kind + &from(facts);
@@ -107,12 +115,13 @@ fn from(facts: &Facts<'_>) -> String {
     }
 }
 
-fn answered(facts: &Facts<'_>) -> &'static str {
-    match (facts.asked_hours, facts.asked_address) {
-        (true, true) => "asked for the timings and the address, and was told",
-        (true, false) => "asked for the timings, and was told",
-        (false, _) => "asked for the address, and was told",
-    }
+fn answered(facts: &Facts<'_>) -> String {
+    const MOST_QUESTIONS: usize = 3;
+    let topics = [(facts.asked_hours, "the timings"), (facts.asked_address, "the address")];
+    let topics: Vec<&str> = topics.into_iter().filter_map(|(asked, topic)| asked.then_some(topic)).collect();
+    let questions = facts.asked_about.iter().take(MOST_QUESTIONS).map(|question| format!("\"{question}\""));
+    let asked = (!topics.is_empty()).then(|| format!("for {}", topics.join(" and "))).into_iter().chain(questions);
+    format!("asked {}, and was told", asked.collect::<Vec<_>>().join(", "))
 }
 
 fn capitalised(word: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::dates;
 use super::text::{self, Gap, Word};
 
 /// What a word can be in a phrase of time.
@@ -198,6 +199,9 @@ pub fn from_answer(text: &str) -> Option<String> {
     let words = text::words(text);
     if let Some(range) = find(&words, &[]) {
         return Some(as_said(text, &words[range]));
+    }
+    if dates::is_vague(text) {
+        return Some(as_said(text, &words));
     }
     let rest: Vec<&Word> = words.iter().filter(|w| !text::is_filler(&w.norm)).collect();
     let bare = (1..=4).contains(&rest.len())

@@ -6,6 +6,7 @@
 mod call;
 mod id;
 mod ip_net;
+mod knowledge;
 mod number;
 mod privacy;
 mod profile;
@@ -18,6 +19,7 @@ pub use call::{
 };
 pub use id::{ApiKeyId, CallId, IdError, ProfileId, RandomBytes, TenantId};
 pub use ip_net::{IpNet, IpNetError};
+pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, DayHours, TurnSettings, WeeklyHours};

@@ -1,6 +1,6 @@
 //! How one receptionist speaks, listens and what it knows.
 
-use super::{ProfileId, Transfers};
+use super::{Knowledge, ProfileId, Transfers};
 
 /// One receptionist: what callers hear, the facts it may state, and how it takes turns.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -27,6 +27,9 @@ pub struct AgentProfile {
     /// Whom a caller may be handed to; nobody in documents that were written before this was known.
     #[serde(default)]
     pub transfers: Transfers,
+    /// Services, common questions and holidays; empty in documents that were written before this was known.
+    #[serde(default)]
+    pub knowledge: Knowledge,
 }
 
 /// Opening hours by weekday, Monday first; an empty list is a closed day.

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::{
     AgentProfile, ApiKeyId, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, DayHours, Did, E164,
-    EndCause, ProfileId, RecordingState, Speaker, Tenant, TenantId, TransferAttempt, TransferKind, TransferResult,
-    TransferTarget, Transfers, Turn, TurnSettings, Waterfall, WeeklyHours,
+    EndCause, Knowledge, ProfileId, RecordingState, Speaker, Tenant, TenantId, TransferAttempt, TransferKind,
+    TransferResult, TransferTarget, Transfers, Turn, TurnSettings, Waterfall, WeeklyHours,
 };
 
 /// A store with two tenants; the folder lives as long as the fixture.
@@ -84,6 +84,7 @@ fn profile(scope: TenantScope) -> AgentProfile {
         time_zone: "Asia/Kolkata".to_owned(),
         voice: "en_US-joe-medium".to_owned(),
         turns: TurnSettings::default(),
+        knowledge: Knowledge::default(),
         transfers: Transfers {
             targets: vec![TransferTarget {
                 name: "Dr Sharma".to_owned(),

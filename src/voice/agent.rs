@@ -77,6 +77,13 @@ impl Agent {
         Some((line, self.silence(id, now)))
     }
 
+    /// A hold of `held_ms` is over: what was announced or played before it goes on as if it had not been.
+    pub fn taken_back(&mut self, held_ms: u64, now: Ms) {
+        self.lines.iter_mut().for_each(|line| line.announced = now);
+        self.sounding = self.sounding.map(|sounding| Sounding { lost_at: sounding.lost_at + held_ms, ..sounding });
+        self.last_sound = now;
+    }
+
     /// Everything is being stopped by us.
     pub fn stop_all(&mut self, now: Ms) {
         if let Some(sounding) = self.sounding {

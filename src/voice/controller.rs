@@ -44,6 +44,8 @@ pub struct TurnController {
     ducked: bool,
     /// The last interruption held no words (noise, a television): the next line is not stopped by voice.
     distrusted: bool,
+    /// Since when the caller has us on hold.
+    held_since: Option<Ms>,
     actions: VecDeque<Action>,
 }
 
@@ -75,6 +77,7 @@ impl TurnController {
             floor: Floor::new(settings.watchdog_ms, settings.no_input_ms, now),
             ducked: false,
             distrusted: false,
+            held_since: None,
             actions: VecDeque::new(),
         }
     }
@@ -83,6 +86,7 @@ impl TurnController {
     pub fn handle(&mut self, input: Input, now: Ms) {
         self.now = self.now.max(now);
         match input {
+            Input::Frame { .. } | Input::Dtmf { .. } if self.held_since.is_some() => {}
             Input::Frame { speech, rms_dbfs } => self.frame(speech, rms_dbfs),
             Input::Transcript { utterance, to, text, confidence, complete } => {
                 self.transcribed(utterance, to, Outcome::of(text, confidence), complete);
@@ -104,6 +108,8 @@ impl TurnController {
                 self.keypad.wanted = digits;
             }
             Input::Dtmf { digit } => self.key(digit),
+            Input::Hold(true) => self.hold(),
+            Input::Hold(false) => self.taken_back(),
             Input::Tick => {}
         }
         self.run_timers();
@@ -117,6 +123,9 @@ impl TurnController {
     /// When to come back at the latest; always later than the last `now`.
     pub fn next_deadline(&self) -> Option<Ms> {
         let awaited = self.awaited.iter().filter(|a| a.outcome.is_none()).map(|a| a.deadline).min();
+        if self.held_since.is_some() {
+            return awaited;
+        }
         [
             self.agent.lost_deadline(),
             self.utterance_deadline(),
@@ -130,6 +139,9 @@ impl TurnController {
     }
 
     fn run_timers(&mut self) {
+        if self.held_since.is_some() {
+            return self.give_up_transcripts();
+        }
         if let Some(line) = self.agent.lost(self.now) {
             self.playout_finished(line);
         }
@@ -426,6 +438,30 @@ impl TurnController {
         self.ducked = false;
         self.agent.stop_all(self.now);
         self.actions.push_back(Action::StopPlayout { at: self.now });
+    }
+
+    // ---- hold ----
+
+    /// What the caller was saying is over; all that waits for either side stands still.
+    fn hold(&mut self) {
+        if self.held_since.is_some() {
+            return;
+        }
+        self.detector.end_voice();
+        match &self.utterance {
+            Some(utterance) if !utterance.is_noise() && (utterance.interrupted || !self.agent.has_floor(self.now)) => {
+                self.end_of_turn();
+            }
+            _ => self.discard(),
+        }
+        self.held_since = Some(self.now);
+    }
+
+    fn taken_back(&mut self) {
+        let Some(since) = self.held_since.take() else { return };
+        self.agent.taken_back(self.now.since(since), self.now);
+        self.keypad.taken_back(self.now);
+        self.floor.taken_back(self.now);
     }
 
     // ---- the keypad ----

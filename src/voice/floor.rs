@@ -87,6 +87,13 @@ impl Floor {
         self.quiet_since = now;
     }
 
+    /// A hold is over: whoever owes a sound owes it from now on, and the caller is there.
+    pub fn taken_back(&mut self, now: Ms) {
+        self.caller_heard(now);
+        let next_fill = now + self.watchdog_ms;
+        self.debt = self.debt.map(|debt| Debt { since: now, next_fill, ..debt });
+    }
+
     /// When the silence has lasted long enough, provided that it lasts.
     pub fn deadline(&self, caller_is_asked: bool) -> Ms {
         match self.debt {

@@ -43,6 +43,11 @@ impl Keypad {
         (!self.digits.0.is_empty()).then(|| std::mem::take(&mut self.digits.0))
     }
 
+    /// A hold is over: the pause in an entry under way begins now.
+    pub fn taken_back(&mut self, now: Ms) {
+        self.last_key = self.last_key.filter(|_| self.is_open()).map(|_| now);
+    }
+
     /// Whether a key's tone may be in the audio.
     pub fn tone_sounds(&self, now: Ms) -> bool {
         self.last_key.is_some_and(|at| now.since(at) < TONE_MS)

@@ -36,12 +36,19 @@ enum Step {
     Stop(u32),
     Expect(Expectation, Option<u8>),
     Key(char),
+    /// The caller has us on hold, with frames of this kind meanwhile.
+    Hold {
+        frames: u16,
+        speech: f32,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let line = 0..6_u32;
     let speech = prop_oneof![Just(0.0_f32), Just(0.9), Just(0.42), 0.0..1.0_f32, Just(f32::NAN)];
+    let held = prop_oneof![Just(0.0_f32), Just(0.9)];
     prop_oneof![
+        1 => (0..2_000_u16, held).prop_map(|(frames, speech)| Step::Hold { frames, speech }),
         6 => (1..120_u16, speech, -70.0..0.0_f32)
             .prop_map(|(count, speech, rms_dbfs)| Step::Frames { count, speech, rms_dbfs }),
         2 => (1..9_000_u16).prop_map(Step::Outage),
@@ -79,6 +86,7 @@ struct Observed {
     longest_silence_ms: u64,
     asked: Vec<(UtteranceId, Ms)>,
     ducked: bool,
+    held: bool,
     live: std::collections::HashSet<UtteranceId>,
     ended: Vec<UtteranceId>,
 }
@@ -93,13 +101,16 @@ impl Observed {
             longest_silence_ms: 0,
             asked: Vec::new(),
             ducked: false,
+            held: false,
             live: std::collections::HashSet::new(),
             ended: Vec::new(),
         }
     }
 
     fn alive(&mut self) {
-        self.longest_silence_ms = self.longest_silence_ms.max(self.now.since(self.last_life));
+        if !self.held {
+            self.longest_silence_ms = self.longest_silence_ms.max(self.now.since(self.last_life));
+        }
         self.last_life = self.now;
     }
 
@@ -108,7 +119,8 @@ impl Observed {
         while let Some(action) = self.turns.poll_action() {
             self.check(action);
         }
-        assert!(self.turns.next_deadline().is_some_and(|at| at > self.now), "a deadline always runs, and moves on");
+        let deadline = self.turns.next_deadline();
+        assert!(deadline.map_or(self.held, |at| at > self.now), "a deadline always runs, and moves on");
         if let Some((line, until)) = self.sounding {
             if self.now >= until {
                 self.sounding = None;
@@ -158,6 +170,7 @@ impl Observed {
             }
             Action::NoInput { count } | Action::FillSilence { count, .. } => {
                 assert!(count > 0);
+                assert!(!self.held, "nobody owes a sound to a caller who has us on hold");
                 assert!(self.sounding.is_none(), "no demand for sound while there is sound");
                 self.alive();
             }
@@ -207,7 +220,23 @@ impl Observed {
                 self.alive();
                 self.put(Input::Dtmf { digit });
             }
+            Step::Hold { frames, speech } => self.hold(frames, speech),
         }
+    }
+
+    fn hold(&mut self, frames: u16, speech: f32) {
+        self.alive();
+        self.held = true;
+        let sounding = self.sounding.take();
+        self.put(Input::Hold(true));
+        for _ in 0..frames {
+            self.now = self.now + 20;
+            self.put(Input::Frame { speech, rms_dbfs: -25.0 });
+        }
+        self.held = false;
+        self.last_life = self.now;
+        self.sounding = sounding.map(|(line, until)| (line, until + u64::from(frames) * 20));
+        self.put(Input::Hold(false));
     }
 
     fn end_of(&mut self, line: u32, input: Input) {

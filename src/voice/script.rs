@@ -11,6 +11,7 @@ pub(super) struct Call {
     playing: Option<(LineId, Ms, Ms)>,
     next_line: u32,
     wanted: Option<(UtteranceId, Ms)>,
+    held: bool,
     log: Vec<String>,
 }
 
@@ -18,7 +19,8 @@ impl Call {
     /// A call that was just answered; nothing was said.
     pub fn answered(settings: TurnSettings) -> Self {
         let turns = TurnController::new(settings);
-        Self { turns, now: Ms(0), announced: Vec::new(), playing: None, next_line: 0, wanted: None, log: Vec::new() }
+        let (announced, log) = (Vec::new(), Vec::new());
+        Self { turns, now: Ms(0), announced, playing: None, next_line: 0, wanted: None, held: false, log }
     }
 
     /// A call one second old, whose greeting is over.
@@ -129,6 +131,9 @@ impl Call {
     }
 
     pub fn put(&mut self, input: Input) -> &mut Self {
+        if let Input::Hold(held) = input {
+            self.held = held;
+        }
         self.turns.handle(input, self.now);
         while let Some(action) = self.turns.poll_action() {
             self.log.push(format!("{} {}", self.now.0, tell(&action)));
@@ -140,7 +145,8 @@ impl Call {
                 _ => {}
             }
         }
-        assert!(self.turns.next_deadline().is_some_and(|at| at > self.now), "some deadline always runs");
+        let deadline = self.turns.next_deadline();
+        assert!(deadline.map_or(self.held, |at| at > self.now), "some deadline always runs");
         self
     }
 
@@ -163,6 +169,14 @@ impl Call {
             self.put(Input::PlayoutFinished { line });
         }
         self.now = now;
+    }
+
+    /// The caller has us on hold for so long; what plays waits.
+    pub fn hold(&mut self, ms: u64) -> &mut Self {
+        let playing = self.playing.take();
+        self.put(Input::Hold(true)).silence(ms);
+        self.playing = playing.map(|(line, began, end)| (line, began + ms, end + ms));
+        self.put(Input::Hold(false))
     }
 
     /// The current line never ends: the driver lost it.

@@ -461,6 +461,46 @@ fn no_input_that_nobody_answers_is_filled() {
 }
 
 #[test]
+fn silence_on_hold_is_no_silence() {
+    let mut call = Call::greeted();
+    call.silence(5_000).hold(60_000).silence(5_000);
+    assert_eq!(call.log(), Vec::<String>::new(), "the caller has 6 s from the end of the hold");
+    call.silence(1_000);
+    assert_eq!(call.log(), ["72000 no-input 1"]);
+}
+
+#[test]
+fn a_line_that_a_hold_cut_in_two_goes_on_after_it() {
+    let mut call = Call::greeted();
+    call.agent_says(3_000).silence(1_000).hold(60_000).silence(2_000);
+    assert_eq!(call.log(), Vec::<String>::new(), "neither lost nor filled over");
+    call.silence(6_000);
+    assert_eq!(call.log(), ["70000 no-input 1"], "6 s after its end at 64000");
+}
+
+#[test]
+fn words_before_a_hold_are_a_turn_whose_answer_is_owed_after_it() {
+    let mut call = Call::greeted();
+    call.speech(800).put(Input::Hold(true)).recognised("an appointment please");
+    assert_eq!(
+        call.log(),
+        ["1800 commit 0 700-1800 ended 1800", "1800 turn 0 \"an appointment please\" 1000-1800 closed 1800"]
+    );
+    call.hold(60_000).silence(1_400);
+    assert_eq!(call.log(), Vec::<String>::new());
+    call.silence(100);
+    assert_eq!(call.log(), ["63300 fill 1 since 61800"]);
+}
+
+#[test]
+fn what_is_heard_on_hold_is_nobodys_turn() {
+    let mut call = Call::greeted();
+    call.agent_says(3_000).put(Input::Hold(true)).speech(2_000).put(Input::Dtmf { digit: '1' });
+    call.put(Input::Hold(false));
+    assert_eq!(call.log(), Vec::<String>::new(), "the holder's music neither interrupts nor speaks");
+}
+
+#[test]
 fn nothing_is_expected_so_silence_is_filled() {
     let mut call = Call::greeted();
     call.expect(Expectation::None, None).silence(4_100);

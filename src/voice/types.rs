@@ -109,6 +109,9 @@ pub enum Input {
     },
     /// The caller pressed a key: `0`–`9`, `*`, `#`, `A`–`D` (RFC 4733 §3.2), once per key press.
     Dtmf { digit: char },
+    /// The caller has put us on hold, or (`false`) is back. On hold nobody hears what plays and nobody is expected to
+    /// speak: lines wait, and neither side owes a sound. Saying the same twice changes nothing.
+    Hold(bool),
     /// Nothing; time has passed.
     Tick,
 }

@@ -41,7 +41,12 @@ impl Demo {
 
     /// Starts on a folder that an earlier one left.
     pub fn start_in(data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
-        Self::start_as(vca(), data, settings, args)
+        Self::start_at("127.0.0.1:0", data, settings, args)
+    }
+
+    /// Starts where `sip` says.
+    pub fn start_at(sip: &str, data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
+        Self::start_as(vca(), sip, data, settings, args)
     }
 
     /// Starts with room for no more than `kilobytes` of recordings: a file system of its own, in a namespace that
@@ -57,12 +62,12 @@ impl Demo {
         command.args(["sh", "-c", r#"mount -t tmpfs -o "size=$0k" none "$1" && shift && exec "$@""#]);
         command.arg(kilobytes.to_string()).arg(recordings).arg(vca.get_program());
         command.envs(vca.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Self::start_as(command, data, &[], &[])
+        Self::start_as(command, "127.0.0.1:0", data, &[], &[])
     }
 
-    fn start_as(mut command: Command, data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
+    fn start_as(mut command: Command, sip: &str, data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
         let turn = ONE_CALL.lock().unwrap_or_else(PoisonError::into_inner);
-        command.args(["demo", "--sip", "127.0.0.1:0", "--http", "127.0.0.1:0", "--api-key", KEY]);
+        command.args(["demo", "--sip", sip, "--http", "127.0.0.1:0", "--api-key", KEY]);
         command.arg("--data").arg(data.path()).args(args).envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vca starts");
         let log = read_lines(child.stderr.take().expect("stderr is piped"));
@@ -204,7 +209,8 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn read_lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+/// The lines of a stream, as they come; nobody need take them.
+pub fn read_lines(stream: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {

@@ -2,12 +2,18 @@
 
 mod admission;
 mod arrows;
+mod asterisk;
 mod codecs;
 mod conversations;
 mod corpus;
+mod desk;
+mod far_end;
+mod handovers;
 mod harness;
 mod registrar;
+mod serve;
 mod signalling;
+mod softphone;
 mod surroundings;
 mod transfer;
 mod trunks;

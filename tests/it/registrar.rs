@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use vca::domain::Secret;
 use vca::sip::auth::{Algorithm, Authority, ServerAuth};
 use vca::sip::message::{HeaderName, Message, Method, Request, Response};
@@ -58,6 +59,8 @@ pub struct State {
 pub struct Registrar {
     pub addr: SocketAddr,
     state: Arc<Mutex<State>>,
+    /// Counts the REGISTERs that it has answered.
+    answered: watch::Sender<u64>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -71,6 +74,8 @@ impl Registrar {
         let (state, stop) = (Arc::<Mutex<State>>::default(), Arc::<AtomicBool>::default());
         let mut desk = Desk::new(habits, state.clone());
         let stopped = stop.clone();
+        let answered = watch::Sender::new(0);
+        let tell = answered.clone();
         let thread = std::thread::spawn(move || {
             let mut buffer = vec![0; 65_536];
             while !stopped.load(Ordering::Relaxed) {
@@ -82,14 +87,22 @@ impl Registrar {
                     via.set_rport(from.port());
                     response.headers.set_first(HeaderName::Via, via);
                     socket.send_to(&response.to_bytes(), from).expect("loopback takes it");
+                    if request.method == Method::Register {
+                        tell.send_modify(|count| *count += 1);
+                    }
                 }
             }
         });
-        Self { addr, state, stop, thread: Some(thread) }
+        Self { addr, state, answered, stop, thread: Some(thread) }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes after each REGISTER that was answered.
+    pub fn answered(&self) -> watch::Receiver<u64> {
+        self.answered.subscribe()
     }
 
     pub fn is_registered(&self) -> bool {

@@ -56,13 +56,11 @@ fn at(addr: SocketAddr) -> impl Fn(&TrunkStatus) -> bool {
     move |status| is_registered(status) && status.target.as_ref().is_some_and(|t| t.starts_with(&addr.to_string()))
 }
 
-/// Polls the registrar until `look` holds.
+/// Waits until `look` holds after one of the registrar's answers.
 async fn wait_at(registrar: &Registrar, what: &str, look: impl Fn(&Registrar) -> bool) {
-    let deadline = Instant::now() + LIMIT;
-    while !look(registrar) {
-        assert!(Instant::now() < deadline, "waited for {what}: {:?}", registrar.state());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let mut answered = registrar.answered();
+    let found = tokio::time::timeout(LIMIT, answered.wait_for(|_| look(registrar))).await;
+    assert!(found.is_ok(), "waited for {what}: {:?}", registrar.state());
 }
 
 /// Stays silent at `addr` until one OPTIONS was sent five times, which takes it 7.5 s (timer E, RFC 3261 §17.1.2.2).

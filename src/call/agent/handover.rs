@@ -3,6 +3,8 @@
 //! Whatever fails, the caller hears something: the line that was begun, music or ringing, the person, or the
 //! receptionist again.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use tracing::{info, warn};
 use super::mouth::synthesise;
 use super::{Conversation, STOP_FADE_MS, until_true};
 use crate::call::ports::NoLine;
-use crate::call::transfer::{Attempt, Event, FarEvent, SecondLeg, Step};
+use crate::call::transfer::{Attempt, Event, FarEvent, Referral, ReferralEvent, ReferralStep, SecondLeg, Step, Way};
 use crate::call::{bridge, leg, sounds};
 use crate::dialogue::{self, Receptionist, TransferFailure};
 use crate::domain::{EndCause, TransferAttempt, TransferKind, TransferResult, TransferTarget};
@@ -40,6 +42,17 @@ pub(super) struct Waits<'w> {
     pub shutdown: watch::Receiver<bool>,
 }
 
+/// A line that is looked for, and the INVITE on it.
+type Placing = Pin<Box<dyn Future<Output = Result<Way, NoLine>> + Send>>;
+
+/// What an attempt is told.
+enum News {
+    /// Of the second leg.
+    Second(Event),
+    /// Of the REFER.
+    Referral(ReferralEvent),
+}
+
 /// How an attempt ended.
 enum Reached {
     Person(Box<SecondLeg>),
@@ -51,6 +64,9 @@ enum Reached {
 /// An attempt under way.
 struct Reaching {
     attempt: Attempt,
+    /// The carrier was asked to call the person; nothing is known of that yet.
+    referral: Option<Referral>,
+    placing: Option<Placing>,
     second: Option<Box<SecondLeg>>,
     /// The summary and the question; `None` until it is made, empty when it could not be.
     summary: Option<Vec<EncodedAudio>>,
@@ -99,6 +115,9 @@ impl Conversation<'_> {
         self.tell(voice::Input::Expect { what: voice::Expectation::None, digits: None });
         let mut reaching = Reaching {
             attempt: Attempt::new(target.kind, self.now()),
+            referral: None,
+            // A person who is to hear of the caller first cannot be called by the carrier.
+            placing: Some(self.place(&target, target.kind == TransferKind::Blind)),
             second: None,
             summary: None,
             announce: false,
@@ -117,7 +136,8 @@ impl Conversation<'_> {
         let (cause, back) = match reached {
             Reached::Person(second) => (Some(self.talk(*second, &mut record, waits).await), None),
             Reached::CallerGone(cause) => {
-                record.result = TransferResult::CallerLeft;
+                let referred = cause == EndCause::Referred && self.referred == Some(self.transfers.len());
+                record.result = if referred { TransferResult::Referred } else { TransferResult::CallerLeft };
                 (Some(cause), None)
             }
             Reached::Nobody(why) => {
@@ -142,45 +162,38 @@ impl Conversation<'_> {
         reaching: &mut Reaching,
         waits: &mut Waits<'_>,
     ) -> Reached {
-        let outgoing = Arc::clone(&self.outgoing);
-        let caller = self.caller.clone();
-        let opened = outgoing.media.open_beside(&self.media, SessionOptions::default());
-        let placing = tokio::time::timeout(PLACING_LIMIT, outgoing.place(target.number.clone(), caller, opened));
         let making = announcement(Arc::clone(&self.speech), summary, Receptionist::accept_question(&self.profile));
-        tokio::pin!(placing, making);
-        let mut placed = false;
+        tokio::pin!(making);
         loop {
             self.keep_company(reaching, target.kind);
-            let deadline = self.at(reaching.attempt.deadline());
+            let deadline = self.at(reaching.deadline());
             let wake = match reaching.company {
                 Company::Line { until } => deadline.min(until),
                 _ => deadline,
             };
-            let event = tokio::select! {
+            let news = tokio::select! {
                 biased;
                 event = waits.leg_events.recv() => {
+                    let news = event.as_ref().and_then(referral_news);
                     self.on_leg(event).await;
-                    None
+                    news
                 }
                 event = waits.media_events.recv() => {
                     self.on_waiting_media(event);
                     None
                 }
-                found = &mut placing, if !placed => {
-                    placed = true;
-                    self.placed(found, reaching)
-                }
+                found = placed(&mut reaching.placing) => self.on_placed(found, reaching).await,
                 made = &mut making, if reaching.summary.is_none() => {
                     reaching.summary = Some(made);
                     None
                 }
-                event = far_event(&mut reaching.second) => self.on_far(event, reaching),
+                event = far_event(&mut reaching.second) => self.on_far(event, reaching).await.map(News::Second),
                 done = self.mouth.synthesised() => {
                     let events = self.mouth.take(done, self.now(), &self.media);
                     self.on_mouth(events);
                     None
                 }
-                () = tokio::time::sleep_until(wake.min(waits.until)) => Some(Event::Tick),
+                () = tokio::time::sleep_until(wake.min(waits.until)) => Some(reaching.tick()),
                 () = until_true(&mut waits.shutdown) => return Reached::CallerGone(EndCause::Shutdown),
             };
             if let Some(cause) = self.over {
@@ -189,8 +202,46 @@ impl Conversation<'_> {
             if Instant::now() >= waits.until {
                 return Reached::CallerGone(EndCause::TooLong);
             }
-            if let Some(reached) = self.advance(event, reaching) {
+            let reached = match news {
+                Some(News::Referral(event)) => self.follow_referral(event, target, reaching),
+                Some(News::Second(event)) => self.advance(Some(event), reaching),
+                None => self.advance(None, reaching),
+            };
+            if let Some(reached) = reached {
                 return reached;
+            }
+        }
+    }
+
+    /// Looks for a line to the target and, unless the carrier is to call there, calls.
+    fn place(&self, target: &TransferTarget, may_refer: bool) -> Placing {
+        let outgoing = Arc::clone(&self.outgoing);
+        let (to, caller) = (target.number.clone(), self.caller.clone());
+        let opened = outgoing.media.open_beside(&self.media, SessionOptions::default());
+        Box::pin(async move {
+            let placing = outgoing.place(to, caller, may_refer, opened);
+            tokio::time::timeout(PLACING_LIMIT, placing)
+                .await
+                .unwrap_or_else(|_| Err(NoLine(format!("no line was found within {} s", PLACING_LIMIT.as_secs()))))
+        })
+    }
+
+    /// Has the referral decide, while there is one.
+    fn follow_referral(
+        &mut self,
+        event: ReferralEvent,
+        target: &TransferTarget,
+        reaching: &mut Reaching,
+    ) -> Option<Reached> {
+        let now = self.now();
+        match reaching.referral.as_mut()?.handle(event, now)? {
+            ReferralStep::GiveUp(why) => Some(Reached::Nobody(why)),
+            ReferralStep::CallOurselves => {
+                info!(?event, "the carrier does not hand the caller over; the person is called from here");
+                reaching.referral = None;
+                reaching.attempt = Attempt::new(target.kind, now);
+                reaching.placing = Some(self.place(target, false));
+                None
             }
         }
     }
@@ -236,29 +287,29 @@ impl Conversation<'_> {
         }
     }
 
-    fn placed(
-        &mut self,
-        found: Result<Result<SecondLeg, NoLine>, tokio::time::error::Elapsed>,
-        reaching: &mut Reaching,
-    ) -> Option<Event> {
+    async fn on_placed(&mut self, found: Result<Way, NoLine>, reaching: &mut Reaching) -> Option<News> {
+        reaching.placing = None;
         match found {
-            Ok(Ok(second)) => {
-                reaching.second = Some(Box::new(second));
+            Ok(Way::Leg(second)) => {
+                reaching.second = Some(second);
                 None
             }
-            Ok(Err(error)) => {
-                warn!(%error, "the person cannot be called");
-                Some(Event::Ended)
+            Ok(Way::Refer { to, by }) => {
+                info!("the caller's carrier is asked to hand the caller over");
+                self.leg.refer(to, Some(by), true).await;
+                reaching.referral = Some(Referral::new(self.now()));
+                self.referred = Some(self.transfers.len());
+                None
             }
-            Err(_) => {
-                warn!(limit_s = PLACING_LIMIT.as_secs(), "no line to the person was found in time");
-                Some(Event::Ended)
+            Err(error) => {
+                warn!(%error, "the person cannot be called");
+                Some(News::Second(Event::Ended))
             }
         }
     }
 
     /// What the second leg told, for the attempt.
-    fn on_far(&mut self, event: FarEvent, reaching: &mut Reaching) -> Option<Event> {
+    async fn on_far(&mut self, event: FarEvent, reaching: &mut Reaching) -> Option<Event> {
         let second = reaching.second.as_mut()?;
         match event {
             FarEvent::Leg(Some(LegEvent::Provisional { body, .. })) => {
@@ -283,12 +334,13 @@ impl Conversation<'_> {
                 let status = q850.and_then(cause::status_of).unwrap_or(status);
                 Some(Event::Failed { status })
             }
-            FarEvent::Leg(Some(LegEvent::Reinvite { .. })) => {
-                // Rare so early; the far end tries again after the time that 491 implies.
-                let second_leg = second.leg.clone();
-                tokio::spawn(async move {
-                    second_leg.answer_reinvite(Err((491, "Request Pending".to_owned()))).await;
-                });
+            FarEvent::Leg(Some(LegEvent::Reinvite { body })) => {
+                let answer = second.sdp.reinvite(body.as_deref(), &second.leg, &second.media);
+                second.leg.answer_reinvite(answer).await;
+                None
+            }
+            FarEvent::Leg(Some(LegEvent::Acked { body: Some(answer) })) => {
+                second.sdp.late_answer(&answer, &second.media);
                 None
             }
             FarEvent::Leg(Some(event)) if !event.is_last() => None,
@@ -367,11 +419,20 @@ impl Conversation<'_> {
     fn resume(&mut self, why: TransferFailure) {
         self.quiet();
         self.turns = TurnController::starting(self.profile.turns, self.now());
+        self.follow_hold();
         self.step(dialogue::Input::TransferFailed { reason: why });
     }
 }
 
 impl Reaching {
+    fn deadline(&self) -> voice::Ms {
+        self.referral.as_ref().map_or_else(|| self.attempt.deadline(), Referral::deadline)
+    }
+
+    fn tick(&self) -> News {
+        if self.referral.is_some() { News::Referral(ReferralEvent::Tick) } else { News::Second(Event::Tick) }
+    }
+
     /// Plays the summary to the person; false when there is nothing to play.
     fn say_summary(&mut self) -> bool {
         let parts = self.summary.as_deref().unwrap_or_default();
@@ -380,6 +441,25 @@ impl Reaching {
         let clips = parts.iter().enumerate().map(|(index, audio)| Clip { id: number(index), audio: audio.clone() });
         second.media.play(clips.collect());
         true
+    }
+}
+
+/// What the caller's leg tells of our REFER.
+fn referral_news(event: &LegEvent) -> Option<News> {
+    match event {
+        LegEvent::ReferProgress { status } => Some(News::Referral(ReferralEvent::Progress(*status))),
+        LegEvent::ReferFailed { status, reason } => {
+            info!(status, reason, "the carrier refuses to hand the caller over");
+            Some(News::Referral(ReferralEvent::Failed))
+        }
+        _ => None,
+    }
+}
+
+async fn placed(placing: &mut Option<Placing>) -> Result<Way, NoLine> {
+    match placing {
+        Some(placing) => placing.await,
+        None => std::future::pending().await,
     }
 }
 

@@ -13,10 +13,11 @@ use super::record::Journal;
 use super::transfer::Outgoing;
 use crate::dialogue::{self, Line, Receptionist, Segment};
 use crate::domain::{
-    AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt, Turn,
-    Waterfall,
+    AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
+    TransferResult, Turn, Waterfall,
 };
 use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, tone};
+use crate::sip::cause::{NORMAL, reason};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
 use crate::speech::{Speech, SttOptions};
@@ -26,6 +27,7 @@ mod ears;
 mod handover;
 mod hints;
 mod mouth;
+mod signalling;
 
 use ears::{Ears, Heard, HearingFailure};
 use handover::Waits;
@@ -102,10 +104,14 @@ pub struct Conversation<'a> {
     outgoing: Arc<Outgoing>,
     recording: RecordingState,
     over: Option<EndCause>,
+    /// Since when the caller has us on hold.
+    held_since: Option<Ms>,
     hang_up_at: Option<tokio::time::Instant>,
     /// The target to hand the caller to, and what that person hears first.
     hand_over_to: Option<(usize, String)>,
     transfers: Vec<TransferAttempt>,
+    /// The attempt that the carrier was asked to carry out last, by its place in `transfers`.
+    referred: Option<usize>,
     /// The Reason of our BYE.
     bye_reason: Option<String>,
 }
@@ -148,9 +154,11 @@ impl<'a> Conversation<'a> {
             outgoing: Arc::new(parts.outgoing),
             recording: if record_calls { RecordingState::Complete } else { RecordingState::Off },
             over: None,
+            held_since: None,
             hang_up_at: None,
             hand_over_to: None,
             transfers: Vec::new(),
+            referred: None,
             bye_reason: None,
         };
         let mut media_events = media_events;
@@ -408,27 +416,6 @@ impl<'a> Conversation<'a> {
         self.hang_up_at.get_or_insert(tokio::time::Instant::now() + HANG_UP_GRACE);
     }
 
-    async fn on_leg(&mut self, event: Option<LegEvent>) {
-        match event {
-            Some(LegEvent::Reinvite { body }) => {
-                let answer = self.capabilities.reinvite(body.as_deref(), &self.leg, &self.media);
-                self.leg.answer_reinvite(answer).await;
-            }
-            Some(LegEvent::Acked { body: Some(answer) }) => self.capabilities.late_answer(&answer, &self.media),
-            Some(LegEvent::Info { content_type, body }) => {
-                if let Some(digit) = super::leg::info_digit(&content_type, &body) {
-                    self.tell(voice::Input::Dtmf { digit });
-                }
-            }
-            Some(LegEvent::Ended { by_remote, .. }) => {
-                self.over = Some(if by_remote { EndCause::CallerHungUp } else { EndCause::Signalling });
-            }
-            Some(LegEvent::Cancelled) => self.over = Some(EndCause::CallerHungUp),
-            Some(LegEvent::Failed { .. }) | None => self.over = Some(EndCause::Signalling),
-            Some(_) => {}
-        }
-    }
-
     fn on_media(&mut self, event: MediaEvent) {
         let now = self.now();
         match event {
@@ -541,6 +528,12 @@ impl<'a> Conversation<'a> {
             if let MouthEvent::Stopped(ended) | MouthEvent::Finished(ended) = event {
                 self.line_over(ended);
             }
+        }
+        if cause == EndCause::Referred {
+            self.step(dialogue::Input::TransferDone);
+            let attempt = self.referred.and_then(|index| self.transfers.get_mut(index));
+            attempt.into_iter().for_each(|attempt| attempt.result = TransferResult::Referred);
+            self.bye_reason = Some(reason(NORMAL));
         }
         self.step(dialogue::Input::HungUp);
         if cause != EndCause::CallerHungUp {

@@ -8,8 +8,9 @@ use tracing::info;
 
 use super::super::leg::Answerer;
 use super::super::ports::{NoLine, OutboundCall, OutboundLines};
-use crate::domain::{DialString, E164};
+use crate::domain::{DialString, E164, TransferMode};
 use crate::media::{MediaEngine, MediaError, MediaEvent, MediaSession, SdpError, SdpSession};
+use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{Leg, LegEvent, Stack, Transport};
 
 /// What calls to people are placed with, for one caller.
@@ -24,6 +25,14 @@ pub struct Outgoing {
     /// Where the caller's call came from.
     pub source: SocketAddr,
     pub transport: Transport,
+}
+
+/// How the person is reached.
+pub enum Way {
+    /// The INVITE is sent.
+    Leg(Box<SecondLeg>),
+    /// The caller's carrier shall call this URI, referred by us.
+    Refer { to: Uri, by: NameAddr },
 }
 
 /// The leg to the person. Dropping it ends the leg, whatever state it is in, and frees its ports and its place.
@@ -45,7 +54,8 @@ pub enum FarEvent {
 }
 
 impl Outgoing {
-    /// Sends the INVITE; `opened` is the leg's media session, beside the caller's so that the two can be joined.
+    /// Sends the INVITE, unless the carrier is to call and `may_refer` it; `opened` is the leg's media session, beside
+    /// the caller's so that the two can be joined.
     ///
     /// # Errors
     /// [`NoLine`] when no trunk, port or place is free for it.
@@ -53,18 +63,24 @@ impl Outgoing {
         &self,
         to: DialString,
         caller: Option<E164>,
+        may_refer: bool,
         opened: Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError>,
-    ) -> Result<SecondLeg, NoLine> {
+    ) -> Result<Way, NoLine> {
         let (shown, trunk) = (self.did.clone(), self.trunk.clone());
-        let call = OutboundCall { to, shown, caller, trunk, source: self.source, transport: self.transport };
-        let (media, media_events) = opened.map_err(|error| NoLine(error.to_string()))?;
+        let (source, transport) = (self.source, self.transport);
+        let call = OutboundCall { to, shown, caller, trunk, source, transport, may_refer };
         let mut line = self.lines.line(&call).await?;
+        if line.transfer == TransferMode::Refer {
+            return Ok(Way::Refer { to: line.invite.to, by: line.invite.from });
+        }
+        let (media, media_events) = opened.map_err(|error| NoLine(error.to_string()))?;
         let mut sdp = Answerer::new(SdpSession::new(rand::random())).with_capabilities(line.capabilities);
         let offer = sdp.offer(SocketAddr::new(line.local_ip, media.local_port()));
         line.invite.body = Some(("application/sdp".to_owned(), offer));
         let (leg, events) = self.stack.invite(line.invite).await.map_err(|error| NoLine(error.to_string()))?;
         info!(leg = %leg.id(), "a person is called");
-        Ok(SecondLeg { leg, events, media, media_events, sdp, answered: false, _permit: line.permit })
+        let second = SecondLeg { leg, events, media, media_events, sdp, answered: false, _permit: line.permit };
+        Ok(Way::Leg(Box::new(second)))
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::script::Step;
+use crate::call::leg::Answerer;
 use crate::media::resample::join_frames;
 use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaEvent, MediaSession, PcmFrame, SAMPLE_RATE_HZ};
 use crate::sip::net::{Leg, LegEvent};
@@ -82,6 +83,7 @@ impl Prepared {
 pub struct Caller<'a> {
     speech: Arc<Speech>,
     media: MediaSession,
+    answerer: Answerer,
     answered: Instant,
     steps: VecDeque<Prepared>,
     /// Lines in the order of their start; texts of the other side come in later.
@@ -116,6 +118,7 @@ impl<'a> Caller<'a> {
     pub fn new(
         speech: Arc<Speech>,
         media: MediaSession,
+        answerer: Answerer,
         steps: Vec<Prepared>,
         on_line: &'a mut dyn FnMut(&Said),
     ) -> Self {
@@ -123,6 +126,7 @@ impl<'a> Caller<'a> {
         Self {
             speech,
             media,
+            answerer,
             answered: now,
             steps: steps.into(),
             said: Vec::new(),
@@ -155,9 +159,11 @@ impl<'a> Caller<'a> {
                 event = leg_events.recv() => match event {
                     Some(LegEvent::Ended { .. }) => break Ending::AgentHungUp,
                     Some(LegEvent::Failed { .. }) | None => break Ending::Failed,
-                    Some(LegEvent::Reinvite { .. }) => {
-                        leg.answer_reinvite(Err((488, "Not Acceptable Here".to_owned()))).await;
+                    Some(LegEvent::Reinvite { body }) => {
+                        let answer = self.answerer.reinvite(body.as_deref(), leg, &self.media);
+                        leg.answer_reinvite(answer).await;
                     }
+                    Some(LegEvent::Acked { body: Some(answer) }) => self.answerer.late_answer(&answer, &self.media),
                     Some(_) => {}
                 },
                 event = media_events.recv() => match event {

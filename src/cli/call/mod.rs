@@ -11,9 +11,10 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::Failure;
+use crate::call::leg::Answerer;
 use crate::media::{
-    Capabilities, Codec, Direction, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions,
-    WIDE_SAMPLE_RATE_HZ, resample, sdp,
+    Capabilities, Codec, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, WIDE_SAMPLE_RATE_HZ,
+    resample,
 };
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{self, Leg, LegEvent, LegPolicy, OutgoingInvite, StackConfig, Transport};
@@ -122,9 +123,8 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::setup(&error))?;
     let options = SessionOptions { recording: Some(args.record.clone()), ..SessionOptions::default() };
     let (session, mut media_events) = media.open(options).map_err(|error| Failure::setup(&error))?;
-    let mut identity = SdpSession::new(rand::random());
-    let local = SocketAddr::new(local_ip, session.local_port());
-    let offer = sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut identity);
+    let mut answerer = Answerer::new(SdpSession::new(rand::random())).with_capabilities(capabilities);
+    let offer = answerer.offer(SocketAddr::new(local_ip, session.local_port()));
     let from = Uri::sip(Some(&args.from), &local_ip.to_string())
         .map_err(|error| Failure::Setup(format!("--from {}: {error}", args.from)))?;
     let dialled = Instant::now();
@@ -141,13 +141,13 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     let (leg, mut leg_events) = stack.invite(invite).await.map_err(|error| Failure::run(&error))?;
     let Ringing { ringing_ms, answer } = wait_for_answer(&mut leg_events, dialled).await?;
     let answered_ms = elapsed_ms(dialled);
-    let params = sdp::accept_answer(&answer, &capabilities, &mut identity)
+    answerer
+        .accept(&answer, &session)
         .map_err(|error| Failure::Run(format!("the answer's SDP cannot be used: {error}")))?;
-    session.configure(params);
 
     let mut print = printer(args.json);
     let started = Instant::now();
-    let mut caller = Caller::new(speech, session, steps, &mut print);
+    let mut caller = Caller::new(speech, session, answerer, steps, &mut print);
     let ending = talk(&mut caller, &leg, leg_events, &mut media_events, Duration::from_secs(args.limit)).await;
     let duration_ms = elapsed_ms(started);
     let conversation = std::mem::take(&mut caller.said);

@@ -10,7 +10,7 @@ use figment::providers::Serialized;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{Config, DEFAULTS, trunks};
+use super::{Config, DEFAULTS, tenants, trunks};
 
 /// What environment variables of ours begin with; `__` separates sections.
 pub(super) const ENV_PREFIX: &str = "VCA__";
@@ -91,7 +91,7 @@ impl Loaded {
             origins.extend(layer.origins);
         }
         let mut config: Config = figment.extract().map_err(|error| value_error(&defaults, &origins, error))?;
-        config.tenants = trunks::tenants(&mut lists, &origins)?;
+        config.tenants = tenants::tenants(&mut lists, &origins)?;
         let trunk_env: Vec<_> =
             trunk_env.into_iter().map(|(name, text)| (name[TRUNK_PREFIX.len()..].to_owned(), text)).collect();
         let (trunks, trunk_lines) =
@@ -100,9 +100,10 @@ impl Loaded {
         Ok(Self { config, origins, trunk_lines })
     }
 
-    /// Where the value of a dotted key came from.
+    /// Where the value of a dotted key came from; trunks go by their name: `trunks.main-line.registrar`.
     pub fn origin(&self, key: &str) -> &Origin {
-        self.origins.get(key).unwrap_or(&Origin::Default)
+        let of_trunk = || self.trunk_lines.iter().find(|(line, ..)| line == key).map(|(.., origin)| origin);
+        self.origins.get(key).or_else(of_trunk).unwrap_or(&Origin::Default)
     }
 
     /// Every dotted key with its value as TOML and where that came from, in the order of the keys. Secrets are masked.

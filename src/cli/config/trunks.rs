@@ -1,105 +1,33 @@
-//! `[[trunks]]` and `[[tenants]]`: whom calls come from, and who answers them.
+//! `[[trunks]]`: whom calls come from.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::load::{self, ConfigError, Origin};
 use super::profile::{self, BUILT_IN, Profile};
-use crate::domain::{DayHours, E164, Secret, Trunk, TrunkSettings, WeeklyHours};
+use crate::domain::{E164, Secret, Trunk, TrunkSettings};
 
 /// What an entry of `[[trunks]]` may say besides `TrunkSettings`.
 const OWN_KEYS: &[&str] = &["name", "profile", "password", "password_file", "dids"];
-const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-/// A business as an operator writes it down.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TenantEntry {
-    /// Unique; the tenant is found again by it at the next start.
-    pub name: String,
-    /// Calls at once.
-    #[serde(default = "few_calls")]
-    pub max_calls: u32,
-    pub dids: Vec<E164>,
-    /// As spoken; `name` when absent.
-    pub business_name: Option<String>,
-    #[serde(default = "appointment")]
-    pub visit_word: String,
-    pub greeting: Option<String>,
-    #[serde(default = "yes")]
-    pub record_calls: bool,
-    /// As spoken.
-    pub address: String,
-    pub landmark: Option<String>,
-    #[serde(default = "india")]
-    pub time_zone: String,
-    /// `mon = "10:00-13:00, 16:00-20:00"` and so on; a day that is not named is closed.
-    #[serde(deserialize_with = "hours")]
-    pub hours: WeeklyHours,
-}
-
-fn few_calls() -> u32 {
-    5
-}
-
-fn appointment() -> String {
-    "appointment".to_owned()
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn india() -> String {
-    "Asia/Kolkata".to_owned()
-}
-
-fn hours<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<WeeklyHours, D::Error> {
-    use serde::de::Error as _;
-    let days = BTreeMap::<String, String>::deserialize(deserializer)?;
-    let mut week = WeeklyHours::default();
-    for (day, text) in days {
-        let at = WEEKDAYS.iter().position(|known| *known == day);
-        let at = at.ok_or_else(|| D::Error::custom(format!("`{day}` is no day; write mon, tue, … sun")))?;
-        for opening in text.split(',').map(str::trim).filter(|opening| !opening.is_empty()) {
-            let parsed = parse_opening(opening);
-            let parsed = parsed.ok_or_else(|| D::Error::custom(format!("`{opening}` is not like 10:00-19:00")))?;
-            week.0[at].push(parsed);
-        }
-    }
-    Ok(week)
-}
-
-fn parse_opening(text: &str) -> Option<DayHours> {
-    let minutes = |text: &str| {
-        let (hour, minute) = text.trim().split_once(':')?;
-        let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-        (hour <= 24 && minute < 60 && hour * 60 + minute <= 1_440).then_some(hour * 60 + minute)
-    };
-    let (opens, closes) = text.split_once('-')?;
-    let hours = DayHours { opens_min: minutes(opens)?, closes_min: minutes(closes)? };
-    (hours.opens_min < hours.closes_min).then_some(hours)
-}
 
 /// One line of `vca check-config`: dotted key, value as TOML, origin.
 pub(super) type Line = (String, String, Origin);
 
 /// An entry of a list of sections, with where its keys are written.
-struct Entry {
-    keys: Table,
+pub(super) struct Entry {
+    pub keys: Table,
     origins: BTreeMap<String, Origin>,
     origin: Origin,
 }
 
 impl Entry {
-    fn origin(&self, key: &str) -> Origin {
+    pub(super) fn origin(&self, key: &str) -> Origin {
         self.origins.get(key).unwrap_or(&self.origin).clone()
     }
 
-    fn fault(&self, key: &str, message: impl Into<String>, mend: impl Into<String>) -> ConfigError {
+    pub(super) fn fault(&self, key: &str, message: impl Into<String>, mend: impl Into<String>) -> ConfigError {
         let (message, mend) = (load::one_line(&message.into()), mend.into());
         ConfigError::Value { origin: self.origin(key), key: key.to_owned(), message, mend }
     }
@@ -114,7 +42,11 @@ impl Entry {
 }
 
 /// Takes `[[section]]` out of the file's table.
-fn entries(section: &str, table: &mut Table, origins: &BTreeMap<String, Origin>) -> Result<Vec<Entry>, ConfigError> {
+pub(super) fn entries(
+    section: &str,
+    table: &mut Table,
+    origins: &BTreeMap<String, Origin>,
+) -> Result<Vec<Entry>, ConfigError> {
     let whole = origins.get(section).cloned().unwrap_or(Origin::Default);
     let wrong = || ConfigError::Value {
         origin: whole.clone(),
@@ -136,22 +68,6 @@ fn entries(section: &str, table: &mut Table, origins: &BTreeMap<String, Origin>)
         Ok(Entry { keys, origins: of_keys.collect(), origin })
     };
     items.into_iter().enumerate().map(entry).collect()
-}
-
-/// Takes the tenants out of the file's table.
-pub(super) fn tenants(table: &mut Table, origins: &BTreeMap<String, Origin>) -> Result<Vec<TenantEntry>, ConfigError> {
-    let known = load::fields_of::<TenantEntry>();
-    let read = |entry: Entry| {
-        if let Some(key) = entry.keys.keys().find(|key| !known.contains(&key.as_str())) {
-            let mend = load::nearest_word(known.iter().copied(), key);
-            let mend = mend
-                .map_or_else(|| format!("known are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-            return Err(ConfigError::UnknownKey { origin: entry.origin(key), key: load::one_line(key), mend });
-        }
-        let mend = "docs/configuration.md shows a whole tenant";
-        entry.keys.clone().try_into().map_err(|error: toml::de::Error| entry.fault("tenants", error.message(), mend))
-    };
-    entries("tenants", table, origins)?.into_iter().map(read).collect()
 }
 
 /// Takes the trunks out of the file's table, with the environment (`NAME__KEY`, without the prefix) over them.
@@ -285,7 +201,6 @@ fn read_dids(entry: &Entry) -> Result<Vec<E164>, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::super::{Loaded, check};
-    use super::*;
     use crate::domain::{TrunkMode, TrunkTransport};
 
     const LINE: &str =
@@ -366,14 +281,6 @@ mod tests {
         let registering = found("[[trunks]]\nname = \"r\"\nprofile = \"generic-register\"\n");
         for key in ["error: `trunks.r.registrar`", "error: `trunks.r.from_user`", "warning: `trunks.r.password`"] {
             assert!(registering.contains(key), "{registering}");
-        }
-    }
-
-    #[test]
-    fn opening_hours_are_times_of_one_day() {
-        assert_eq!(parse_opening("09:30-24:00"), Some(DayHours { opens_min: 570, closes_min: 1_440 }));
-        for bad in ["", "10-19", "19:00-10:00", "10:60-11:00", "10:00-24:01", "99999:00-1:00"] {
-            assert_eq!(parse_opening(bad), None, "{bad}");
         }
     }
 }

@@ -19,7 +19,7 @@ pub enum TrunkError {
 
 /// The settings of one trunk as URIs.
 #[derive(Debug, Clone)]
-pub(super) struct Addresses {
+pub struct Addresses {
     /// Domain of the carrier: Request-URI of REGISTER and OPTIONS, host of the numbers we call.
     pub domain: Uri,
     /// Address of record: From of REGISTER and OPTIONS.
@@ -32,6 +32,10 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
+    /// Reads them out of the settings.
+    ///
+    /// # Errors
+    /// [`TrunkError`] names the setting that is missing or no URI.
     pub fn of(trunk: &Trunk) -> Result<Self, TrunkError> {
         let settings = &trunk.settings;
         let proxy = settings.outbound_proxy.as_deref().map(|text| uri(trunk, "outbound_proxy", text)).transpose()?;

@@ -45,11 +45,13 @@ impl Line {
             name: trunk.name.clone(),
             mode: trunk.settings.mode,
             state: TrunkState::Unregistered,
+            since: Timestamp::now(),
             last_error: None,
             next_try: None,
             target: None,
             options_answered: None,
             sources: trunk.settings.sbc_ips.clone(),
+            public_addr: None,
         };
         Self { trunk, status: watch::Sender::new(status), way: Mutex::default() }
     }
@@ -64,6 +66,9 @@ impl Line {
         self.status.send_if_modified(|status| {
             let old = status.clone();
             change(status);
+            if std::mem::discriminant(&status.state) != std::mem::discriminant(&old.state) {
+                status.since = Timestamp::now();
+            }
             *status != old
         });
         let status = self.status.borrow().clone();
@@ -238,8 +243,10 @@ impl Runner {
             self.set_current(target);
         }
         let mut changed = false;
+        let mut public_addr = None;
         if let RegistrationState::Registered { contact, .. } = &report.state {
             let seen = contact.host_ip().zip(contact.port()).map(SocketAddr::from);
+            public_addr = seen;
             if self.line.trunk.settings.public_ip.is_none() && seen != self.seen_as {
                 self.seen_as = seen;
                 changed = true;
@@ -271,6 +278,7 @@ impl Runner {
             status.last_error = report.last_error;
             status.next_try = report.next_try.and_then(at);
             status.target = report.target.map(|target| target.to_string());
+            status.public_addr = public_addr;
         });
         if report.failed_rounds > self.failed_rounds {
             self.look_up(addresses).await;

@@ -19,7 +19,7 @@ mod line;
 mod outgoing;
 mod status;
 
-pub use addresses::TrunkError;
+pub use addresses::{Addresses, TrunkError};
 pub use outgoing::{Way, invite};
 pub use status::{TrunkState, TrunkStatus};
 

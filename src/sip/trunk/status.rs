@@ -2,6 +2,7 @@
 
 use crate::domain::{IpNet, TrunkMode};
 use jiff::Timestamp;
+use std::net::SocketAddr;
 
 /// Where a trunk stands.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -26,6 +27,8 @@ pub struct TrunkStatus {
     pub mode: TrunkMode,
     #[serde(flatten)]
     pub state: TrunkState,
+    /// When it came to be in this kind of state; a refreshed registration is no new one.
+    pub since: Timestamp,
     /// Why the last attempt failed, while an older registration still holds or a new attempt is under way.
     pub last_error: Option<String>,
     pub next_try: Option<Timestamp>,
@@ -35,6 +38,8 @@ pub struct TrunkStatus {
     pub options_answered: Option<bool>,
     /// Who may send us its calls.
     pub sources: Vec<IpNet>,
+    /// Where the registrar sends our calls: our address as it sees us, or as `public_ip` says.
+    pub public_addr: Option<SocketAddr>,
 }
 
 impl TrunkStatus {

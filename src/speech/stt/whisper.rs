@@ -37,6 +37,8 @@ pub struct Tuning {
     pub slack: Option<u32>,
     /// The same for the second try, after the guard has fired.
     pub retry_slack: Option<u32>,
+    /// A text that is believed less than this (mean token probability) is decoded a second time, and the better kept.
+    pub unsure: f32,
     /// Silence put before the audio, in milliseconds.
     pub lead_ms: u32,
     /// Fused attention kernels.
@@ -45,7 +47,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { slack: Some(128), retry_slack: Some(512), lead_ms: 200, flash_attention: false }
+        Self { slack: Some(128), retry_slack: Some(512), unsure: 0.5, lead_ms: 200, flash_attention: false }
     }
 }
 
@@ -236,6 +238,13 @@ impl SpeechToText for Whisper {
             decoded = self.decode(&samples, options, cancel, self.tuning.retry_slack)?;
             if suspect(&decoded) {
                 decoded.confidence *= 0.3;
+            }
+        } else if !decoded.text.trim().is_empty() && decoded.confidence < self.tuning.unsure {
+            match self.decode(&samples, options, cancel, self.tuning.retry_slack) {
+                Ok(second) if second.confidence > decoded.confidence && !suspect(&second) => decoded = second,
+                // What was heard at first is worth more than nothing in time.
+                Ok(_) | Err(SttError::DeadlinePassed) => {}
+                Err(error) => return Err(error),
             }
         }
         let text = spoken_text(&cut_loop(&decoded.text));

@@ -1,0 +1,208 @@
+//! A whole node in this process with scripted engines: the recogniser hears what the test says, the voice is a tone, so
+//! that a call to a person takes seconds and every sound at a far end can be told from every other.
+
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::watch;
+use vca::call::admission::Admission;
+use vca::call::lines::TrunkLines;
+use vca::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
+use vca::call::{self, Node, Settings};
+use vca::dialogue::{Receptionist, demo_profile};
+use vca::domain::{
+    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, E164, Tenant, TenantId, TenantScope, Transfers, Trunk,
+    Turn,
+};
+use vca::media::{MediaConfig, MediaEngine};
+use vca::sip::net::dns::TableDns;
+use vca::sip::net::{self, Peers, StackConfig};
+use vca::sip::trunk::Trunks;
+use vca::speech::{
+    CancelFlag, RATE_HZ, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError,
+};
+
+use crate::harness::{DID, new_folder, wait_for};
+
+/// What the receptionist sounds like.
+pub const AGENT_HZ: f32 = 880.0;
+
+/// The node.
+pub struct Desk {
+    pub sip: SocketAddr,
+    hears: Arc<Mutex<String>>,
+    closings: Mutex<Receiver<Closing>>,
+    _stop: watch::Sender<bool>,
+    _folder: TempDir,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Desk {
+    /// A desk that may hand callers to these; dead media ends calls after `dead_media`.
+    pub fn start(transfers: Transfers, trunk: Option<Trunk>, dead_media: Duration) -> Self {
+        static PORTS: AtomicU16 = AtomicU16::new(45_000);
+        let first = PORTS.fetch_add(40, Ordering::Relaxed);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let folder = new_folder();
+        let (hears, (sender, closings)) = (Arc::new(Mutex::new(String::new())), channel());
+        let stt = Arc::new(Hearing(Arc::clone(&hears)));
+        let speech = Speech::with_engines(stt, Arc::new(Tones), folder.path().join("prompts")).expect("speech");
+        let media =
+            MediaConfig { port_range: first..=first + 39, dead_media: Some(dead_media), ..MediaConfig::default() };
+        let media = MediaEngine::start(media).expect("the media start");
+        let book = Arc::new(Book::new(transfers, sender));
+        let (stop, stopped) = watch::channel(false);
+        let sip = runtime.block_on(async {
+            let udp = vec!["127.0.0.1:0".parse().expect("an address")];
+            let config = StackConfig { udp, peers: Peers::any(), ..StackConfig::default() };
+            let (stack, incoming) = net::start(config).await.expect("the stack starts");
+            let trunks = Trunks::start(&stack, trunk.into_iter().collect(), Arc::new(TableDns::default()));
+            let admission = Admission::new(10);
+            let sip = stack.udp_addr().expect("a UDP address");
+            let to = E164::parse("+919876543210").expect("a number");
+            wait_for("the trunk's address", Duration::from_secs(20), || {
+                let ready = |name: &str| trunks.outgoing(name, &to, None).is_ok();
+                trunks.status().iter().all(|status| ready(&status.name)).then_some(())
+            });
+            // Ready beforehand, so that no line has a gap in it.
+            let lines = Receptionist::fixed_lines(&book.route.profile);
+            let prepared = speech.prompts.prepare(&speech.pool, &lines, &mut |_, _| {}).await;
+            assert!(prepared.failed.is_empty());
+            let node = Node {
+                book,
+                media,
+                speech: Arc::new(speech),
+                admission: admission.clone(),
+                stack,
+                trunks: trunks.clone(),
+                lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission }),
+                settings: settings(folder.path()),
+            };
+            tokio::spawn(call::serve(Arc::new(node), incoming, stopped));
+            sip
+        });
+        Self { sip, hears, closings: Mutex::new(closings), _stop: stop, _folder: folder, _runtime: runtime }
+    }
+
+    /// What the recogniser hears from now on, whatever the sound.
+    pub fn hear(&self, text: &str) {
+        text.clone_into(&mut self.hears.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The record of the next call that is closed.
+    pub fn closed(&self) -> Closing {
+        let closings = self.closings.lock().unwrap_or_else(PoisonError::into_inner);
+        closings.recv_timeout(Duration::from_secs(30)).expect("the record is closed")
+    }
+}
+
+fn settings(folder: &Path) -> Settings {
+    Settings {
+        recordings: folder.join("recordings"),
+        answer_after: Duration::ZERO,
+        longest_call: Duration::from_secs(300),
+        retry_after_s: 1,
+        drain: Duration::ZERO,
+        mock_prompt: None,
+    }
+}
+
+struct Hearing(Arc<Mutex<String>>);
+
+impl SpeechToText for Hearing {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn transcribe(&self, _: &[i16], _: &SttOptions, _: &CancelFlag) -> Result<Transcript, SttError> {
+        let text = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Transcript { text, confidence: 0.9, ..Transcript::default() })
+    }
+}
+
+/// 60 ms of a tone for every word.
+struct Tones;
+
+impl TextToSpeech for Tones {
+    fn name(&self) -> &str {
+        "tones"
+    }
+
+    fn voice(&self) -> &str {
+        "tone"
+    }
+
+    fn synthesize(
+        &self,
+        text: &str,
+        sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
+        _: &CancelFlag,
+    ) -> Result<(), TtsError> {
+        let length = text.split_whitespace().count() * RATE_HZ as usize * 60 / 1_000;
+        let at = |n: usize| (n as f32 * AGENT_HZ * std::f32::consts::TAU / RATE_HZ as f32).sin() * 8_000.0;
+        let samples: Vec<i16> = (0..length).map(|n| at(n) as i16).collect();
+        let _ = sink(&samples);
+        Ok(())
+    }
+}
+
+/// One tenant, and its closed calls.
+struct Book {
+    route: Route,
+    closings: Mutex<Sender<Closing>>,
+}
+
+impl Book {
+    fn new(transfers: Transfers, closings: Sender<Closing>) -> Self {
+        let id = TenantId::from_uuid(uuid::Uuid::from_u128(7));
+        let tenant = Tenant { id, name: "Clinic".to_owned(), max_calls: 10 };
+        let profile = AgentProfile { transfers, record_calls: false, ..demo_profile() };
+        Self { route: Route { scope: TenantScope::proven(id), tenant, profile }, closings: Mutex::new(closings) }
+    }
+}
+
+fn done<'a>() -> BoxFuture<'a, Result<(), PortError>> {
+    Box::pin(std::future::ready(Ok(())))
+}
+
+impl CallBook for Book {
+    fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>> {
+        let found = (did.as_str() == DID).then(|| self.route.clone());
+        Box::pin(std::future::ready(Ok(found)))
+    }
+
+    fn open<'a>(&'a self, _: TenantScope, _: &'a CallRecord) -> BoxFuture<'a, Result<(), PortError>> {
+        done()
+    }
+
+    fn turn<'a>(&'a self, _: TenantScope, _: CallId, _: &'a Turn) -> BoxFuture<'a, Result<(), PortError>> {
+        done()
+    }
+
+    fn slots<'a>(
+        &'a self,
+        _: TenantScope,
+        _: CallId,
+        _: &'a CallSlots,
+        _: CallOutcome,
+    ) -> BoxFuture<'a, Result<(), PortError>> {
+        done()
+    }
+
+    fn events<'a>(&'a self, _: TenantScope, _: CallId, _: &'a [LogEvent]) -> BoxFuture<'a, Result<(), PortError>> {
+        done()
+    }
+
+    fn close<'a>(&'a self, _: TenantScope, _: CallId, closing: &'a Closing) -> BoxFuture<'a, Result<(), PortError>> {
+        // Nobody may be waiting for it.
+        let _ = self.closings.lock().unwrap_or_else(PoisonError::into_inner).send(closing.clone());
+        done()
+    }
+}
