@@ -211,7 +211,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         // The recorder will say so in the record; the call goes on.
         error!(%error, folder = %folder.display(), "no folder for the recording");
     }
-    let options = SessionOptions { recording, ..SessionOptions::default() };
+    let options = SessionOptions { recording, local_ip: Some(leg.local_ip()), ..SessionOptions::default() };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
     let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());
     let mut session = SdpSession::new(rand::random());

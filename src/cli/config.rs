@@ -59,12 +59,20 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sip {
-    pub udp: SocketAddr,
-    /// `None` when TCP is off.
-    #[serde(with = "value::off")]
-    pub tcp: Option<SocketAddr>,
+    /// One for each family and network; never empty.
+    #[serde(with = "value::addrs")]
+    pub udp: Vec<SocketAddr>,
+    /// Empty when TCP is off.
+    #[serde(with = "value::addrs_or_off")]
+    pub tcp: Vec<SocketAddr>,
     pub tls: SipTls,
     pub peers: Vec<IpNet>,
+    /// Parts of a User-Agent.
+    pub scanners: Vec<String>,
+    /// Messages a second.
+    pub stranger_rate: u32,
+    /// 0 sends none.
+    pub keep_alive_s: u32,
     /// Profiles that go before the built-in ones; `None` for none.
     #[serde(with = "value::auto")]
     pub profiles_dir: Option<PathBuf>,
@@ -83,8 +91,8 @@ pub struct Sip {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SipTls {
-    #[serde(with = "value::off")]
-    pub listen: Option<SocketAddr>,
+    #[serde(with = "value::addrs_or_off")]
+    pub listen: Vec<SocketAddr>,
     #[serde(with = "value::off")]
     pub certificate: Option<PathBuf>,
     #[serde(with = "value::off")]
@@ -108,7 +116,7 @@ impl SipTls {
             Some(TlsIdentity { certificate, key })
         };
         TlsConfig {
-            listen: self.listen.into_iter().collect(),
+            listen: self.listen.clone(),
             identity: identity(&self.certificate, &self.key),
             ca: self.ca.clone(),
             client_identity: identity(&self.client_certificate, &self.client_key),

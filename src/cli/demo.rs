@@ -57,8 +57,8 @@ pub struct DemoArgs {
 pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     let mut config = Config::load(args.config.as_deref(), environment()).map_err(|error| Failure::setup(&error))?;
     let sip = same_port(args.sip)?;
-    config.sip.udp = sip;
-    config.sip.tcp = Some(sip);
+    config.sip.udp = vec![sip];
+    config.sip.tcp = vec![sip];
     config.http.listen = args.http;
     config.mock_agent = args.mock_agent;
     config.data_dir = args.data.unwrap_or_else(|| super::default_data_dir().join("demo"));

@@ -1,6 +1,6 @@
 //! A whole VCA node in this process: store, models, media, SIP, HTTP, in the order in which failures are cheap.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::sip::net::dns::{Dns, SystemDns, TableDns};
-use crate::sip::net::{self, Peers, Stack, StackConfig};
+use crate::sip::net::{self, Peers, Rate, Stack, StackConfig};
 use crate::sip::trunk::Trunks;
 use crate::speech::fake::FakeTts;
 use crate::speech::stt::NoRecogniser;
@@ -210,13 +210,17 @@ fn start_trunks(stack: &Stack, trunks: Vec<Trunk>) -> Trunks {
 fn stack_config(config: &Config) -> StackConfig {
     let sip = &config.sip;
     StackConfig {
-        udp: vec![sip.udp],
-        tcp: sip.tcp.into_iter().collect(),
+        udp: sip.udp.clone(),
+        tcp: sip.tcp.clone(),
         peers: Peers::new(
             sip.peers.iter().chain(config.trunks.iter().flat_map(|trunk| &trunk.settings.sbc_ips)).copied(),
         ),
         tls: Some(sip.tls.stack()),
         public_addr: sip.public_ip,
+        scanners: sip.scanners.clone(),
+        // A caller with a password sends a dozen messages in his first second.
+        stranger_rate: Rate { per_second: sip.stranger_rate, burst: sip.stranger_rate.saturating_mul(3) },
+        keep_alive: (sip.keep_alive_s > 0).then(|| Duration::from_secs(sip.keep_alive_s.into())),
         // Above the node's cap, so that admission refuses first, with the tenant in view.
         max_incoming: sip.max_calls as usize * 2 + 16,
         ..StackConfig::default()
@@ -226,7 +230,7 @@ fn stack_config(config: &Config) -> StackConfig {
 fn media_config(config: &Config) -> MediaConfig {
     MediaConfig {
         // Media goes where signalling goes: the address that calls come in by.
-        bind_ip: config.sip.udp.ip(),
+        bind_ip: config.sip.udp.first().map_or(Ipv4Addr::UNSPECIFIED.into(), SocketAddr::ip),
         port_range: config.media.port_min..=config.media.port_max,
         dead_media: (config.media.dead_media_s > 0).then(|| Duration::from_secs(config.media.dead_media_s.into())),
         ..MediaConfig::default()

@@ -1,6 +1,6 @@
 //! The handles: one engine for the process, one session per call.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,6 +62,8 @@ pub struct SessionOptions {
     pub recording: Option<PathBuf>,
     /// Networks that RTP may come from besides the address in the SDP; empty allows any.
     pub allowed_nets: Vec<IpNet>,
+    /// Our address in this call, where it may be of the other family than the engine's: the sockets are then of that.
+    pub local_ip: Option<IpAddr>,
 }
 
 /// Why the engine or a session could not be opened.
@@ -174,7 +176,8 @@ impl MediaEngine {
         wheel: &Wheel,
         opts: SessionOptions,
     ) -> Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError> {
-        let sockets = self.bind()?;
+        let bind_ip = bind_ip(self.config.bind_ip, opts.local_ip);
+        let sockets = self.bind(bind_ip)?;
         let local_port = sockets.port.port();
         let (events, receiver) = mpsc::channel(EVENT_QUEUE);
         let shared = Arc::new(Shared::default());
@@ -190,7 +193,7 @@ impl MediaEngine {
             recorder: self.recorder.clone(),
         });
         wheel.send(Command::Add(Box::new(session))).map_err(|_| MediaError::Busy)?;
-        let local = SocketAddr::new(self.config.bind_ip, local_port);
+        let local = SocketAddr::new(bind_ip, local_port);
         let session = MediaSession { key, local, shared, wheel: wheel.clone() };
         if opts.recording.is_some() {
             session.set_recording(opts.recording);
@@ -204,18 +207,30 @@ impl MediaEngine {
     }
 
     /// Binds the next free pair; one that another program holds is passed over.
-    fn bind(&self) -> Result<net::SocketPair, MediaError> {
+    fn bind(&self, ip: IpAddr) -> Result<net::SocketPair, MediaError> {
         let mut refused = Vec::new();
         let total = self.ports.available();
         while refused.len() < total {
             let Some(port) = self.ports.take() else { break };
-            match net::SocketPair::bind(self.config.bind_ip, port) {
+            match net::SocketPair::bind(ip, port) {
                 Ok(pair) => return Ok(pair),
                 Err((port, error)) if error.kind() == std::io::ErrorKind::AddrInUse => refused.push(port),
-                Err((_, source)) => return Err(MediaError::Socket { addr: self.config.bind_ip, source }),
+                Err((_, source)) => return Err(MediaError::Socket { addr: ip, source }),
             }
         }
         Err(MediaError::PortsExhausted((self.config.port_range.len()) / 2))
+    }
+}
+
+/// Where the sockets of a call are bound, of an engine that is bound to `all` its calls' addresses or to one of them.
+fn bind_ip(all: IpAddr, local: Option<IpAddr>) -> IpAddr {
+    match local.map(|local| local.to_canonical()) {
+        Some(local) if local.is_ipv4() != all.is_ipv4() => match (all.is_unspecified(), local) {
+            (true, IpAddr::V4(_)) => Ipv4Addr::UNSPECIFIED.into(),
+            (true, IpAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+            (false, local) => local,
+        },
+        _ => all,
     }
 }
 

@@ -103,17 +103,17 @@ fn ports(config: &Config, findings: &mut Findings) {
         );
         findings.warning("media.port_max", message);
     }
-    if (first..=last).contains(&config.sip.udp.port()) {
-        let message = format!("port {} lies between the media ports {first} and {last}", config.sip.udp.port());
-        findings.error("sip.udp", message);
+    for port in config.sip.udp.iter().map(SocketAddr::port).filter(|port| (first..=last).contains(port)) {
+        findings.error("sip.udp", format!("port {port} lies between the media ports {first} and {last}"));
     }
-    if config.sip.tcp.is_some_and(|tcp| collide(tcp, config.http.listen)) {
+    if config.sip.tcp.iter().any(|tcp| collide(*tcp, config.http.listen)) {
         findings.error(
             "http.listen",
             format!("{} is also where SIP over TCP listens: choose another port", config.http.listen),
         );
     }
-    for (key, port) in [("sip.udp", config.sip.udp.port()), ("http.listen", config.http.listen.port())] {
+    let udp = config.sip.udp.iter().map(|udp| ("sip.udp", udp.port()));
+    for (key, port) in udp.chain([("http.listen", config.http.listen.port())]) {
         if port == 0 {
             findings.warning(key, "port 0 takes any free port, another one at each start");
         }
@@ -121,7 +121,8 @@ fn ports(config: &Config, findings: &mut Findings) {
 }
 
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
-    let overlap = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    let any = a.ip().is_unspecified() || b.ip().is_unspecified();
+    let overlap = a.ip() == b.ip() || (any && a.is_ipv4() == b.is_ipv4());
     a.port() == b.port() && a.port() != 0 && overlap
 }
 
@@ -131,6 +132,9 @@ fn limits(config: &Config, findings: &mut Findings) {
         ("sip.max_call_s", config.sip.max_call_s),
         ("media.dead_media_s", config.media.dead_media_s),
     ];
+    if config.sip.stranger_rate == 0 {
+        findings.error("sip.stranger_rate", "must be at least 1: leave callers out by `sip.peers` instead");
+    }
     for (key, value) in at_least_one {
         if value == 0 {
             findings.error(key, "must be at least 1: with 0 no call would be taken");
@@ -217,9 +221,8 @@ fn tls(config: &Config, findings: &mut Findings) {
             findings.error(key, format!("is \"off\" beside `{other}`: a certificate and its key go together"));
         }
     }
-    if tls.listen.is_some_and(|listen| {
-        collide(listen, config.http.listen) || config.sip.tcp.is_some_and(|tcp| collide(listen, tcp))
-    }) {
+    let taken = |listen: &SocketAddr| config.sip.tcp.iter().any(|tcp| collide(*listen, *tcp));
+    if tls.listen.iter().any(|listen| collide(*listen, config.http.listen) || taken(listen)) {
         findings.error("sip.tls.listen", "is taken by `sip.tcp` or `http.listen`: choose another port, such as 5061");
     }
     if let Err(error) = crate::sip::net::tls::check(&tls.stack()) {

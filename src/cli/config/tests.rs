@@ -35,7 +35,8 @@ fn env_error(name: &str, value: &str) -> String {
 #[test]
 fn the_defaults_are_a_configuration_and_list_every_key() {
     let config = Config::load(None, NO_ENV).unwrap();
-    assert_eq!(config.sip.udp.port(), 5060);
+    assert_eq!(config.sip.udp, ["0.0.0.0:5060".parse().unwrap()]);
+    assert_eq!(config.sip.scanners, crate::sip::ua::known_scanners());
     assert_eq!((config.models_dir.as_ref(), config.sip.public_ip), (None, None));
     assert_eq!(config.turns, TurnSettings::default());
     assert_eq!(config.sip.peers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["127.0.0.0/8", "::1"]);
@@ -86,14 +87,32 @@ fn the_file_overrides_the_defaults_and_the_environment_the_file() {
     let loaded = Loaded::load(Some(&path), env).unwrap();
     let config = &loaded.config;
     assert_eq!(config.data_dir, PathBuf::from("/var/lib/vca"));
-    assert_eq!(config.sip.udp.to_string(), "127.0.0.1:5070");
-    assert_eq!((config.sip.max_calls, config.sip.tcp), (7, None));
+    assert_eq!(config.sip.udp, ["127.0.0.1:5070".parse().unwrap()]);
+    assert_eq!((config.sip.max_calls, config.sip.tcp.len()), (7, 0));
     assert_eq!(config.sip.peers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["203.0.113.7", "2001:db8::/32"]);
     assert_eq!(config.speech.stt.language, "42", "a string is taken as it stands");
     assert_eq!(config.media.port_min, 10_000);
     assert_eq!(loaded.origin("sip.udp"), &Origin::File { path, line: 4 });
     assert_eq!(loaded.origin("sip.max_calls"), &Origin::Env { name: "VCA__SIP__MAX_CALLS".to_owned() });
     assert_eq!(loaded.origin("media.port_min"), &Origin::Default);
+}
+
+#[test]
+fn both_families_are_listened_on_however_the_addresses_are_written() {
+    let wanted: Vec<std::net::SocketAddr> = ["0.0.0.0:5060", "[::]:5060"].map(|addr| addr.parse().unwrap()).into();
+    for text in [
+        "[sip]\nudp = \"0.0.0.0:5060, [::]:5060\"\ntcp = \"0.0.0.0:5060,[::]:5060\"",
+        "[sip]\nudp = [\"0.0.0.0:5060\", \"[::]:5060\"]\ntcp = [\"0.0.0.0:5060\", \"[::]:5060\"]",
+    ] {
+        let (_folder, path) = file(text);
+        let loaded = Loaded::load(Some(&path), NO_ENV).unwrap();
+        assert_eq!((&loaded.config.sip.udp, &loaded.config.sip.tcp), (&wanted, &wanted));
+        let shown = loaded.lines().into_iter().find(|(key, ..)| key == "sip.udp").unwrap().1;
+        assert_eq!(shown, "\"0.0.0.0:5060, [::]:5060\"");
+    }
+    let env = env(&[("VCA__SIP__UDP", "[::1]:5060"), ("VCA__SIP__TCP", "off")]);
+    let config = Config::load(None, env).unwrap();
+    assert_eq!((config.sip.udp, config.sip.tcp), (vec!["[::1]:5060".parse().unwrap()], vec![]));
 }
 
 #[test]
@@ -117,7 +136,7 @@ fn an_unknown_key_is_refused_with_the_nearest_one() {
     vca.toml:2: unknown key `media.udp`; did you mean `sip.udp`?
     vca.toml:2: unknown key `speech.stt.modell`; did you mean `speech.stt.model`?
     vca.toml:1: unknown key `zebra`; `vca check-config` lists the known ones
-    vca.toml:1: `sip`: is a section; its keys are `sip.drain_s`, `sip.max_call_s`, `sip.max_calls`, `sip.peers`, `sip.profiles_dir`, `sip.public_ip`, `sip.retry_after_s`, `sip.ring_ms`, `sip.tcp`, `sip.tls.ca`, `sip.tls.certificate`, `sip.tls.client_ca`, `sip.tls.client_certificate`, `sip.tls.client_key`, `sip.tls.key`, `sip.tls.listen`, `sip.udp`
+    vca.toml:1: `sip`: is a section; its keys are `sip.drain_s`, `sip.keep_alive_s`, `sip.max_call_s`, `sip.max_calls`, `sip.peers`, `sip.profiles_dir`, `sip.public_ip`, `sip.retry_after_s`, `sip.ring_ms`, `sip.scanners`, `sip.stranger_rate`, `sip.tcp`, `sip.tls.ca`, `sip.tls.certificate`, `sip.tls.client_ca`, `sip.tls.client_certificate`, `sip.tls.client_key`, `sip.tls.key`, `sip.tls.listen`, `sip.udp`
     vca.toml:1: `http.listen`: is a value, not a section; write it like the default, "127.0.0.1:8080"
     "#);
 }
@@ -169,7 +188,7 @@ fn a_wrong_environment_variable_is_named() {
     environment variable VCA__MEDIA__PORT_MIN: `media.port_min`: `1 port_max = 2` cannot be read; write it like the default, 10000
     environment variable VCA__MEDIA__PORT_MIN: `media.port_min`: found 99999, expected a number from 0 to 65535; write it like the default, 10000
     environment variable VCA__SIP__PUBLIC_IP: `sip.public_ip`: invalid IP address syntax, nor "auto"; write it like the default, "auto"
-    environment variable VCA__SIP: `sip`: is a section; its keys are `VCA__SIP__DRAIN_S`, `VCA__SIP__MAX_CALL_S`, `VCA__SIP__MAX_CALLS`, `VCA__SIP__PEERS`, `VCA__SIP__PROFILES_DIR`, `VCA__SIP__PUBLIC_IP`, `VCA__SIP__RETRY_AFTER_S`, `VCA__SIP__RING_MS`, `VCA__SIP__TCP`, `VCA__SIP__TLS__CA`, `VCA__SIP__TLS__CERTIFICATE`, `VCA__SIP__TLS__CLIENT_CA`, `VCA__SIP__TLS__CLIENT_CERTIFICATE`, `VCA__SIP__TLS__CLIENT_KEY`, `VCA__SIP__TLS__KEY`, `VCA__SIP__TLS__LISTEN`, `VCA__SIP__UDP`
+    environment variable VCA__SIP: `sip`: is a section; its keys are `VCA__SIP__DRAIN_S`, `VCA__SIP__KEEP_ALIVE_S`, `VCA__SIP__MAX_CALL_S`, `VCA__SIP__MAX_CALLS`, `VCA__SIP__PEERS`, `VCA__SIP__PROFILES_DIR`, `VCA__SIP__PUBLIC_IP`, `VCA__SIP__RETRY_AFTER_S`, `VCA__SIP__RING_MS`, `VCA__SIP__SCANNERS`, `VCA__SIP__STRANGER_RATE`, `VCA__SIP__TCP`, `VCA__SIP__TLS__CA`, `VCA__SIP__TLS__CERTIFICATE`, `VCA__SIP__TLS__CLIENT_CA`, `VCA__SIP__TLS__CLIENT_CERTIFICATE`, `VCA__SIP__TLS__CLIENT_KEY`, `VCA__SIP__TLS__KEY`, `VCA__SIP__TLS__LISTEN`, `VCA__SIP__UDP`
     "#);
 }
 

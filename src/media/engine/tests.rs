@@ -413,3 +413,19 @@ fn a_stranger_on_the_port_is_not_heard() {
     wait_for_tone(&mut a_events, 900.0);
     assert_eq!(a.stats().ssrc_changes, 0);
 }
+
+#[test]
+fn sockets_are_of_the_family_of_the_call() {
+    let ip = |text: &str| -> IpAddr { text.parse().unwrap() };
+    for (all, local, bound) in [
+        ("0.0.0.0", Some("192.0.2.1"), "0.0.0.0"),
+        ("0.0.0.0", Some("2001:db8::1"), "::"),
+        ("0.0.0.0", None, "0.0.0.0"),
+        ("::", Some("192.0.2.1"), "0.0.0.0"),
+        ("::", Some("::ffff:192.0.2.1"), "0.0.0.0"),
+        ("192.0.2.1", Some("2001:db8::1"), "2001:db8::1"),
+        ("192.0.2.1", Some("192.0.2.9"), "192.0.2.1"),
+    ] {
+        assert_eq!(bind_ip(ip(all), local.map(ip)), ip(bound), "{all} {local:?}");
+    }
+}

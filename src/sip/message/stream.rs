@@ -106,9 +106,10 @@ impl StreamDecoder {
         Ok(Some(item))
     }
 
-    /// Bytes that wait for the rest of their message.
+    /// Bytes that wait for the rest of their message; an empty line alone waits for nothing.
     pub fn buffered(&self) -> usize {
-        self.buffer.len() - self.start
+        let pending = &self.buffer[self.start..];
+        if pending.iter().all(|byte| matches!(byte, b'\r' | b'\n')) { 0 } else { pending.len() }
     }
 
     /// Passes CRLFs between messages; true when it was a ping.

@@ -8,13 +8,14 @@ use super::udp::{self, Bound, Routes};
 use crate::sip::message::HeaderName;
 use crate::sip::ua::{
     Command, ConnId, Endpoint, Event, Flow, Hop, InviteInfo, LegEvent, LegId, OutgoingInvite, Output, SipError,
-    Transport,
+    StatsSnapshot, Transmit, Transport,
 };
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -25,8 +26,8 @@ const STREAM_QUEUE: usize = 256;
 const CALL_QUEUE: usize = 256;
 /// Events that may wait on one leg. A call has a handful; this many means that nobody reads.
 const EVENT_QUEUE: usize = 64;
-/// Connections from outside the configured peers.
-const STRANGER_CONNECTIONS: usize = 16;
+/// Between two log lines about unwanted traffic.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Driver {
@@ -51,6 +52,8 @@ pub(super) struct Driver {
     pub(super) routes: Routes,
     buffer: Vec<u8>,
     stopping: Option<(Instant, Vec<oneshot::Sender<()>>)>,
+    /// How much unwanted traffic was told of, and when.
+    told: Option<(u64, Instant)>,
 }
 
 /// What connections are opened and kept with.
@@ -97,6 +100,7 @@ impl Driver {
             routes: Routes::default(),
             buffer: vec![0; 65_536],
             stopping: None,
+            told: None,
         };
         let stack = Stack::new(shared, Line { asks: asks_sender, drops: drops_sender }, EVENT_QUEUE);
         (driver, stack, calls_receiver)
@@ -171,7 +175,29 @@ impl Driver {
         self.receive_datagrams(now);
         self.endpoint.handle_timeout(now);
         self.flush(now);
-        self.shared.set_stats(self.endpoint.stats());
+        let stats = self.endpoint.stats();
+        self.tell_of_drops(&stats, now);
+        self.shared.set_stats(stats);
+    }
+
+    /// One line now and then while a flood goes on, however large it is.
+    fn tell_of_drops(&mut self, stats: &StatsSnapshot, now: Instant) {
+        let StatsSnapshot { scanners, over_rate, refused_connections, slow_connections, .. } = *stats;
+        let count = scanners + over_rate + refused_connections + slow_connections;
+        let due = self.told.is_none_or(|(told, at)| count > told && now >= at + TELL_EVERY);
+        if count > 0 && due {
+            self.told = Some((count, now));
+            let (transactions, dialogs) = (stats.server_transactions, stats.dialogs);
+            tracing::warn!(
+                scanners,
+                over_rate,
+                refused_connections,
+                slow_connections,
+                transactions,
+                dialogs,
+                "unwanted SIP traffic was dropped since the start"
+            );
+        }
     }
 
     fn handle_ask(&mut self, ask: Ask, now: Instant) {
@@ -214,6 +240,9 @@ impl Driver {
                 let Bound { socket, bound } = &self.sockets[index];
                 match socket.try_recv_from(&mut self.buffer) {
                     Ok((length, remote)) => {
+                        if !self.endpoint.is_wanted(remote.ip(), &self.buffer[..length], now) {
+                            continue;
+                        }
                         let local = self.routes.local(*bound, remote);
                         self.endpoint.handle_datagram(local, remote, &self.buffer[..length], now);
                         self.flush(now);
@@ -231,7 +260,7 @@ impl Driver {
             StreamInput::Accepted(transport, stream, remote) => self.accept(transport, stream, remote, now),
             StreamInput::Connected { conn, local } => {
                 if let Some(hop) = self.conns.get(&conn).map(|conn| conn.hop) {
-                    self.endpoint.handle_connected(conn, local, hop, now);
+                    self.endpoint.handle_connected(conn, local, hop, false, now);
                 }
             }
             StreamInput::Unreachable { conn, error } => {
@@ -243,11 +272,8 @@ impl Driver {
             }
             StreamInput::Data(conn, data) => self.endpoint.handle_stream(conn, &data, now),
             StreamInput::Closed(conn) => {
-                let hop = self.close(conn);
-                self.endpoint.handle_disconnected(conn);
-                if let Some(hop) = hop {
-                    self.endpoint.handle_flow_lost(hop.remote, now);
-                }
+                self.close(conn);
+                self.endpoint.handle_disconnected(conn, now);
             }
         }
     }
@@ -259,17 +285,12 @@ impl Driver {
         if transport == Transport::Tls && acceptor.is_none() {
             return;
         }
-        // Strangers may ask (and be refused), but not push the connections of peers out of the table.
-        let endpoint = &self.endpoint;
-        let is_stranger = |addr: &SocketAddr| !endpoint.is_peer(addr.ip());
-        if is_stranger(&remote)
-            && self.conns.values().filter(|conn| is_stranger(&conn.hop.remote)).count() >= STRANGER_CONNECTIONS
-        {
+        if !self.endpoint.may_accept(remote.ip()) {
             return;
         }
         let hop = Hop { transport, remote, tls_name: None };
         let task = self.new_conn(hop, false);
-        self.endpoint.handle_connected(task.conn, local, hop, now);
+        self.endpoint.handle_connected(task.conn, local, hop, true, now);
         tokio::spawn(stream::serve_accepted(task, stream, acceptor));
     }
 
@@ -301,7 +322,7 @@ impl Driver {
             match output {
                 Output::Transmit(transmit) => match transmit.flow.transport {
                     Transport::Udp => self.send_datagram(transmit.flow, &transmit.data),
-                    Transport::Tcp | Transport::Tls => self.send_stream(transmit.flow, transmit.data, now),
+                    Transport::Tcp | Transport::Tls => self.send_stream(transmit, now),
                 },
                 Output::Event(Event::Incoming { leg, local_ip, invite }) => {
                     self.hand_over(leg, local_ip, *invite, now);
@@ -325,26 +346,33 @@ impl Driver {
         }
     }
 
-    fn send_stream(&mut self, flow: Flow, data: Arc<[u8]>, now: Instant) {
+    fn send_stream(&mut self, transmit: Transmit, now: Instant) {
+        let Transmit { flow, data, hurried } = transmit;
         let open = flow.conn.filter(|conn| self.conns.contains_key(conn));
-        let conn = match open.or_else(|| self.conn_to.get(&flow.hop()).copied()) {
-            Some(conn) => conn,
-            None => match self.open_stream(&flow) {
-                Some(conn) => conn,
-                None => return self.endpoint.handle_unreachable(flow.hop(), now),
-            },
+        let known = open.or_else(|| self.conn_to.get(&flow.hop()).copied());
+        let Some(conn) = known.or_else(|| self.open_stream(&flow, hurried)) else {
+            return self.endpoint.handle_unreachable(flow.hop(), now);
         };
-        let full = self.conns.get(&conn).is_some_and(|conn| conn.queue.try_send(data).is_err());
-        if full {
+        let Some(queue) = self.conns.get(&conn).map(|conn| &conn.queue) else { return };
+        match queue.try_send(data) {
+            Ok(()) => {}
+            // Its task has ended, and the word of that is on its way.
+            Err(TrySendError::Closed(data)) => {
+                self.close(conn);
+                self.endpoint.handle_disconnected(conn, now);
+                self.send_stream(Transmit { flow: Flow { conn: None, ..flow }, data, hurried }, now);
+            }
             // The peer does not read: nothing that waits here would come in time.
-            self.endpoint.count_send_failure();
-            self.close(conn);
-            self.endpoint.handle_disconnected(conn);
+            Err(TrySendError::Full(_)) => {
+                self.endpoint.count_send_failure();
+                self.close(conn);
+                self.endpoint.handle_disconnected(conn, now);
+            }
         }
     }
 
     /// Begins to connect; `None` when there is no room, or no TLS.
-    fn open_stream(&mut self, flow: &Flow) -> Option<ConnId> {
+    fn open_stream(&mut self, flow: &Flow, hurried: bool) -> Option<ConnId> {
         if self.conns.len() >= self.streams_config.max {
             return None;
         }
@@ -358,7 +386,8 @@ impl Driver {
         };
         let task = self.new_conn(flow.hop(), true);
         let conn = task.conn;
-        tokio::spawn(stream::connect(task, flow.local.ip(), flow.remote, tls));
+        let patience = if hurried { stream::HURRIED_CONNECT } else { stream::CONNECT_TIMEOUT };
+        tokio::spawn(stream::connect(task, flow.local.ip(), flow.remote, tls, patience));
         Some(conn)
     }
 
@@ -385,7 +414,7 @@ impl Driver {
         let last = event.is_last();
         let Some(sender) = self.events.get(&leg) else { return };
         // A dropped receiver is no reason to end a call: its owner may only care for the handle.
-        let full = matches!(sender.try_send(event), Err(mpsc::error::TrySendError::Full(_)));
+        let full = matches!(sender.try_send(event), Err(TrySendError::Full(_)));
         if last || full {
             self.events.remove(&leg);
         }

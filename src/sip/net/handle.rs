@@ -69,6 +69,16 @@ impl Stack {
         self.shared.udp.first().copied()
     }
 
+    /// Every UDP address listened on.
+    pub fn udp_addrs(&self) -> &[SocketAddr] {
+        &self.shared.udp
+    }
+
+    /// Every TCP address listened on.
+    pub fn tcp_addrs(&self) -> &[SocketAddr] {
+        &self.shared.tcp
+    }
+
     /// The first TCP address listened on.
     pub fn tcp_addr(&self) -> Option<SocketAddr> {
         self.shared.tcp.first().copied()

@@ -23,8 +23,8 @@ mod tls_tests;
 mod udp;
 
 pub use super::ua::{
-    Credentials, InviteInfo, LegEvent, LegId, LegPolicy, OutgoingInvite, Peers, SipError, StatsSnapshot, Strangers,
-    Transport,
+    Credentials, InviteInfo, LegEvent, LegId, LegPolicy, OutgoingInvite, Peers, Rate, SipError, StatsSnapshot,
+    Strangers, Transport, known_scanners,
 };
 pub use handle::{IncomingCall, Leg, Stack};
 pub use registrations::RegistrationHandle;
@@ -49,13 +49,18 @@ pub struct StackConfig {
     pub tcp: Vec<SocketAddr>,
     /// SIP over TLS; absent: neither answered nor used.
     pub tls: Option<TlsConfig>,
-    /// How often a double CRLF goes out on silent connections that we opened (RFC 5626 §3.5.1); a peer that does not
-    /// answer within 10 s loses the connection. Absent: never, because few trunks answer.
+    /// How often a double CRLF goes out on silent connections that we opened (RFC 5626 §3.5.1), and by UDP to registrars
+    /// that see us behind a NAT. A peer that has answered before and does not within 10 s, or whose machine does not
+    /// acknowledge it in as long, loses the connection. Absent: never.
     pub keep_alive: Option<Duration>,
     /// Who may call; loopback only by default.
     pub peers: Peers,
-    /// What everybody else gets: 403 by default, and nothing for known scanners.
+    /// What everybody else gets: 403 by default.
     pub strangers: Strangers,
+    /// Parts of a User-Agent that mark a scanner, which gets nothing.
+    pub scanners: Vec<String>,
+    /// Messages a second from each source that is no peer.
+    pub stranger_rate: Rate,
     /// Value of User-Agent and Server.
     pub user_agent: String,
     /// Our address as peers beyond this machine see it (1:1 NAT).
@@ -82,6 +87,8 @@ impl Default for StackConfig {
             keep_alive: None,
             peers: defaults.peers,
             strangers: defaults.strangers,
+            scanners: defaults.scanners,
+            stranger_rate: defaults.limits.stranger_rate,
             user_agent: defaults.user_agent,
             public_addr: None,
             policy: defaults.policy,
@@ -182,6 +189,8 @@ fn endpoint_config(config: StackConfig, listeners: Vec<Listener>) -> EndpointCon
         listeners,
         peers: config.peers,
         strangers: config.strangers,
+        scanners: config.scanners,
+        udp_keep_alive: config.keep_alive,
         user_agent: config.user_agent,
         public_addr: config.public_addr,
         policy: config.policy,
@@ -190,6 +199,7 @@ fn endpoint_config(config: StackConfig, listeners: Vec<Listener>) -> EndpointCon
             incoming: config.max_incoming,
             legs: config.max_incoming.saturating_mul(2).max(16),
             connections: config.max_connections,
+            stranger_rate: config.stranger_rate,
             ..Limits::default()
         },
     }

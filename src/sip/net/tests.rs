@@ -231,11 +231,169 @@ async fn strangers_cannot_fill_the_table_of_connections() {
     let peers = "192.0.2.1".parse().unwrap();
     let (stack, _calls) = stack_with(StackConfig { peers, ..StackConfig::default() }).await;
     let mut streams = Vec::new();
-    for _ in 0..17 {
+    for _ in 0..5 {
         streams.push(tokio::net::TcpStream::connect(stack.tcp_addr().unwrap()).await.unwrap());
     }
     let mut last = streams.pop().unwrap();
     let closed = tokio::time::timeout(Duration::from_secs(10), last.read(&mut [0; 16])).await.expect("closed in time");
     assert!(matches!(closed, Ok(0) | Err(_)));
-    assert_eq!(stack.stats().connections, 16);
+    assert_eq!(stack.stats().connections, 4);
+}
+
+/// An address of loopback that is free for UDP and TCP.
+fn one_port() -> SocketAddr {
+    let pairs = std::iter::repeat_with(|| {
+        let addr = std::net::UdpSocket::bind(loopback()).unwrap().local_addr().unwrap();
+        std::net::TcpListener::bind(addr).ok().map(|_| addr)
+    });
+    pairs.take(100).flatten().next().expect("a port that is free for both")
+}
+
+/// A call whose INVITE is too long for UDP, from its INVITE to its BYE; gives the transport it came by.
+async fn long_call(to: SocketAddr, calls: &mut Receiver<IncomingCall>) -> (Transport, StatsSnapshot) {
+    let (caller, _calls) = stack().await;
+    let body = Some(("application/sdp".to_owned(), vec![b'a'; 2_000]));
+    let (leg, mut events) = caller.invite(OutgoingInvite { body, ..invite(to, Transport::Udp) }).await.unwrap();
+    let mut call = next_call(calls).await;
+    call.leg.answer(b"answer".to_vec()).await;
+    assert_eq!(next(&mut events).await, LegEvent::Answered { sdp: b"answer".to_vec() });
+    assert_eq!(next(&mut call.events).await, LegEvent::Acked { body: None });
+    assert_eq!(call.invite.body.as_ref().map(|(_, body)| body.len()), Some(2_000));
+    let via = call.invite.headers.top_via().unwrap();
+    assert_eq!(via.transport.as_str(), call.invite.transport.as_str());
+    leg.bye(None).await;
+    assert!(matches!(next(&mut call.events).await, LegEvent::Ended { by_remote: true, .. }));
+    (call.invite.transport, caller.stats())
+}
+
+#[tokio::test]
+async fn a_long_invite_goes_over_tcp_and_the_rest_by_udp() {
+    let both = one_port();
+    let config = StackConfig { udp: vec![both], tcp: vec![both], ..StackConfig::default() };
+    let (callee, mut calls) = start(config).await.unwrap();
+    let (transport, stats) = long_call(both, &mut calls).await;
+    assert_eq!(transport, Transport::Tcp);
+    assert_eq!((stats.long_requests, stats.long_requests_by_udp, callee.stats().connections), (1, 0, 1));
+}
+
+#[tokio::test]
+async fn a_long_invite_goes_by_udp_where_tcp_is_refused() {
+    let config = StackConfig { udp: vec![loopback()], ..StackConfig::default() };
+    let (callee, mut calls) = start(config).await.unwrap();
+    let (transport, stats) = long_call(callee.udp_addr().unwrap(), &mut calls).await;
+    assert_eq!(transport, Transport::Udp);
+    assert_eq!((stats.long_requests, stats.long_requests_by_udp), (1, 1));
+}
+
+#[tokio::test]
+async fn a_long_invite_goes_by_udp_where_tcp_stays_silent() {
+    let addr = one_port();
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&addr.into()).unwrap();
+    full.listen(0).unwrap();
+    // Once its queue is full, further requests to connect are not answered at all.
+    let _waiting = std::net::TcpStream::connect(addr).unwrap();
+    let (_callee, mut calls) = start(StackConfig { udp: vec![addr], ..StackConfig::default() }).await.unwrap();
+    assert_eq!(long_call(addr, &mut calls).await.0, Transport::Udp);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_peer_closed_does_not_cost_the_next_call() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
+    let (caller, _calls) = stack().await;
+    let to = listener.local_addr().unwrap();
+    let (_leg, mut events) = caller.invite(invite(to, Transport::Tcp)).await.unwrap();
+    let mut request = vec![0; 4_096];
+    let (mut first, _) = listener.accept().await.unwrap();
+    assert!(first.read(&mut request).await.unwrap() > 0);
+    drop(first);
+    let (mut second, _) = listener.accept().await.unwrap();
+    let length = second.read(&mut request).await.unwrap();
+    let Ok(crate::sip::message::Message::Request(request)) = crate::sip::message::Message::parse(&request[..length])
+    else {
+        panic!("the INVITE again")
+    };
+    second.write_all(&request.reply(486).to_bytes()).await.unwrap();
+    assert!(matches!(next(&mut events).await, LegEvent::Failed { status: 486, .. }));
+}
+
+/// What a peer at the other end of a TCP connection reads next.
+async fn read_next(stream: &mut tokio::net::TcpStream) -> Vec<u8> {
+    use tokio::io::AsyncReadExt;
+    let mut buffer = vec![0; 8_192];
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut buffer)).await.expect("in time");
+    buffer.truncate(read.unwrap_or(0));
+    buffer
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_pings_no_more_loses_its_connection_and_the_registration_is_made_anew() {
+    use tokio::io::AsyncWriteExt;
+    let listener = tokio::net::TcpListener::bind(loopback()).await.unwrap();
+    let keep_alive = Some(Duration::from_millis(100));
+    let (stack, _calls) = stack_with(StackConfig { keep_alive, ..StackConfig::default() }).await;
+    let (registrar, mut handle) = registering(&stack, listener.local_addr().unwrap()).await;
+    let (mut first, _) = listener.accept().await.unwrap();
+    let register = read_next(&mut first).await;
+    first.write_all(&accepting(&register)).await.unwrap();
+    while !is_registered(&handle.changed().await.unwrap()) {}
+    for _ in 0..2 {
+        assert_eq!(read_next(&mut first).await, b"\r\n\r\n");
+        first.write_all(b"\r\n").await.unwrap();
+    }
+    assert_eq!(read_next(&mut first).await, b"\r\n\r\n");
+    // No pong: the connection is given up, and another one registers.
+    assert_eq!(read_next(&mut first).await, b"");
+    let (mut second, _) = listener.accept().await.unwrap();
+    let again = read_next(&mut second).await;
+    assert!(again.starts_with(format!("REGISTER {registrar}").as_bytes()));
+    second.write_all(&accepting(&again)).await.unwrap();
+    // One that never answers pings is not held to it.
+    for _ in 0..5 {
+        assert_eq!(read_next(&mut second).await, b"\r\n\r\n");
+    }
+    assert_eq!(stack.stats().connections, 1);
+}
+
+async fn registering(stack: &Stack, at: SocketAddr) -> (String, RegistrationHandle) {
+    let registrar = format!("sip:{at};transport=tcp");
+    let config = crate::sip::registration::RegistrationConfig {
+        registrar: Uri::parse(registrar.as_bytes()).unwrap(),
+        address: Uri::parse(b"sip:line@127.0.0.1").unwrap(),
+        credentials: None,
+        expiry: 600,
+        route: None,
+        public_ip: None,
+        targets: vec![crate::sip::registration::Target { transport: Transport::Tcp, addr: at }],
+    };
+    (registrar, stack.register(config).await.unwrap())
+}
+
+/// The 200 of a registrar that keeps the Contact.
+fn accepting(register: &[u8]) -> Vec<u8> {
+    use crate::sip::message::{HeaderName, Message};
+    let Ok(Message::Request(request)) = Message::parse(register) else { panic!("no REGISTER") };
+    let mut response = request.reply(200);
+    response.headers.copy_all(HeaderName::Contact, &request.headers);
+    response.to_bytes()
+}
+
+fn is_registered(report: &crate::sip::registration::RegistrationReport) -> bool {
+    matches!(report.state, crate::sip::registration::RegistrationState::Registered { .. })
+}
+
+#[tokio::test]
+async fn half_a_message_and_silence_do_not_keep_a_connection() {
+    use tokio::io::AsyncWriteExt;
+    let (stack, _calls) = stack().await;
+    let mut slow = tokio::net::TcpStream::connect(stack.tcp_addr().unwrap()).await.unwrap();
+    slow.write_all(b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1").await.unwrap();
+    let mut silent = tokio::net::TcpStream::connect(stack.tcp_addr().unwrap()).await.unwrap();
+    let closed = async {
+        use tokio::io::AsyncReadExt;
+        (slow.read(&mut [0; 16]).await.unwrap_or(0), silent.read(&mut [0; 16]).await.unwrap_or(0))
+    };
+    assert_eq!(tokio::time::timeout(Duration::from_secs(60), closed).await.expect("closed in time"), (0, 0));
+    assert_eq!((stack.stats().connections, stack.stats().slow_connections), (0, 2));
 }

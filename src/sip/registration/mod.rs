@@ -243,6 +243,12 @@ impl Registration {
         self.config.targets.get(self.current).copied()
     }
 
+    /// Where the registrar sees us, while it is to send our calls there by UDP.
+    pub fn mapped_at(&self) -> Option<SocketAddr> {
+        let target = self.binding.as_ref().map(|binding| binding.target)?;
+        self.seen.filter(|_| !target.transport.is_reliable() && self.target() == Some(target))
+    }
+
     /// When [`Self::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let lapse = self.binding.as_ref().map(|binding| binding.expires_at);

@@ -1,21 +1,17 @@
 //! The ACKs of our INVITEs: to a 2xx along the dialog's route set, to a failure along the INVITE's own way.
 
-use super::{Endpoint, Flow, LegId};
+use super::leg::Accepted;
+use super::rows::SentAck;
+use super::sending::Fitted;
+use super::{Endpoint, LegId};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{CSeq, HeaderName, Method, Request, Response};
-use std::sync::Arc;
+use std::time::Instant;
 
 impl Endpoint {
     /// Sends the ACK to a 2xx, and keeps it for repetitions of that.
-    pub(super) fn send_ack(
-        &mut self,
-        tx: u64,
-        tag: String,
-        dialog: &Dialog,
-        invite_seq: u32,
-        way: Flow,
-        answer: Option<Vec<u8>>,
-    ) {
+    pub(super) fn send_ack(&mut self, accepted: Accepted, dialog: &Dialog, answer: Option<Vec<u8>>, now: Instant) {
+        let Accepted { tx, tag, invite_seq, way } = accepted;
         let mut ack = dialog.ack(invite_seq);
         if let Some(answer) = answer {
             ack.headers.push(HeaderName::ContentType, "application/sdp");
@@ -28,20 +24,21 @@ impl Endpoint {
             ack.headers.copy_all(HeaderName::Authorization, &row.request.headers);
             ack.headers.copy_all(HeaderName::ProxyAuthorization, &row.request.headers);
         }
-        let data: Arc<[u8]> = ack.to_bytes().into();
+        let Fitted { flow, data, udp } = self.fit(&mut ack, way, &branch, now);
+        let hurried = udp.is_some();
         if let Some(row) = self.clients.get_mut(tx) {
-            row.acks.push((tag, way, data.clone()));
+            row.acks.push(SentAck { tag, flow, data: data.clone(), udp });
         }
-        self.transmit(way, data);
+        self.transmit_over(flow, data, hurried);
     }
 
     /// The ACK to a 2xx that carried the offer, with our answer; without one when the session is ended at once.
-    pub(super) fn acknowledge(&mut self, id: LegId, answer: Option<Vec<u8>>) {
+    pub(super) fn acknowledge(&mut self, id: LegId, answer: Option<Vec<u8>>, now: Instant) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let (Some(late), Some(dialog)) = (leg.late.take(), leg.dialog.clone()) else { return };
         leg.deadline = None;
         leg.local_sdp.clone_from(&answer);
-        self.send_ack(late.tx, late.tag, &dialog, late.invite_seq, late.way, answer);
+        self.send_ack(late, &dialog, answer, now);
         self.reschedule_leg(id);
     }
 }

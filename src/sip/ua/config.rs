@@ -1,6 +1,6 @@
 //! Settings of an endpoint.
 
-use super::{LegPolicy, Peers, Transport};
+use super::{LegPolicy, Peers, Rate, Transport, known_scanners};
 use crate::sip::transaction::Timing;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,6 +14,12 @@ pub struct EndpointConfig {
     pub peers: Peers,
     /// What everybody else gets.
     pub strangers: Strangers,
+    /// Parts of a User-Agent that mark a scanner, compared without case: its requests are dropped unseen, whoever sends
+    /// them, and never answered.
+    pub scanners: Vec<String>,
+    /// How often an empty line goes by UDP to a registrar that sees us at another address than our own (RFC 5626 §4.4):
+    /// the NAT between us forgets us otherwise. Absent: never.
+    pub udp_keep_alive: Option<Duration>,
     /// Value of User-Agent and Server.
     pub user_agent: String,
     /// Address to write in Contact and Via towards peers that are not on this machine (behind a 1:1 NAT).
@@ -30,6 +36,8 @@ impl Default for EndpointConfig {
             listeners: Vec::new(),
             peers: Peers::loopback(),
             strangers: Strangers::Forbidden,
+            scanners: known_scanners(),
+            udp_keep_alive: None,
             user_agent: concat!("vca/", env!("CARGO_PKG_VERSION")).to_owned(),
             public_addr: None,
             policy: LegPolicy::default(),
@@ -67,8 +75,26 @@ pub struct Limits {
     pub server_transactions: usize,
     /// Client transactions, by the same rule; when none can go, the request is not sent.
     pub client_transactions: usize,
-    /// Stream connections; when full the one that was silent longest is closed.
+    /// Stream connections; when full, one that never carried a message that we serve is closed, or else the one that
+    /// was silent longest.
     pub connections: usize,
+    /// Connections that one source opened.
+    pub connections_per_source: usize,
+    /// Connections that sources outside the peers opened, together and each.
+    pub stranger_connections: usize,
+    pub stranger_connections_per_source: usize,
+    /// How long a connection that was opened to us may be without a message that we serve.
+    pub first_message: Duration,
+    /// How long a message on a stream may take from its first byte to its last.
+    pub message_time: Duration,
+    /// Bytes of an unfinished message on a connection that never carried one that we serve; elsewhere 64 kB.
+    pub stranger_message: usize,
+    /// What each peer may send by UDP, and whoever we deal with.
+    pub peer_rate: Rate,
+    /// What each other source may send.
+    pub stranger_rate: Rate,
+    /// What all of those may send together.
+    pub strangers_rate: Rate,
     /// How long a call may ring: 408 to our caller, CANCEL to whom we call.
     pub ringing: Duration,
     /// 403 responses a second to requests from outside the peers.
@@ -83,6 +109,16 @@ impl Default for Limits {
             server_transactions: 65_536,
             client_transactions: 65_536,
             connections: 1_024,
+            connections_per_source: 256,
+            stranger_connections: 16,
+            stranger_connections_per_source: 4,
+            first_message: Duration::from_secs(15),
+            message_time: Duration::from_secs(10),
+            stranger_message: 16 * 1_024,
+            // More than a node can serve: what still exceeds it runs in a circle.
+            peer_rate: Rate { per_second: 50_000, burst: 100_000 },
+            stranger_rate: Rate { per_second: 20, burst: 60 },
+            strangers_rate: Rate { per_second: 2_000, burst: 4_000 },
             ringing: Duration::from_secs(170),
             forbidden_per_second: 50,
         }
@@ -99,6 +135,14 @@ pub struct StatsSnapshot {
     pub malformed: u64,
     /// Requests from outside the configured peers.
     pub rejected_source: u64,
+    /// Requests of known scanners, dropped unseen.
+    pub scanners: u64,
+    /// Messages beyond their source's allowance, dropped unseen.
+    pub over_rate: u64,
+    /// Connections refused because their source, or all strangers, have enough of them.
+    pub refused_connections: u64,
+    /// Connections closed because a message, or the rest of one, took too long or was too long.
+    pub slow_connections: u64,
     /// Messages that our timers repeated, requests and responses.
     pub retransmissions_sent: u64,
     /// Requests received again.
@@ -115,6 +159,9 @@ pub struct StatsSnapshot {
     pub timeouts: u64,
     /// Messages that could not be sent.
     pub send_failures: u64,
+    /// Requests too long for UDP that went over TCP, and those of them that TCP did not take.
+    pub long_requests: u64,
+    pub long_requests_by_udp: u64,
     /// Legs ended because their event queue was full.
     pub event_overflows: u64,
     pub calls_in: u64,

@@ -1,5 +1,7 @@
 //! The endpoint's public face, its output queue and its timers.
 
+use super::connections::Connections;
+use super::floods::{Floods, is_keep_alive};
 use super::gate::Gate;
 use super::leg::Leg;
 use super::neighbours::Neighbours;
@@ -7,14 +9,14 @@ use super::random::Tokens;
 use super::register::RegistrationRow;
 use super::rows::{ClientRow, Purpose, ServerRow};
 use super::schedule::{Owner, Schedule};
+use super::sending::Refusals;
 use super::table::Table;
 use super::{
-    ConnId, EndpointConfig, Event, Flow, Hop, LegEvent, LegId, Output, RegistrationId, StatsSnapshot, TlsName,
-    Transmit, Transport,
+    EndpointConfig, Event, Flow, LegEvent, LegId, Output, RegistrationId, StatsSnapshot, TlsName, Transmit, Transport,
 };
-use crate::sip::message::{Message, StreamDecoder, StreamItem};
+use crate::sip::message::Message;
 use crate::sip::transaction::{ClientFired, ServerFired};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -40,24 +42,16 @@ pub struct Endpoint {
     pub(super) schedule: Schedule,
     pub(super) stats: StatsSnapshot,
     pub(super) gate: Gate,
-    conns: HashMap<ConnId, Conn>,
-    /// Connections by when they were last heard, for the oldest-first rule.
-    conns_by_use: BTreeSet<(Instant, ConnId)>,
+    pub(super) refusals: Refusals,
+    pub(super) floods: Floods,
+    pub(super) conns: Connections,
     /// Number of the next leg or registration.
     next_leg: u64,
     tls_names: Vec<String>,
-    outputs: VecDeque<Output>,
+    pub(super) outputs: VecDeque<Output>,
 }
 
 const MAX_TLS_NAMES: usize = 1_024;
-
-#[derive(Debug)]
-struct Conn {
-    local: SocketAddr,
-    hop: Hop,
-    decoder: StreamDecoder,
-    heard: Instant,
-}
 
 impl Endpoint {
     /// An endpoint that draws tags, branches and Call-IDs from `seed`.
@@ -79,8 +73,9 @@ impl Endpoint {
             schedule: Schedule::default(),
             stats: StatsSnapshot::default(),
             gate: Gate::new(gate_key),
-            conns: HashMap::new(),
-            conns_by_use: BTreeSet::new(),
+            refusals: Refusals::default(),
+            floods: Floods::default(),
+            conns: Connections::default(),
             next_leg: 1,
             tls_names: Vec::new(),
             outputs: VecDeque::new(),
@@ -89,69 +84,11 @@ impl Endpoint {
 
     /// A datagram arrived at `local` from `remote`; `local` is never 0.0.0.0.
     pub fn handle_datagram(&mut self, local: SocketAddr, remote: SocketAddr, data: &[u8], now: Instant) {
-        // CRLF or NUL keep-alives.
-        if data.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        if is_keep_alive(data) {
             return;
         }
         let flow = Flow { transport: Transport::Udp, local, remote, conn: None, tls_name: None };
         self.handle_message(Message::parse(data), flow, now);
-    }
-
-    /// A stream connection was opened, by either side.
-    pub fn handle_connected(&mut self, conn: ConnId, local: SocketAddr, hop: Hop, now: Instant) {
-        if self.conns.len() >= self.config.limits.connections
-            && let Some((_, oldest)) = self.conns_by_use.first().copied()
-        {
-            self.handle_disconnected(oldest);
-            self.outputs.push_back(Output::Event(Event::CloseConnection(oldest)));
-        }
-        self.conns_by_use.insert((now, conn));
-        self.conns.insert(conn, Conn { local, hop, decoder: StreamDecoder::new(), heard: now });
-    }
-
-    /// Bytes arrived on a connection.
-    pub fn handle_stream(&mut self, conn: ConnId, data: &[u8], now: Instant) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
-        self.conns_by_use.remove(&(state.heard, conn));
-        state.heard = now;
-        self.conns_by_use.insert((now, conn));
-        let Hop { transport, remote, tls_name } = state.hop;
-        let flow = Flow { transport, local: state.local, remote, conn: Some(conn), tls_name };
-        let mut broken = state.decoder.push(data).is_err();
-        // Looked up anew for each message: what a message does may close the connection.
-        while let Some(state) = self.conns.get_mut(&conn).filter(|_| !broken) {
-            match state.decoder.next_item() {
-                Ok(Some(StreamItem::Message(message))) => self.handle_message(Ok(message), flow, now),
-                Ok(Some(StreamItem::Malformed(error))) => self.handle_message(Err(error), flow, now),
-                Ok(Some(StreamItem::Ping)) => {
-                    self.outputs.push_back(Output::Transmit(Transmit { flow, data: Arc::from(*b"\r\n") }));
-                }
-                Ok(None) => return,
-                Err(_) => {
-                    self.stats.malformed += 1;
-                    broken = true;
-                }
-            }
-        }
-        self.handle_disconnected(conn);
-        self.outputs.push_back(Output::Event(Event::CloseConnection(conn)));
-    }
-
-    /// A connection is gone. Transactions on it go on: what they still send opens a new one.
-    pub fn handle_disconnected(&mut self, conn: ConnId) {
-        if let Some(state) = self.conns.remove(&conn) {
-            self.conns_by_use.remove(&(state.heard, conn));
-        }
-    }
-
-    /// Nothing can be sent to `hop`: requests that wait for an answer from there fail with 503.
-    pub fn handle_unreachable(&mut self, hop: Hop, now: Instant) {
-        self.stats.send_failures += 1;
-        for id in self.clients.ids() {
-            if self.clients.get(id).is_some_and(|row: &ClientRow| !row.done && row.flow.hop() == hop) {
-                self.request_failed(id, 503, "Transport Failed", now);
-            }
-        }
     }
 
     /// The name behind a number in a flow of this endpoint.
@@ -178,6 +115,7 @@ impl Endpoint {
                 Owner::Client(id) => self.client_timeout(id, now),
                 Owner::Leg(id) => self.leg_timeout(id, now),
                 Owner::Registration(id) => self.run_registration(id, now),
+                Owner::Conn(id) => self.conn_timeout(id, now),
             }
         }
     }
@@ -235,8 +173,12 @@ impl Endpoint {
     }
 
     pub(super) fn transmit(&mut self, flow: Flow, data: Arc<[u8]>) {
+        self.transmit_over(flow, data, false);
+    }
+
+    pub(super) fn transmit_over(&mut self, flow: Flow, data: Arc<[u8]>, hurried: bool) {
         self.stats.messages_sent += 1;
-        self.outputs.push_back(Output::Transmit(Transmit { flow, data }));
+        self.outputs.push_back(Output::Transmit(Transmit { flow, data, hurried }));
     }
 
     pub(super) fn emit(&mut self, leg: LegId, event: LegEvent) {

@@ -92,6 +92,8 @@ pub struct TlsName(pub(super) u16);
 pub struct Transmit {
     pub flow: Flow,
     pub data: Arc<[u8]>,
+    /// UDP would do: a connection that does not come about at once is not waited for.
+    pub hurried: bool,
 }
 
 /// What [`super::Endpoint::poll_output`] gives.

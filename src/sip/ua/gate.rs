@@ -1,28 +1,13 @@
-//! Requests from outside the configured networks: known scanners get nothing, callers with credentials are let in, the
-//! rest is refused or ignored, all of it rationed.
+//! Requests from outside the configured networks: callers with credentials are let in, the rest is refused or ignored,
+//! all of it rationed.
 
+use super::floods::source_of;
 use super::{Endpoint, Flow, Strangers};
 use crate::sip::auth::{Algorithm, Authority, ServerAuth, ServerAuthError};
-use crate::sip::message::{HeaderName, Method, Request, Via};
+use crate::sip::message::{Method, Request, Via};
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
-
-/// Programs that look for open servers; an answer of any kind only encourages them.
-const SCANNERS: &[&str] = &[
-    "friendly-scanner",
-    "friendly-request",
-    "sipvicious",
-    "sip-scan",
-    "sipsak",
-    "sundayddr",
-    "sipcli",
-    "iwar",
-    "vaxsipuseragent",
-    "pplsip",
-    "gulp",
-    "sipv",
-];
 
 const REALM: &str = "vca";
 
@@ -109,15 +94,13 @@ impl Endpoint {
         {
             return true;
         }
-        let agent = request.headers.get(HeaderName::UserAgent).map(|value| value.to_string_lossy().to_lowercase());
-        let scanner = agent.is_some_and(|agent| SCANNERS.iter().any(|name| agent.contains(name)));
         let (users, invite) = (self.config.peers.has_users(), request.method == Method::Invite);
-        if users && invite && !scanner && self.is_authenticated(request, flow, now) {
+        if users && invite && self.is_authenticated(request, flow, now) {
             return true;
         }
         self.stats.rejected_source += 1;
         let refused = self.config.strangers == Strangers::Forbidden && !(users && invite);
-        if refused && request.method != Method::Ack && !scanner {
+        if refused && request.method != Method::Ack {
             self.answer_stranger(request.reply(403), flow, now);
         }
         false
@@ -159,16 +142,9 @@ impl Endpoint {
     }
 
     fn answer_stranger(&mut self, response: crate::sip::message::Response, flow: Flow, now: Instant) {
-        if self.gate.may_answer(self.config.limits.forbidden_per_second, now) {
+        let may = self.may_answer(flow.remote.ip(), now);
+        if may && self.gate.may_answer(self.config.limits.forbidden_per_second, now) {
             self.send_stateless(response, flow);
         }
-    }
-}
-
-/// One customer of the internet: an IPv4 address, or a /64 of IPv6.
-fn source_of(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) >> 64 << 64).into(),
-        ip => ip,
     }
 }

@@ -46,9 +46,9 @@ pub(super) struct Unacked {
     pub give_up: Instant,
 }
 
-/// A 2xx to our INVITE without offer, which is acknowledged with our answer (RFC 3261 §13.2.2.4).
+/// A 2xx to our INVITE that is to be acknowledged (RFC 3261 §13.2.2.4).
 #[derive(Debug)]
-pub(super) struct Late {
+pub(super) struct Accepted {
     pub tx: u64,
     pub tag: String,
     pub invite_seq: u32,
@@ -76,7 +76,7 @@ pub(super) struct Leg {
     /// Reliable provisional responses of ours.
     pub ringing: Ringing,
     /// A 2xx with an offer, whose ACK waits for the application's answer.
-    pub late: Option<Late>,
+    pub late: Option<Accepted>,
     pub referral: Option<Referral>,
     /// The INVITE or re-INVITE of the peer that the application must answer, and whether it carried an offer.
     pub to_answer: Option<(u64, bool)>,

@@ -17,8 +17,10 @@ mod ack;
 mod address;
 mod change;
 mod config;
+mod connections;
 mod endpoint;
 mod event;
+mod floods;
 mod gate;
 mod leg;
 mod neighbours;
@@ -31,6 +33,7 @@ mod register;
 mod reliable;
 mod rows;
 mod schedule;
+mod sending;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -43,6 +46,7 @@ pub use event::{
     Command, ConnId, Credentials, Event, Flow, Hop, InviteInfo, LegEvent, LegId, OptionsId, OutgoingInvite, Output,
     RegistrationId, SipError, TlsName, Transmit, Transport,
 };
+pub use floods::{Rate, known_scanners};
 pub use neighbours::Neighbour;
 pub use peers::Peers;
 pub use policy::LegPolicy;

@@ -37,15 +37,20 @@ impl Extra {
 }
 
 impl Endpoint {
-    pub(super) fn handle_message(&mut self, parsed: Result<Message, ParseError>, flow: Flow, now: Instant) {
+    /// Takes a message; whether it is one that we serve, or the answer to one of ours.
+    pub(super) fn handle_message(&mut self, parsed: Result<Message, ParseError>, flow: Flow, now: Instant) -> bool {
         match judge(parsed) {
             Verdict::Request(request) => {
                 self.stats.messages_received += 1;
-                self.handle_request(request, flow, now);
+                self.handle_request(request, flow, now)
             }
             Verdict::Response(response) => {
                 self.stats.messages_received += 1;
-                self.handle_response(&response, now);
+                let ours = self.handle_response(&response, now);
+                if ours {
+                    self.note_known(flow.remote.ip(), now);
+                }
+                ours
             }
             Verdict::Reject(response) => {
                 self.stats.malformed += 1;
@@ -54,33 +59,47 @@ impl Endpoint {
                 } else {
                     self.stats.rejected_source += 1;
                 }
+                false
             }
-            Verdict::Drop(_) => self.stats.malformed += 1,
+            Verdict::Drop(_) => {
+                self.stats.malformed += 1;
+                false
+            }
         }
     }
 
-    fn handle_request(&mut self, mut request: Request, source: Flow, now: Instant) {
-        let Ok(via) = request.headers.top_via() else { return };
+    fn handle_request(&mut self, mut request: Request, source: Flow, now: Instant) -> bool {
+        let Ok(via) = request.headers.top_via() else { return false };
         let reply_flow = note_source(&mut request.headers, via.clone(), source);
         let key = server_key(&via, request.method.as_str());
         let ack = request.method == Method::Ack;
+        let peer = self.is_peer(source.remote.ip());
         if let Some(id) = self.servers.find(&key) {
             let accepted = self.servers.get(id).is_some_and(|row| row.machine.is_accepted());
             // Some peers send the ACK to a 2xx with the branch of the INVITE.
             if !(ack && accepted) {
-                return self.handle_again(id, ack, now);
+                self.handle_again(id, ack, now);
+                return true;
             }
         }
         let leg = self.find_leg(&request.headers);
-        let stranger = leg.is_none() && !self.is_peer(source.remote.ip());
-        if stranger && !self.is_admitted(&request, &via, reply_flow, now) {
-            return;
+        if leg.is_none() {
+            let agent = request.headers.get(HeaderName::UserAgent);
+            if agent.is_some_and(|agent| self.is_scanner(agent.as_bytes())) {
+                self.stats.scanners += 1;
+                return false;
+            }
+            if !peer && !self.is_admitted(&request, &via, reply_flow, now) {
+                return false;
+            }
         }
+        self.note_known(source.remote.ip(), now);
         match request.method {
             Method::Ack => self.handle_ack(leg, &request, now),
             Method::Cancel => self.handle_cancel(key, &via, request, reply_flow, now),
             _ => self.handle_new(key, leg, request, (source, reply_flow), now),
         }
+        true
     }
 
     /// The message belongs to a transaction that we have: a retransmission, or the ACK of a failure.

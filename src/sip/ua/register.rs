@@ -2,11 +2,12 @@
 
 use super::rows::Purpose;
 use super::schedule::Owner;
-use super::{Endpoint, Event, Flow, Neighbour, OptionsId, RegistrationId, SipError};
+use super::{Endpoint, Event, Flow, Neighbour, OptionsId, Output, RegistrationId, SipError, Transmit};
 use crate::sip::message::{CSeq, HeaderName, Method, NameAddr, Request, Response, Uri};
 use crate::sip::registration::{Registration, RegistrationConfig, RegistrationReport, Target};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Registrations at once.
@@ -21,6 +22,8 @@ pub(super) struct RegistrationRow {
     tx: Option<u64>,
     /// What was told last.
     told: Option<RegistrationReport>,
+    /// When the NAT between us and the registrar is reminded of us.
+    keep_alive_at: Option<Instant>,
     entry: Option<Instant>,
 }
 
@@ -68,7 +71,8 @@ impl Endpoint {
         let (call_id, tag, cseq) = (self.tokens.call_id(), self.tokens.tag(), self.tokens.cseq());
         let mut machine = Registration::new(config, call_id, tag, cseq);
         machine.refresh(now);
-        self.registrations.insert(id, RegistrationRow { machine, local_ips, tx: None, told: None, entry: None });
+        let (tx, told, keep_alive_at, entry) = (None, None, None, None);
+        self.registrations.insert(id, RegistrationRow { machine, local_ips, tx, told, keep_alive_at, entry });
         self.run_registration(id, now);
         Ok(id)
     }
@@ -182,8 +186,9 @@ impl Endpoint {
                 }
             }
         }
+        self.keep_alive(id, now);
         let Some(row) = self.registrations.get_mut(&id) else { return };
-        let at = row.machine.poll_timeout();
+        let at = [row.machine.poll_timeout(), row.keep_alive_at].into_iter().flatten().min();
         self.schedule.set(Owner::Registration(id), &mut row.entry, at);
         let report = row.machine.report();
         let over = row.machine.is_over();
@@ -193,6 +198,26 @@ impl Endpoint {
         }
         if over {
             self.free_registration(id);
+        }
+    }
+
+    /// Sends an empty line by UDP when it is time for one, and says when the next is due. A registrar that sees us at our
+    /// own address is behind no NAT, and gets none.
+    fn keep_alive(&mut self, id: RegistrationId, now: Instant) {
+        let Some((row, every)) = self.registrations.get(&id).zip(self.config.udp_keep_alive) else { return };
+        let way = row.machine.target().zip(row.machine.mapped_at()).and_then(|(target, seen)| {
+            let local_ip = row.local_ips.get(&target.addr.ip()).copied();
+            let flow = self.outgoing_flow(target.transport, target.addr, local_ip).ok()?;
+            (flow.local != seen).then_some(flow)
+        });
+        let due = row.keep_alive_at.is_some_and(|at| at <= now);
+        if let Some(flow) = way.filter(|_| due) {
+            let data = Arc::from(*b"\r\n\r\n");
+            self.outputs.push_back(Output::Transmit(Transmit { flow, data, hurried: false }));
+        }
+        if let Some(row) = self.registrations.get_mut(&id) {
+            let next = row.keep_alive_at.filter(|at| *at > now).unwrap_or(now + every);
+            row.keep_alive_at = way.map(|_| next);
         }
     }
 

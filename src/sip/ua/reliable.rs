@@ -222,7 +222,7 @@ impl Endpoint {
     /// A response 101–199 to our INVITE: notes the early dialog, acknowledges a reliable one, and tells.
     pub(super) fn early_response(&mut self, id: LegId, tx: u64, response: &Response, now: Instant) {
         let Some(row) = self.clients.get(tx) else { return };
-        let (flow, late_offer) = (row.flow, row.request.body.is_empty());
+        let (flow, late_offer) = (row.way(), row.request.body.is_empty());
         let cseq = row.request.headers.cseq().map_or(0, |cseq| cseq.number);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let fork = leg.early_with(&row.request, response);

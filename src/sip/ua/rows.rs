@@ -1,10 +1,10 @@
 //! What the endpoint keeps of each transaction beside its machine.
 
 use super::{Flow, LegId, OptionsId, RegistrationId};
-use crate::sip::message::{Request, Via};
+use crate::sip::message::{Method, Request, Via};
 use crate::sip::transaction::{
     ClientAction, ClientFired, InviteClient, InviteClientState, InviteServer, InviteServerState, NonInviteClient,
-    NonInviteServer, ServerAction, ServerFired, ServerSend,
+    NonInviteClientState, NonInviteServer, ServerAction, ServerFired, ServerSend, Timing,
 };
 use std::sync::Arc;
 use std::time::Instant;
@@ -74,6 +74,21 @@ pub(super) enum ClientMachine {
 }
 
 impl ClientMachine {
+    pub fn new(method: &Method, timing: Timing, reliable: bool, now: Instant) -> Self {
+        match method {
+            Method::Invite => Self::Invite(InviteClient::new(timing, reliable, now)),
+            _ => Self::Other(NonInviteClient::new(timing, reliable, now)),
+        }
+    }
+
+    /// Whether nothing at all was heard of the request.
+    pub fn is_unanswered(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.state() == InviteClientState::Calling,
+            Self::Other(machine) => machine.state() == NonInviteClientState::Trying,
+        }
+    }
+
     pub fn handle_response(&mut self, status: u16, now: Instant) -> ClientAction {
         match self {
             Self::Invite(machine) => machine.handle_response(status, now),
@@ -129,11 +144,33 @@ pub(super) struct ClientRow {
     pub leg: Option<LegId>,
     /// The ACK of a non-2xx final response.
     pub ack: Option<Arc<[u8]>>,
-    /// The ACK of every 2xx, by its To tag.
-    pub acks: Vec<(String, Flow, Arc<[u8]>)>,
+    /// The ACK of every 2xx.
+    pub acks: Vec<SentAck>,
     /// A final response was delivered.
     pub done: bool,
+    /// The way by UDP, while only its length makes the request go over TCP.
+    pub udp: Option<Flow>,
+    /// Sent anew over another connection, after the one that it was sent on broke.
+    pub moved: bool,
     pub entry: Option<Instant>,
+}
+
+impl ClientRow {
+    /// The way of the requests that follow from this one: its own, or UDP when only its length kept it from that.
+    pub fn way(&self) -> Flow {
+        self.udp.unwrap_or(self.flow)
+    }
+}
+
+/// The ACK of a 2xx, repeated with it.
+#[derive(Debug)]
+pub(super) struct SentAck {
+    /// The 2xx's To tag.
+    pub tag: String,
+    pub flow: Flow,
+    pub data: Arc<[u8]>,
+    /// The same by UDP, while only its length makes it go over TCP.
+    pub udp: Option<(Flow, Arc<[u8]>)>,
 }
 
 /// RFC 3261 §17.2.3: branch, sent-by, and the method, which for an ACK is that of its INVITE.

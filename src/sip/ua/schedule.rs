@@ -1,6 +1,6 @@
-//! Which transaction or leg wants to be woken, and when.
+//! Who wants to be woken, and when.
 
-use super::{LegId, RegistrationId};
+use super::{ConnId, LegId, RegistrationId};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ pub(super) enum Owner {
     Server(u64),
     Leg(LegId),
     Registration(RegistrationId),
+    Conn(ConnId),
 }
 
 /// Deadlines in order; each owner has at most one entry, and none once it is gone.

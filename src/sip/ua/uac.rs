@@ -2,18 +2,17 @@
 
 use super::ack::{ack_of_failure, repeat};
 use super::change::Change;
-use super::leg::{Cancel, Late, Leg, Phase, dialog_key};
+use super::leg::{Accepted, Cancel, Leg, Phase, dialog_key};
 use super::receive::ALLOW;
 use super::reliable::{self, MAX_FORKS};
-use super::rows::{ClientMachine, ClientRow, Purpose, client_key};
-use super::table::Inserted;
+use super::rows::{Purpose, client_key};
 use super::{Command, Endpoint, Flow, LegEvent, LegId, LegPolicy, OutgoingInvite, SipError, Transport};
 use crate::domain::Prack;
 use crate::sip::auth::ClientAuth;
 use crate::sip::cause::q850;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{CSeq, HeaderName, HeaderValue, Method, NameAddr, Request, Response, reason_phrase};
-use crate::sip::transaction::{ClientAction, InviteClient, NonInviteClient};
+use crate::sip::transaction::ClientAction;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -113,7 +112,7 @@ impl Endpoint {
             Command::AnswerReinvite(result) => self.answer_change(id, result, now),
             Command::Reinvite { sdp } => self.change(id, Change::asked(false, Some(sdp)), now),
             Command::Update { sdp } => self.change(id, Change::asked(true, sdp), now),
-            Command::Acknowledge { sdp } => self.acknowledge(id, Some(sdp)),
+            Command::Acknowledge { sdp } => self.acknowledge(id, Some(sdp), now),
             Command::Refer { to, by, subscribe } => self.refer(id, *to, by.map(|by| *by), subscribe, now),
             Command::Info { content_type, body } => {
                 self.ask(id, Method::Info, Vec::new(), Some((content_type, body)), Purpose::Info, now);
@@ -156,66 +155,26 @@ impl Endpoint {
         self.open_client(&branch, request, flow, purpose, leg, now)
     }
 
-    pub(super) fn open_client(
-        &mut self,
-        branch: &str,
-        request: Request,
-        flow: Flow,
-        purpose: Purpose,
-        leg: Option<LegId>,
-        now: Instant,
-    ) -> Option<u64> {
-        let (timing, reliable) = (self.config.timing, flow.transport.is_reliable());
-        let machine = match request.method {
-            Method::Invite => ClientMachine::Invite(InviteClient::new(timing, reliable, now)),
-            _ => ClientMachine::Other(NonInviteClient::new(timing, reliable, now)),
-        };
-        let data: Arc<[u8]> = request.to_bytes().into();
-        let key = client_key(branch, request.method.as_str());
-        let row = ClientRow {
-            machine,
-            flow,
-            request: Box::new(request),
-            data: data.clone(),
-            purpose,
-            leg,
-            ack: None,
-            acks: Vec::new(),
-            done: false,
-            entry: None,
-        };
-        let Inserted::At(tx, evicted) = self.clients.insert(key, row) else {
-            self.stats.refused_full += 1;
-            return None;
-        };
-        if let Some((old, mut row)) = evicted {
-            self.stats.evicted_transactions += 1;
-            self.schedule.set(super::schedule::Owner::Client(old), &mut row.entry, None);
-        }
-        self.transmit(flow, data);
-        self.reschedule_client(tx);
-        Some(tx)
-    }
-
-    pub(super) fn handle_response(&mut self, response: &Response, now: Instant) {
-        let (Ok(via), Ok(cseq)) = (response.headers.top_via(), response.headers.cseq()) else { return };
+    /// Takes a response; whether it belongs to a request of ours.
+    pub(super) fn handle_response(&mut self, response: &Response, now: Instant) -> bool {
+        let (Ok(via), Ok(cseq)) = (response.headers.top_via(), response.headers.cseq()) else { return false };
         let key = client_key(via.branch().unwrap_or_default(), cseq.method.as_str());
         let Some(tx) = self.clients.find(&key) else {
             self.stats.stray_responses += 1;
-            return;
+            return false;
         };
-        let Some(row) = self.clients.get_mut(tx) else { return };
+        let Some(row) = self.clients.get_mut(tx) else { return false };
         let action = row.machine.handle_response(response.status, now);
         let first_final = response.status >= 200 && !row.done;
         row.done |= response.status >= 200;
         match action {
-            ClientAction::Absorb => return,
+            ClientAction::Absorb => return true,
             ClientAction::Ack => {
                 let again = row.ack.clone().map(|data| (row.flow, data));
                 if let Some((flow, data)) = again {
                     self.transmit(flow, data);
                 }
-                return;
+                return true;
             }
             ClientAction::AckAndDeliver => {
                 let ack: Arc<[u8]> = ack_of_failure(&row.request, response).to_bytes().into();
@@ -230,6 +189,7 @@ impl Endpoint {
         }
         self.reschedule_client(tx);
         self.deliver(tx, response, now);
+        true
     }
 
     fn deliver(&mut self, tx: u64, response: &Response, now: Instant) {
@@ -283,14 +243,14 @@ impl Endpoint {
     fn accepted(&mut self, tx: u64, response: &Response, now: Instant) {
         let Some(row) = self.clients.get(tx) else { return };
         let tag = response.headers.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
-        if let Some((_, flow, ack)) = row.acks.iter().find(|(of, ..)| *of == tag) {
-            let (flow, ack) = (*flow, ack.clone());
+        if let Some(sent) = row.acks.iter().find(|ack| ack.tag == tag) {
+            let (flow, ack) = (sent.flow, sent.data.clone());
             return self.transmit(flow, ack);
         }
         if row.acks.len() >= MAX_FORKS {
             return;
         }
-        let (flow, leg, purpose) = (row.flow, row.leg, row.purpose);
+        let (flow, leg, purpose) = (row.way(), row.leg, row.purpose);
         let late_offer = purpose == Purpose::Invite && row.request.body.is_empty() && !response.body.is_empty();
         let Some(mut dialog) = answered_dialog(&row.request, response) else { return };
         let invite_seq = dialog.local_seq();
@@ -314,10 +274,11 @@ impl Endpoint {
         let way = Self::dialog_flow(&dialog, flow);
         let late = leg.as_ref().is_some_and(|leg| late_offer && leg.cancel == Cancel::No);
         let leg = leg.map(|leg| leg.id);
+        let accepted = Accepted { tx, tag, invite_seq, way };
         if let Some(leg) = leg.filter(|_| late).and_then(|id| self.legs.get_mut(&id)) {
-            leg.late = Some(Late { tx, tag, invite_seq, way });
+            leg.late = Some(accepted);
         } else {
-            self.send_ack(tx, tag, &dialog, invite_seq, way, None);
+            self.send_ack(accepted, &dialog, None, now);
         }
         match leg {
             Some(id) if purpose == Purpose::Reinvite => {
@@ -391,7 +352,7 @@ impl Endpoint {
     /// its own (RFC 3261 §8.1.3.5, §22.2). False when it cannot be sent.
     pub(super) fn send_again(&mut self, tx: u64, mut request: Request, now: Instant) -> bool {
         let Some(row) = self.clients.get(tx) else { return false };
-        let (flow, purpose) = (row.flow, row.purpose);
+        let (flow, purpose) = (row.way(), row.purpose);
         let Some(leg) = row.leg.and_then(|leg| self.legs.get_mut(&leg)) else { return false };
         let id = leg.id;
         let tag = request.headers.to().ok().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
@@ -551,7 +512,7 @@ impl Endpoint {
         }
         self.emit(id, LegEvent::Ended { by_remote: false, reason: reason.clone(), cause: None });
         if late {
-            self.acknowledge(id, None);
+            self.acknowledge(id, None, now);
         }
         if !unacked {
             self.send_bye(id, reason, now);

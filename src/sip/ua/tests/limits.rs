@@ -74,11 +74,11 @@ fn answers_to_strangers_are_rationed() {
 fn the_connection_silent_longest_makes_room() {
     let mut rig = Rig::new(limited(|limits| limits.connections = 2));
     for n in 1..=2 {
-        rig.endpoint.handle_connected(ConnId(n), addr(US), hop(PEER), rig.now);
+        rig.endpoint.handle_connected(ConnId(n), addr(US), hop(PEER), true, rig.now);
         rig.pass(Duration::from_secs(1));
     }
     rig.endpoint.handle_stream(ConnId(1), b"\r\n\r\n", rig.now);
-    rig.endpoint.handle_connected(ConnId(3), addr(US), hop(PEER), rig.now);
+    rig.endpoint.handle_connected(ConnId(3), addr(US), hop(PEER), true, rig.now);
     let mut closed = Vec::new();
     while let Some(output) = rig.endpoint.poll_output() {
         if let Output::Event(Event::CloseConnection(conn)) = output {
@@ -93,7 +93,7 @@ fn the_connection_silent_longest_makes_room() {
 fn streams_carry_split_and_joined_messages_and_answers_go_back_on_them() {
     let mut rig = Rig::new(config());
     let conn = ConnId(9);
-    rig.endpoint.handle_connected(conn, addr(US), hop("192.0.2.9:40001"), rig.now);
+    rig.endpoint.handle_connected(conn, addr(US), hop("192.0.2.9:40001"), true, rig.now);
     let options = |branch| request("OPTIONS", 1, TO, branch, "", "").replace("SIP/2.0/UDP", "SIP/2.0/TCP");
     let bytes = (options("a") + &options("b").replace("call-1", "call-2")).replace('\n', "\r\n");
     for chunk in bytes.as_bytes().chunks(bytes.len() / 50) {

@@ -1,12 +1,15 @@
 //! The endpoint on a virtual clock.
 #![expect(clippy::disallowed_methods, reason = "virtual clocks have to begin somewhere")]
 
+mod connections;
+mod floods;
 mod gate;
 mod limits;
 mod link;
 mod refer;
 mod register;
 mod reliable;
+mod sending;
 mod session;
 mod uac;
 mod uas;
@@ -56,6 +59,8 @@ impl Rig {
     pub fn collect(&mut self) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
+                // A pong.
+                Output::Transmit(transmit) if *transmit.data == *b"\r\n" => {}
                 Output::Transmit(transmit) => {
                     self.sent.push((transmit.flow, Message::parse(&transmit.data).expect("we send whole messages")));
                 }

@@ -490,3 +490,48 @@ fn options_are_answered_or_not() {
     assert!(matches!(rig.events.pop(), Some(Event::OptionsAnswered { id: OptionsId(1), status: None })));
     rig.assert_nothing_left();
 }
+
+/// Registered at a registrar that sees us at `seen`; when empty lines go out over the next `span`, in seconds from now.
+fn keep_alives(seen: &str, span: u64) -> (Vec<u64>, Rig, RegistrationId) {
+    let config = EndpointConfig { udp_keep_alive: Some(secs(25)), ..super::config() };
+    let mut rig = Rig::new(config);
+    let id = rig.endpoint.register(setup(), HashMap::new(), rig.now).unwrap();
+    let seen = addr(seen);
+    loop {
+        rig.collect();
+        let Some((_, Message::Request(request))) = rig.sent.pop() else { break };
+        let mut response = ok(&request, 1_800);
+        let mut via = request.headers.top_via().unwrap();
+        via.set_received(seen.ip());
+        via.set_rport(seen.port());
+        response.headers.set_first(HeaderName::Via, via);
+        rig.endpoint.handle_datagram(addr(US), addr(PEER), &response.to_bytes(), rig.now);
+    }
+    (empty_lines(&mut rig, span), rig, id)
+}
+
+fn empty_lines(rig: &mut Rig, span: u64) -> Vec<u64> {
+    let began = rig.now;
+    let mut times = Vec::new();
+    while let Some(at) = rig.endpoint.poll_timeout().filter(|at| *at <= began + secs(span)) {
+        rig.now = at;
+        rig.endpoint.handle_timeout(at);
+        while let Some(output) = rig.endpoint.poll_output() {
+            if let Output::Transmit(transmit) = output {
+                assert_eq!((transmit.flow.remote, &*transmit.data), (addr(PEER), &b"\r\n\r\n"[..]));
+                times.push((at - began).as_secs());
+            }
+        }
+    }
+    rig.now = began + secs(span);
+    times
+}
+
+#[test]
+fn a_nat_is_kept_open_by_empty_lines_and_no_other_registrar_gets_them() {
+    let (times, mut rig, id) = keep_alives("198.51.100.1:40000", 100);
+    assert_eq!(times, [25, 50, 75, 100]);
+    rig.register_command(id, RegistrationCommand::Forget);
+    assert_eq!(empty_lines(&mut rig, 100), [0; 0]);
+    assert_eq!(keep_alives(US, 100).0, [0; 0]);
+}
