@@ -26,8 +26,17 @@ pub fn prompt() -> EncodedAudio {
 
 /// Plays `prompt` until the caller hangs up, the call is too long, or the node drains.
 pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
-    let Parts { leg, mut leg_events, media, mut media_events, sdp, profile, longest_call, mut shutdown, .. } = parts;
-    let mut answerer = sdp;
+    let Parts {
+        leg,
+        mut leg_events,
+        media,
+        mut media_events,
+        sdp: mut answerer,
+        profile,
+        longest_call,
+        mut shutdown,
+        ..
+    } = parts;
     let answered = Instant::now();
     let too_long = tokio::time::sleep(longest_call);
     tokio::pin!(too_long);

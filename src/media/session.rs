@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::domain::IpNet;
+use crate::domain::{DtmfMode, IpNet};
 
 use super::dtmf::{self, DtmfFrame, DtmfSender};
 use super::engine::{MediaEvent, Shared};
@@ -54,6 +54,7 @@ pub struct SessionParts {
     pub key: u64,
     pub sockets: SocketPair,
     pub allowed_nets: Vec<IpNet>,
+    pub keys_by: DtmfMode,
     pub dead_media: Option<Duration>,
     pub jitter_ms: RangeInclusive<u32>,
     pub events: mpsc::Sender<MediaEvent>,
@@ -93,6 +94,7 @@ pub struct Session {
     receiver: Receiver,
     playout: Playout,
     dtmf: DtmfSender,
+    keys_by: DtmfMode,
     dead: DeadMedia,
     bridge: Option<Bridge>,
     /// Frames are wanted within a bridge.
@@ -142,6 +144,7 @@ impl Session {
             receiver: Receiver::new(parts.allowed_nets, parts.jitter_ms),
             playout: Playout::default(),
             dtmf: DtmfSender::default(),
+            keys_by: parts.keys_by,
             dead: DeadMedia::new(parts.dead_media),
             bridge: None,
             listening: false,
@@ -177,6 +180,7 @@ impl Session {
                 self.playout.stop(fade_ms, |stopped| pending.push_back(stopped.into()));
             }
             Order::Duck(gain_db) => self.playout.set_gain(gain_db),
+            Order::Dtmf(_) if self.keys_by == DtmfMode::Info => {}
             Order::Dtmf(digits) => self.dtmf.push(&digits),
             Order::Record(path) => self.record(path),
             Order::Listen(wanted) => self.listening = wanted,
@@ -207,7 +211,7 @@ impl Session {
         self.follow_bridge();
         let Some(params) = &self.params else { return };
         let format = Format::from(params);
-        let events = params.dtmf_payload_type.map(|payload_type| (payload_type, params.dtmf_clock_hz));
+        let events = self.events_out(params);
         let Some(to) = self.destination() else {
             // On hold: what plays waits.
             self.out.frame.mute(0);
@@ -242,6 +246,12 @@ impl Session {
             }
         }
         self.out.advance(1);
+    }
+
+    /// The payload type that keys are sent with, and the clock of their durations, where they are sent as telephone events.
+    fn events_out(&self, params: &MediaParams) -> Option<(u8, u32)> {
+        let payload_type = params.dtmf_payload_type.filter(|_| self.keys_by == DtmfMode::Rfc4733)?;
+        Some((payload_type, params.dtmf_clock_hz))
     }
 
     /// Where packets go: to the source heard, else to the address in the SDP; `None` while nothing may be sent.

@@ -78,9 +78,10 @@ impl Desk {
                 media,
                 speech: Arc::new(speech),
                 admission: admission.clone(),
+                overload: Arc::default(),
                 stack,
                 trunks: trunks.clone(),
-                lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission }),
+                lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: None }),
                 settings: settings(folder.path()),
             };
             tokio::spawn(call::serve(Arc::new(node), incoming, stopped));

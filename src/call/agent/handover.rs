@@ -20,7 +20,7 @@ use crate::call::transfer::{Attempt, Event, FarEvent, Referral, ReferralEvent, R
 use crate::call::{bridge, leg, sounds};
 use crate::dialogue::{self, Receptionist, TransferFailure};
 use crate::domain::{EndCause, TransferAttempt, TransferKind, TransferResult, TransferTarget};
-use crate::media::{BridgeGuard, Clip, ClipId, EncodedAudio, MediaEvent, SessionOptions};
+use crate::media::{BridgeGuard, Clip, ClipId, EncodedAudio, MediaEvent};
 use crate::sip::cause;
 use crate::sip::net::LegEvent;
 use crate::speech::Speech;
@@ -217,7 +217,7 @@ impl Conversation<'_> {
     fn place(&self, target: &TransferTarget, may_refer: bool) -> Placing {
         let outgoing = Arc::clone(&self.outgoing);
         let (to, caller) = (target.number.clone(), self.caller.clone());
-        let opened = outgoing.media.open_beside(&self.media, SessionOptions::default());
+        let opened = outgoing.media.open_beside(&self.media, outgoing.media_options(&target.number));
         Box::pin(async move {
             let placing = outgoing.place(to, caller, may_refer, opened);
             tokio::time::timeout(PLACING_LIMIT, placing)

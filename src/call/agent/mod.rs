@@ -77,7 +77,7 @@ pub struct Finished {
 pub struct Conversation<'a> {
     leg: Leg,
     media: MediaSession,
-    capabilities: super::leg::Answerer,
+    capabilities: Answerer,
     ears: Ears,
     mouth: Mouth,
     turns: TurnController,

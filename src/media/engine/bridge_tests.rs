@@ -16,7 +16,12 @@ struct Call {
 }
 
 fn call(engine: &MediaEngine, codec: Codec, dtmf: Option<u8>) -> Call {
-    let ((far, far_events), (leg, leg_events)) = (open(engine), open(engine));
+    call_with(engine, codec, dtmf, DtmfMode::Rfc4733)
+}
+
+fn call_with(engine: &MediaEngine, codec: Codec, dtmf: Option<u8>, keys_by: DtmfMode) -> Call {
+    let options = SessionOptions { keys_by, ..SessionOptions::default() };
+    let ((far, far_events), (leg, leg_events)) = (open(engine), engine.open(options).unwrap());
     let params = |remote| MediaParams { dtmf_payload_type: dtmf, ..in_codec(codec, remote) };
     far.configure(params(leg.local_addr()));
     leg.configure(params(far.local_addr()));
@@ -120,6 +125,38 @@ fn keys_are_passed_on_under_the_other_legs_payload_type_or_as_tones() {
         let MediaEvent::Frame(frame) = event else { return None };
         let pair = tone::share(&narrow(frame), 770.0) + tone::share(&narrow(frame), 1336.0);
         (frame.rms() > 1_000.0 && pair > 0.8).then_some(())
+    });
+}
+
+#[test]
+fn keys_go_in_band_or_not_at_all_where_the_trunk_wants_it() {
+    let engine = engine();
+    let mut a = call(&engine, Codec::Pcma, Some(101));
+    let mut in_band = call_with(&engine, Codec::Pcma, Some(101), DtmfMode::Inband);
+    let bridge = a.leg.bridge(&in_band.leg).unwrap();
+    a.far.send_dtmf("5");
+    wait(&mut in_band.far_events, |event| {
+        assert_eq!(digit(event), None, "events were agreed, but are not wanted");
+        let MediaEvent::Frame(frame) = event else { return None };
+        let pair = tone::share(&frame.samples, 770.0) + tone::share(&frame.samples, 1336.0);
+        (frame.rms() > 1_000.0 && pair > 0.8).then_some(())
+    });
+    assert_eq!(wait(&mut a.leg_events, digit), '5');
+    drop(bridge);
+    // The call sends INFO instead.
+    let mut by_info = call_with(&engine, Codec::Pcma, Some(101), DtmfMode::Info);
+    let _bridge = a.leg.bridge(&by_info.leg).unwrap();
+    a.far.send_dtmf("5");
+    assert_eq!(wait(&mut a.leg_events, digit), '5', "the call hears of it");
+    by_info.leg.send_dtmf("7");
+    by_info.leg.play(vec![tone_clip(1, 500.0, 60_000)]);
+    let mut heard = Vec::new();
+    wait(&mut by_info.far_events, |event| {
+        assert_eq!(digit(event), None);
+        let MediaEvent::Frame(frame) = event else { return None };
+        heard.extend(frame.samples);
+        let last = heard.len().saturating_sub(800);
+        (heard.len() > 800 && tone::is_present(&heard[last..], 500.0)).then_some(())
     });
 }
 

@@ -9,7 +9,7 @@ use sdp_types::{Attribute, Connection, Media, Origin, Session};
 
 use super::codec::Codec;
 use super::codec::stream::OpusWishes;
-use crate::domain::TrunkSettings;
+use crate::domain::{SrtpUse, TrunkSettings};
 
 #[cfg(test)]
 mod tests;
@@ -21,13 +21,36 @@ pub struct Capabilities {
     pub codecs: Vec<Codec>,
     /// Whether RFC 4733 telephone events are offered and accepted.
     pub dtmf: bool,
+    /// Their payload type in our offers, 96 to 127; in answers it is the offer's.
+    pub dtmf_payload_type: u8,
     /// The packet length wished for, in milliseconds: 10 to 60.
     pub ptime_ms: u32,
+    /// Whether SDES-SRTP is offered, or insisted on.
+    pub srtp: SrtpUse,
 }
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { codecs: vec![Codec::Pcma, Codec::Pcmu], dtmf: true, ptime_ms: 20 }
+        Self {
+            codecs: vec![Codec::Pcma, Codec::Pcmu],
+            dtmf: true,
+            dtmf_payload_type: 101,
+            ptime_ms: 20,
+            srtp: SrtpUse::Off,
+        }
+    }
+}
+
+/// What a trunk's carrier is to be offered. Keys are understood as telephone events however we send our own.
+impl From<&TrunkSettings> for Capabilities {
+    fn from(trunk: &TrunkSettings) -> Self {
+        Self {
+            codecs: trunk.codecs.iter().map(|codec| Codec::from(*codec)).collect(),
+            dtmf: true,
+            dtmf_payload_type: trunk.dtmf_payload_type,
+            ptime_ms: trunk.ptime_ms.into(),
+            srtp: trunk.srtp,
+        }
     }
 }
 
@@ -35,15 +58,6 @@ impl Capabilities {
     /// Every codec there is, G.711 first: for a far end of which nothing is known but its offer.
     pub fn any_codec() -> Self {
         Self { codecs: Codec::ALL.to_vec(), ..Self::default() }
-    }
-
-    /// What a trunk is set to.
-    pub fn of_trunk(settings: &TrunkSettings) -> Self {
-        let codecs: Vec<Codec> = settings.codecs.iter().map(|codec| Codec::from(*codec)).collect();
-        let ptime_ms = u32::from(settings.ptime_ms).clamp(10, 60);
-        // A trunk that lists none has not been asked about them.
-        let codecs = if codecs.is_empty() { Self::default().codecs } else { codecs };
-        Self { codecs, ptime_ms, ..Self::default() }
     }
 }
 
@@ -211,10 +225,11 @@ pub fn offer(caps: &Capabilities, local: SocketAddr, direction: Direction, sessi
     }
     session.offered = direction;
     let first = caps.codecs.first().copied().unwrap_or(Codec::Pcma);
+    let events = caps.dtmf.then_some(caps.dtmf_payload_type);
     let params = MediaParams {
         codec: first,
-        payload_type: first.default_payload_type(),
-        dtmf_payload_type: caps.dtmf.then_some(OFFERED_DTMF_PAYLOAD_TYPE),
+        payload_type: offered_payload_type(first, events),
+        dtmf_payload_type: events,
         dtmf_clock_hz: caps.codecs.iter().map(|codec| codec.clock_rate_hz()).min().unwrap_or(8_000),
         opus: OpusWishes::default(),
         remote: local,
@@ -243,11 +258,14 @@ pub fn accept_answer(answer: &[u8], caps: &Capabilities, session: &mut SdpSessio
     Ok(params)
 }
 
-/// The payload type that we offer telephone events with; most equipment does.
-const OFFERED_DTMF_PAYLOAD_TYPE: u8 = 101;
-
 /// What we wish of the Opus sent to us: speech at 16 kHz, one channel, with the coarse copy that makes a loss good.
 const OPUS_FMTP: &str = "maxplaybackrate=16000;sprop-maxcapturerate=16000;stereo=0;useinbandfec=1";
+
+/// The payload type that we offer a codec with, which is not that of the telephone events.
+fn offered_payload_type(codec: Codec, events: Option<u8>) -> u8 {
+    const OTHERWISE: u8 = 112;
+    Some(codec.default_payload_type()).filter(|usual| Some(*usual) != events).unwrap_or(OTHERWISE)
+}
 
 /// Keeps the lines that matter, as UTF-8 and with single spaces, and parses those.
 fn parse(bytes: &[u8]) -> Result<Session, SdpError> {
@@ -417,7 +435,11 @@ fn rejected(line: &MediaLine) -> Media {
 fn audio_line(line: &MediaLine, local: SocketAddr, params: &MediaParams, codecs: &[Codec]) -> Media {
     let mut formats: Vec<(u8, String, Option<&str>)> = Vec::new();
     for codec in codecs {
-        let pt = if *codec == params.codec { params.payload_type } else { codec.default_payload_type() };
+        let pt = if *codec == params.codec {
+            params.payload_type
+        } else {
+            offered_payload_type(*codec, params.dtmf_payload_type)
+        };
         let channels =
             if codec.rtpmap_channels() == 1 { String::new() } else { format!("/{}", codec.rtpmap_channels()) };
         let rtpmap = format!("{}/{}{channels}", codec.rtpmap_name(), codec.clock_rate_hz());

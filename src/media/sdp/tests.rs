@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::TrunkCodec;
 
 const LOCAL: &str = "192.0.2.1:16384";
 
@@ -52,6 +53,25 @@ fn a_plain_offer_is_answered_in_full() {
         ptime_ms: 20,
     };
     assert_eq!(got.media, expected);
+}
+
+#[test]
+fn a_trunks_settings_are_what_is_offered() {
+    let trunk = TrunkSettings {
+        codecs: vec![TrunkCodec::Pcmu, TrunkCodec::Pcma],
+        dtmf_payload_type: 96,
+        ptime_ms: 30,
+        ..TrunkSettings::default()
+    };
+    let offered = offer(&Capabilities::from(&trunk), local(), Direction::SEND_RECV, &mut SdpSession::new(1));
+    let offered = text(&offered);
+    for line in ["m=audio 16384 RTP/AVP 0 8 96", "a=rtpmap:96 telephone-event/8000", "a=ptime:30"] {
+        assert!(offered.lines().any(|found| found == line), "{line}\n{offered}");
+    }
+    let only = TrunkSettings { codecs: vec![TrunkCodec::Pcma], ..trunk };
+    let mu_law = carrier("m=audio 4000 RTP/AVP 0\r\n");
+    let refused = answer(mu_law.as_bytes(), &Capabilities::from(&only), local(), &mut SdpSession::new(1));
+    assert_eq!(refused.unwrap_err(), SdpError::NoCommonCodec);
 }
 
 #[test]
@@ -265,7 +285,7 @@ fn a_trunks_codecs_are_offered_in_its_order() {
         ptime_ms: 40,
         ..TrunkSettings::default()
     };
-    let caps = Capabilities::of_trunk(&settings);
+    let caps = Capabilities::from(&settings);
     let sdp = offer(&caps, local(), Direction::SEND_RECV, &mut SdpSession::new(2));
     insta::assert_snapshot!(text(&sdp), @r"
     v=0
@@ -285,11 +305,7 @@ fn a_trunks_codecs_are_offered_in_its_order() {
     a=ptime:40
     a=sendrecv
     ");
-    assert_eq!(
-        Capabilities::of_trunk(&TrunkSettings::default()),
-        Capabilities::default(),
-        "G.711 where nothing is said"
-    );
+    assert_eq!(Capabilities::from(&TrunkSettings::default()), Capabilities::default(), "G.711 where nothing is said");
     // The same order decides which codec of an offer is taken.
     let theirs = carrier("m=audio 4000 RTP/AVP 8 9 96\r\na=rtpmap:96 OPUS/48000/2\r\n");
     let got = answer(theirs.as_bytes(), &caps, local(), &mut SdpSession::new(1)).unwrap();
@@ -385,7 +401,7 @@ proptest! {
                                    ptime_ms in 1u32..7, port in 1u16..) {
         let mut codecs = Codec::ALL.to_vec();
         codecs.rotate_left(first);
-        let caps = Capabilities { codecs: codecs.clone(), dtmf, ptime_ms: ptime_ms * 10 };
+        let caps = Capabilities { codecs: codecs.clone(), dtmf, ptime_ms: ptime_ms * 10, ..Capabilities::default() };
         let addr: SocketAddr = ([192, 0, 2, 9], port).into();
         let mut session = SdpSession::new(id);
         let sdp = offer(&caps, addr, Direction::SEND_RECV, &mut session);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{MOST_PAYLOAD, Session};
+use crate::domain::DtmfMode;
 use crate::media::codec::Codec;
 use crate::media::dtmf;
 use crate::media::frame::{FRAME_SAMPLES, PcmFrame};
@@ -101,9 +102,9 @@ impl Session {
 
     /// Sends on what the other far end has sent, unless something is played here. Returns whether it is needed decoded.
     pub fn relay(&mut self, outbox: &Outbox) -> bool {
-        let (Some(params), Some(bridge)) = (&self.params, &mut self.bridge) else { return false };
-        let (codec, audio_type) = (params.codec, params.payload_type);
-        let events = params.dtmf_payload_type.map(|payload_type| (payload_type, params.dtmf_clock_hz));
+        let Some(params) = &self.params else { return false };
+        let (codec, audio_type, events) = (params.codec, params.payload_type, self.events_out(params));
+        let Some(bridge) = &mut self.bridge else { return false };
         for heard in outbox.packets() {
             if let Kind::Audio(from) = heard.kind {
                 bridge.transcodes = !passes(from, codec);
@@ -117,7 +118,7 @@ impl Session {
         }
         let transcodes = bridge.transcodes;
         let wants_frames = transcodes || (codec.is_wide() && self.recording.is_some());
-        if events.is_none() {
+        if events.is_none() && self.keys_by != DtmfMode::Info {
             outbox.digits().for_each(|digit| self.dtmf.push(digit.encode_utf8(&mut [0; 4])));
         }
         let Some(to) = self.destination().filter(|_| self.playout.is_idle() && self.dtmf.is_idle()) else {
