@@ -24,9 +24,7 @@ use vca::media::{MediaConfig, MediaEngine};
 use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, Peers, StackConfig};
 use vca::sip::trunk::Trunks;
-use vca::speech::{
-    CancelFlag, RATE_HZ, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError,
-};
+use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 
 use crate::harness::{DID, new_folder, wait_for};
 
@@ -140,14 +138,15 @@ impl TextToSpeech for Tones {
         "tone"
     }
 
-    fn synthesize(
+    fn synthesize_at(
         &self,
         text: &str,
+        rate_hz: u32,
         sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
         _: &CancelFlag,
     ) -> Result<(), TtsError> {
-        let length = text.split_whitespace().count() * RATE_HZ as usize * 60 / 1_000;
-        let at = |n: usize| (n as f32 * AGENT_HZ * std::f32::consts::TAU / RATE_HZ as f32).sin() * 8_000.0;
+        let length = text.split_whitespace().count() * rate_hz as usize * 60 / 1_000;
+        let at = |n: usize| (n as f32 * AGENT_HZ * std::f32::consts::TAU / rate_hz as f32).sin() * 8_000.0;
         let samples: Vec<i16> = (0..length).map(|n| at(n) as i16).collect();
         let _ = sink(&samples);
         Ok(())

@@ -17,9 +17,7 @@ use vca::domain::{
 use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, LegEvent, Peers, Stack, StackConfig};
 use vca::sip::trunk::{TrunkState, TrunkStatus, Trunks};
-use vca::speech::{
-    CancelFlag, RATE_HZ, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError,
-};
+use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 use vca::store::Store;
 
 use super::description::{Carrier, PERSON, Places};
@@ -247,8 +245,8 @@ impl SpeechToText for OneSentence {
         "one-sentence"
     }
 
-    fn transcribe(&self, audio: &[i16], _: &SttOptions, _: &CancelFlag) -> Result<Transcript, SttError> {
-        let audio_ms = audio.len() as u64 * 1_000 / u64::from(RATE_HZ);
+    fn transcribe(&self, audio: &[i16], options: &SttOptions, _: &CancelFlag) -> Result<Transcript, SttError> {
+        let audio_ms = audio.len() as u64 * 1_000 / u64::from(options.rate_hz);
         Ok(Transcript {
             text: "Can I talk to a person?".to_owned(),
             confidence: 0.9,
@@ -271,16 +269,17 @@ impl TextToSpeech for Tone {
         "tone"
     }
 
-    fn synthesize(
+    fn synthesize_at(
         &self,
         text: &str,
+        rate_hz: u32,
         sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
         _: &CancelFlag,
     ) -> Result<(), TtsError> {
         let words = text.split_whitespace().count() as u32;
-        let step = f64::from(VOICE_HZ) * std::f64::consts::TAU / f64::from(RATE_HZ);
+        let step = f64::from(VOICE_HZ) * std::f64::consts::TAU / f64::from(rate_hz);
         let samples: Vec<i16> =
-            (0..words * RATE_HZ / 20).map(|n| ((f64::from(n) * step).sin() * 8_000.0) as i16).collect();
+            (0..words * rate_hz / 20).map(|n| ((f64::from(n) * step).sin() * 8_000.0) as i16).collect();
         let _ = sink(&samples);
         Ok(())
     }
