@@ -18,6 +18,11 @@ impl Answerer {
         Self { session, capabilities: Capabilities::default(), direction: Direction::SEND_RECV }
     }
 
+    /// After an answer that was made elsewhere.
+    pub fn with_direction(self, direction: Direction) -> Self {
+        Self { direction, ..self }
+    }
+
     pub fn with_capabilities(self, capabilities: Capabilities) -> Self {
         Self { capabilities, ..self }
     }

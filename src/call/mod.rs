@@ -155,6 +155,8 @@ struct Prepared {
     media_events: mpsc::Receiver<MediaEvent>,
     answer: Vec<u8>,
     sdp: SdpSession,
+    /// Ours, as answered.
+    direction: Direction,
 }
 
 async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<bool>) {
@@ -215,6 +217,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());
     let mut session = SdpSession::new(rand::random());
     let capabilities = Capabilities::default();
+    let mut direction = Direction::SEND_RECV;
     let answer = match &invite.body {
         // The endpoint lets no body through that is not SDP (415).
         Some((_, offer)) => {
@@ -225,13 +228,15 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
                     _ => Refused::plain(400, "Bad SDP"),
                 }
             })?;
+            direction = negotiated.media.direction;
             media.configure(negotiated.media);
             negotiated.sdp
         }
         None => sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut session),
     };
     let trunk = trunk.map(|trunk| trunk.name.clone());
-    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp: session })
+    let (caller, sdp) = (caller.number(), session);
+    Ok(Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp, direction })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {
@@ -247,7 +252,7 @@ async fn converse(
     prepared: Prepared,
     shutdown: watch::Receiver<bool>,
 ) {
-    let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp } = prepared;
+    let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp, direction } = prepared;
     let started = Instant::now();
     leg.answer(answer).await;
     let dialled = did.clone();
@@ -286,6 +291,7 @@ async fn converse(
         media,
         media_events,
         sdp,
+        direction,
         speech: Arc::clone(&node.speech),
         profile: route.profile,
         caller,

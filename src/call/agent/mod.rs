@@ -15,7 +15,7 @@ use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
     TransferResult, Turn, Waterfall,
 };
-use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
+use crate::media::{Codec, Direction, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
 use crate::sip::cause::{NORMAL, reason};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
@@ -52,6 +52,8 @@ pub struct Parts {
     pub media: MediaSession,
     pub media_events: mpsc::Receiver<MediaEvent>,
     pub sdp: SdpSession,
+    /// Ours, as the first offer was answered.
+    pub direction: Direction,
     pub speech: Arc<Speech>,
     pub profile: AgentProfile,
     pub caller: Option<E164>,
@@ -128,7 +130,7 @@ impl<'a> Conversation<'a> {
         let Parts { leg, leg_events, media, media_events, sdp, speech, profile, caller, .. } = parts;
         let record_calls = profile.record_calls;
         let mut conversation = Conversation {
-            capabilities: super::leg::Answerer::new(sdp),
+            capabilities: super::leg::Answerer::new(sdp).with_direction(parts.direction),
             ears: Ears::new(Arc::clone(&speech)),
             mouth: Mouth::new(Arc::clone(&speech)),
             turns: TurnController::new(profile.turns),
@@ -175,6 +177,8 @@ impl<'a> Conversation<'a> {
         if let Some(cause) = self.wait_for_ack(&mut waits.leg_events).await {
             return cause;
         }
+        // A call may begin on hold, as one that is picked up for somebody else.
+        self.follow_hold();
         self.step(dialogue::Input::Answered);
         loop {
             self.carry_out();
