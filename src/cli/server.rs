@@ -129,9 +129,10 @@ impl Server {
             media,
             speech,
             admission: admission.clone(),
+            overload: Arc::default(),
             stack: stack.clone(),
             trunks: trunks.clone(),
-            lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission }),
+            lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: config.sip.public_ip }),
             settings: Settings {
                 recordings: config.recordings(),
                 answer_after: Duration::from_millis(config.sip.ring_ms.into()),

@@ -166,9 +166,10 @@ pub enum TrunkCodec {
 }
 
 /// How keys pressed are sent; they are understood in every form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DtmfMode {
+    #[default]
     Rfc4733,
     Info,
     Inband,

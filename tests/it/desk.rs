@@ -24,9 +24,7 @@ use vca::media::{MediaConfig, MediaEngine};
 use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, Peers, StackConfig};
 use vca::sip::trunk::Trunks;
-use vca::speech::{
-    CancelFlag, RATE_HZ, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError,
-};
+use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 
 use crate::harness::{DID, new_folder, wait_for};
 
@@ -81,9 +79,10 @@ impl Desk {
                 media,
                 speech: Arc::new(speech),
                 admission: admission.clone(),
+                overload: Arc::default(),
                 stack,
                 trunks: trunks.clone(),
-                lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission }),
+                lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: None }),
                 settings: settings(folder.path()),
             };
             tokio::spawn(call::serve(Arc::new(node), incoming, stopped));
@@ -145,14 +144,15 @@ impl TextToSpeech for Tones {
         "tone"
     }
 
-    fn synthesize(
+    fn synthesize_at(
         &self,
         text: &str,
+        rate_hz: u32,
         sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
         _: &CancelFlag,
     ) -> Result<(), TtsError> {
-        let length = text.split_whitespace().count() * RATE_HZ as usize * 60 / 1_000;
-        let at = |n: usize| (n as f32 * AGENT_HZ * std::f32::consts::TAU / RATE_HZ as f32).sin() * 8_000.0;
+        let length = text.split_whitespace().count() * rate_hz as usize * 60 / 1_000;
+        let at = |n: usize| (n as f32 * AGENT_HZ * std::f32::consts::TAU / rate_hz as f32).sin() * 8_000.0;
         let samples: Vec<i16> = (0..length).map(|n| at(n) as i16).collect();
         let _ = sink(&samples);
         Ok(())

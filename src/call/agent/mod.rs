@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
 
+use super::leg::Answerer;
 use super::ports::LogEvent;
 use super::record::Journal;
 use super::transfer::Outgoing;
@@ -15,7 +16,7 @@ use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
     TransferResult, Turn, Waterfall,
 };
-use crate::media::{Codec, Direction, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
+use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, tone};
 use crate::sip::cause::{NORMAL, reason};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
@@ -51,9 +52,7 @@ pub struct Parts {
     pub leg_events: mpsc::Receiver<LegEvent>,
     pub media: MediaSession,
     pub media_events: mpsc::Receiver<MediaEvent>,
-    pub sdp: SdpSession,
-    /// Ours, as the first offer was answered.
-    pub direction: Direction,
+    pub sdp: Answerer,
     pub speech: Arc<Speech>,
     pub profile: AgentProfile,
     pub caller: Option<E164>,
@@ -78,7 +77,7 @@ pub struct Finished {
 pub struct Conversation<'a> {
     leg: Leg,
     media: MediaSession,
-    capabilities: super::leg::Answerer,
+    capabilities: Answerer,
     ears: Ears,
     mouth: Mouth,
     turns: TurnController,
@@ -130,7 +129,7 @@ impl<'a> Conversation<'a> {
         let Parts { leg, leg_events, media, media_events, sdp, speech, profile, caller, .. } = parts;
         let record_calls = profile.record_calls;
         let mut conversation = Conversation {
-            capabilities: super::leg::Answerer::new(sdp).with_direction(parts.direction),
+            capabilities: sdp,
             ears: Ears::new(Arc::clone(&speech)),
             mouth: Mouth::new(Arc::clone(&speech)),
             turns: TurnController::new(profile.turns),
