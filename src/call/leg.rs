@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::domain::Trunk;
+use crate::domain::DtmfMode;
 use crate::media::{Capabilities, Direction, MediaParams, MediaSession, Negotiated, SdpError, SdpSession, Suite, sdp};
 use crate::sip::net::Leg;
 
@@ -50,7 +50,7 @@ impl Answerer {
         self.suite
     }
 
-    /// Answers a re-INVITE: the SDP to send, or the status that refuses it. A re-INVITE without a body gets an offer.
+    /// Answers an INVITE or re-INVITE: the SDP to send, or the status that refuses it. One without a body gets an offer.
     ///
     /// # Errors
     /// 488 when the offer has nothing that we can use.
@@ -64,11 +64,7 @@ impl Answerer {
         self.answer(offer, local, media).map_err(|error| refusal(&error))
     }
 
-    /// Answers an offer.
-    ///
-    /// # Errors
-    /// When it has nothing that we can use; nothing changes then.
-    pub fn answer(&mut self, offer: &[u8], local: SocketAddr, media: &MediaSession) -> Result<Vec<u8>, SdpError> {
+    fn answer(&mut self, offer: &[u8], local: SocketAddr, media: &MediaSession) -> Result<Vec<u8>, SdpError> {
         let Negotiated { sdp, media: params } = sdp::answer(offer, &self.capabilities, local, &mut self.session)?;
         self.configure(params, media);
         Ok(sdp)
@@ -88,17 +84,21 @@ impl Answerer {
     }
 }
 
-/// What we offer and accept on a trunk, or where there is none.
-pub fn capabilities(trunk: Option<&Trunk>) -> Capabilities {
-    let default = Capabilities::default();
-    Capabilities { srtp: trunk.map_or(default.srtp, |trunk| trunk.settings.srtp), ..default }
-}
-
 /// The SIP status that refuses an offer.
 pub fn refusal(error: &SdpError) -> (u16, String) {
     match error {
         SdpError::Malformed(_) => (400, format!("Bad SDP: {error}").replace(['\r', '\n'], " ")),
         _ => (488, "Not Acceptable Here".to_owned()),
+    }
+}
+
+/// Presses a key towards the far end of a leg, in the way that its trunk wants.
+pub async fn press(leg: &Leg, media: &MediaSession, digit: char) {
+    match media.keys_by() {
+        DtmfMode::Info => {
+            leg.info("application/dtmf-relay", format!("Signal={digit}\r\nDuration=160\r\n").into()).await
+        }
+        DtmfMode::Rfc4733 | DtmfMode::Inband => media.send_dtmf(&digit.to_string()),
     }
 }
 

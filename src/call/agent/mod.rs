@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
 
+use super::leg::Answerer;
 use super::ports::LogEvent;
 use super::record::Journal;
 use super::transfer::Outgoing;
@@ -51,7 +52,7 @@ pub struct Parts {
     pub leg_events: mpsc::Receiver<LegEvent>,
     pub media: MediaSession,
     pub media_events: mpsc::Receiver<MediaEvent>,
-    pub sdp: super::leg::Answerer,
+    pub sdp: Answerer,
     pub speech: Arc<Speech>,
     pub profile: AgentProfile,
     pub caller: Option<E164>,
@@ -76,7 +77,7 @@ pub struct Finished {
 pub struct Conversation<'a> {
     leg: Leg,
     media: MediaSession,
-    capabilities: super::leg::Answerer,
+    capabilities: Answerer,
     ears: Ears,
     mouth: Mouth,
     turns: TurnController,
@@ -175,6 +176,8 @@ impl<'a> Conversation<'a> {
         if let Some(cause) = self.wait_for_ack(&mut waits.leg_events).await {
             return cause;
         }
+        // A call may begin on hold, as one that is picked up for somebody else.
+        self.follow_hold();
         self.step(dialogue::Input::Answered);
         loop {
             self.carry_out();
