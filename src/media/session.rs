@@ -29,7 +29,6 @@ use super::stats::MediaStats;
 use super::wheel::Order;
 
 mod bridge;
-mod bridge;
 mod outgoing;
 mod security;
 
