@@ -16,6 +16,5 @@ mod serve;
 mod signalling;
 mod softphone;
 mod surroundings;
-mod tls_trunk;
 mod transfer;
 mod trunks;
