@@ -36,6 +36,7 @@ pub struct Desk {
     pub sip: SocketAddr,
     hears: Arc<Mutex<String>>,
     closings: Mutex<Receiver<Closing>>,
+    book: Arc<Book>,
     _stop: watch::Sender<bool>,
     _folder: TempDir,
     _runtime: tokio::runtime::Runtime,
@@ -74,7 +75,7 @@ impl Desk {
             let prepared = speech.prompts.prepare(&speech.pool, &lines, &mut |_, _| {}).await;
             assert!(prepared.failed.is_empty());
             let node = Node {
-                book,
+                book: Arc::<Book>::clone(&book),
                 media,
                 speech: Arc::new(speech),
                 admission: admission.clone(),
@@ -87,12 +88,17 @@ impl Desk {
             tokio::spawn(call::serve(Arc::new(node), incoming, stopped));
             sip
         });
-        Self { sip, hears, closings: Mutex::new(closings), _stop: stop, _folder: folder, _runtime: runtime }
+        Self { sip, hears, closings: Mutex::new(closings), book, _stop: stop, _folder: folder, _runtime: runtime }
     }
 
     /// What the recogniser hears from now on, whatever the sound.
     pub fn hear(&self, text: &str) {
         text.clone_into(&mut self.hears.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The turns of all calls so far.
+    pub fn turns(&self) -> Vec<Turn> {
+        self.book.turns.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The record of the next call that is closed.
@@ -156,6 +162,7 @@ impl TextToSpeech for Tones {
 /// One tenant, and its closed calls.
 struct Book {
     route: Route,
+    turns: Mutex<Vec<Turn>>,
     closings: Mutex<Sender<Closing>>,
 }
 
@@ -164,7 +171,11 @@ impl Book {
         let id = TenantId::from_uuid(uuid::Uuid::from_u128(7));
         let tenant = Tenant { id, name: "Clinic".to_owned(), max_calls: 10 };
         let profile = AgentProfile { transfers, record_calls: false, ..demo_profile() };
-        Self { route: Route { scope: TenantScope::proven(id), tenant, profile }, closings: Mutex::new(closings) }
+        Self {
+            route: Route { scope: TenantScope::proven(id), tenant, profile },
+            turns: Mutex::default(),
+            closings: Mutex::new(closings),
+        }
     }
 }
 
@@ -182,7 +193,8 @@ impl CallBook for Book {
         done()
     }
 
-    fn turn<'a>(&'a self, _: TenantScope, _: CallId, _: &'a Turn) -> BoxFuture<'a, Result<(), PortError>> {
+    fn turn<'a>(&'a self, _: TenantScope, _: CallId, turn: &'a Turn) -> BoxFuture<'a, Result<(), PortError>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).push(turn.clone());
         done()
     }
 
