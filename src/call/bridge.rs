@@ -5,8 +5,9 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 use super::agent::until_true;
-use super::leg::{Answerer, info_digit};
+use super::leg::{self, Answerer, info_digit};
 use super::sounds;
+use crate::domain::DtmfMode;
 use crate::media::{Clip, ClipId, MediaEvent, MediaSession};
 use crate::sip::net::{Leg, LegEvent};
 
@@ -73,8 +74,8 @@ pub async fn run(caller: Side<'_>, person: Side<'_>, until: Instant, shutdown: &
             biased;
             event = caller_events.recv() => bridge.on_leg(Who::Caller, event).await,
             event = person_events.recv() => bridge.on_leg(Who::Person, event).await,
-            event = caller_media.recv() => bridge.on_media(Who::Caller, event),
-            event = person_media.recv() => bridge.on_media(Who::Person, event),
+            event = caller_media.recv() => bridge.on_media(Who::Caller, event).await,
+            event = person_media.recv() => bridge.on_media(Who::Person, event).await,
             () = tokio::time::sleep_until(until) => Some(Over::TooLong),
             () = until_true(shutdown) => Some(Over::Shutdown),
         };
@@ -111,7 +112,7 @@ impl<'a> End<'a> {
         }
         self.media.stop_playout(20);
         if music {
-            self.media.play(vec![Clip { id: MUSIC, audio: sounds::hold_music() }]);
+            self.media.play_repeating(Clip { id: MUSIC, audio: sounds::hold_music() });
         }
     }
 }
@@ -140,7 +141,7 @@ impl<'a> Bridge<'a> {
             }
             LegEvent::Info { content_type, body } => {
                 if let Some(digit) = info_digit(&content_type, &body) {
-                    to.media.send_dtmf(&digit.to_string());
+                    leg::press(to.leg, to.media, digit).await;
                 }
             }
             LegEvent::Ended { by_remote: true, cause, .. } => return Some(Over::HungUp { by: who, cause }),
@@ -151,11 +152,12 @@ impl<'a> Bridge<'a> {
         None
     }
 
-    fn on_media(&mut self, who: Who, event: Option<MediaEvent>) -> Option<Over> {
-        let (from, _) = self.sides(who);
+    async fn on_media(&mut self, who: Who, event: Option<MediaEvent>) -> Option<Over> {
+        let (_, to) = self.sides(who);
         match event {
-            Some(MediaEvent::PlayoutFinished { id: MUSIC, .. }) if from.music => {
-                from.media.play(vec![Clip { id: MUSIC, audio: sounds::hold_music() }]);
+            // Keys in the other forms are passed on by the media threads.
+            Some(MediaEvent::Dtmf { digit, .. }) if to.media.keys_by() == DtmfMode::Info => {
+                leg::press(to.leg, to.media, digit).await;
             }
             Some(MediaEvent::RecordingFailed { why }) => {
                 tracing::error!(%why, "the recording stops here; the call goes on");

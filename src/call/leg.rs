@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::domain::DtmfMode;
 use crate::media::{Capabilities, Direction, MediaSession, Negotiated, SdpError, SdpSession, sdp};
 use crate::sip::net::Leg;
 
@@ -43,7 +44,7 @@ impl Answerer {
         !self.direction.send
     }
 
-    /// Answers a re-INVITE: the SDP to send, or the status that refuses it. A re-INVITE without a body gets an offer.
+    /// Answers an INVITE or re-INVITE: the SDP to send, or the status that refuses it. One without a body gets an offer.
     ///
     /// # Errors
     /// 488 when the offer has nothing that we can use.
@@ -72,6 +73,16 @@ pub fn refusal(error: &SdpError) -> (u16, String) {
     match error {
         SdpError::NoCommonCodec => (488, "Not Acceptable Here".to_owned()),
         _ => (400, format!("Bad SDP: {error}").replace(['\r', '\n'], " ")),
+    }
+}
+
+/// Presses a key towards the far end of a leg, in the way that its trunk wants.
+pub async fn press(leg: &Leg, media: &MediaSession, digit: char) {
+    match media.keys_by() {
+        DtmfMode::Info => {
+            leg.info("application/dtmf-relay", format!("Signal={digit}\r\nDuration=160\r\n").into()).await
+        }
+        DtmfMode::Rfc4733 | DtmfMode::Inband => media.send_dtmf(&digit.to_string()),
     }
 }
 

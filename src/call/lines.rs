@@ -21,6 +21,8 @@ pub struct TrunkLines {
     pub trunks: Trunks,
     /// Where the calls take their places on the trunk.
     pub admission: Admission,
+    /// Our address for carriers that do not tell how they see us.
+    pub public_ip: Option<IpAddr>,
 }
 
 impl OutboundLines for TrunkLines {
@@ -43,10 +45,11 @@ impl TrunkLines {
             let refers = call.may_refer && trunk.settings.transfer == TransferMode::Refer;
             let place = || self.admission.place(trunk, Instant::now()).map_err(|refusal| busy(trunk, refusal));
             let permit = if refers { None } else { Some(place()?) };
+            let seen_as = self.trunks.seen_as(trunk).or(self.public_ip.filter(|_| !destination.ip().is_loopback()));
             Ok(OutboundLine {
-                local_ip: local_ip_towards(destination)?,
+                local_ip: seen_as.map_or_else(|| local_ip_towards(destination), Ok)?,
                 invite,
-                capabilities: Capabilities::default(),
+                capabilities: Capabilities::from(&trunk.settings),
                 transfer: if refers { TransferMode::Refer } else { TransferMode::Bridge },
                 permit: permit.map(|permit| Box::new(permit) as Box<dyn Send + Sync>),
             })

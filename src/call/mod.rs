@@ -14,13 +14,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span};
 
-use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId};
+use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId, Trunk};
 use crate::media::{
-    Capabilities, Direction, EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession,
-    SessionOptions, sdp,
+    Capabilities, EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions,
 };
 use crate::sip::message::{HeaderName, HeaderValue};
-use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, Stack};
+use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, LegPolicy, Stack};
 use crate::sip::trunk::Trunks;
 use crate::speech::Speech;
 
@@ -30,6 +29,7 @@ mod bridge;
 pub mod leg;
 pub mod lines;
 pub mod mock;
+pub mod overload;
 pub mod ports;
 mod record;
 mod router;
@@ -37,6 +37,8 @@ mod sounds;
 mod transfer;
 
 use admission::{Admission, Refusal, Slot};
+use leg::Answerer;
+use overload::Gauge;
 use ports::{CallBook, Closing, OutboundLines, Route};
 use record::Journal;
 use router::NoRoute;
@@ -47,6 +49,7 @@ pub struct Node {
     pub media: Arc<MediaEngine>,
     pub speech: Arc<Speech>,
     pub admission: Admission,
+    pub overload: Arc<Gauge>,
     /// Where calls to people are placed.
     pub stack: Stack,
     /// Whom calls come from.
@@ -64,7 +67,7 @@ pub struct Settings {
     pub answer_after: Duration,
     /// The longest call.
     pub longest_call: Duration,
-    /// When a refused caller may try again.
+    /// When a refused caller may try again, at the earliest: twice that at the latest.
     pub retry_after_s: u32,
     /// How long calls may go on after a drain began.
     pub drain: Duration,
@@ -80,6 +83,10 @@ pub fn recording_path(recordings: &Path, tenant: TenantId, call: CallId) -> Path
 /// Answers calls until the stack ends or `shutdown` turns true, then lets the calls that go on finish.
 pub async fn serve(node: Arc<Node>, mut incoming: mpsc::Receiver<IncomingCall>, shutdown: watch::Receiver<bool>) {
     let mut calls = JoinSet::new();
+    // Aborted when dropped.
+    let mut watches = JoinSet::new();
+    let (gauge, media, speech) = (Arc::clone(&node.overload), Arc::clone(&node.media), Arc::clone(&node.speech));
+    watches.spawn(overload::watch(gauge, media, speech));
     let mut draining = shutdown.clone();
     let (stop, stopped) = watch::channel(false);
     loop {
@@ -124,7 +131,7 @@ impl Refused {
     }
 
     fn later(status: u16, reason: &'static str, settings: &Settings) -> Self {
-        let after = HeaderValue::from(settings.retry_after_s.to_string());
+        let after = HeaderValue::from(overload::retry_after(settings.retry_after_s, rand::random()));
         Self(status, reason, vec![(HeaderName::RetryAfter, after)])
     }
 }
@@ -144,7 +151,7 @@ fn refused(refusal: Refusal, settings: &Settings) -> Refused {
 /// A call that is going to be answered.
 struct Prepared {
     /// The trunk it came over.
-    trunk: Option<String>,
+    trunk: Option<Trunk>,
     route: Route,
     did: E164,
     /// Absent when withheld, or not known.
@@ -154,7 +161,7 @@ struct Prepared {
     media: MediaSession,
     media_events: mpsc::Receiver<MediaEvent>,
     answer: Vec<u8>,
-    sdp: SdpSession,
+    sdp: Answerer,
 }
 
 async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<bool>) {
@@ -192,7 +199,14 @@ async fn ring(events: &mut mpsc::Receiver<LegEvent>, answer_after: Duration) -> 
 }
 
 async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared, Refused> {
+    // Before anything that costs: a call that is refused must be cheap.
+    let Some(_setting_up) = node.overload.enter(invite.received_at.elapsed()) else {
+        return Err(Refused::later(503, "Overloaded", &node.settings));
+    };
     let trunk = node.trunks.of_invite(invite);
+    if let Some(trunk) = trunk {
+        leg.set_policy(LegPolicy::from(&trunk.settings)).await;
+    }
     let arrival = router::find(&*node.book, &node.trunks, trunk, leg, invite).await;
     let router::Arrival { route, did } = arrival.map_err(|why| match why {
         NoRoute::NoSuchNumber => Refused::plain(404, "No Such Number"),
@@ -210,28 +224,25 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         // The recorder will say so in the record; the call goes on.
         error!(%error, folder = %folder.display(), "no folder for the recording");
     }
-    let options = SessionOptions { recording, local_ip: Some(leg.local_ip()), ..SessionOptions::default() };
+    let settings = trunk.map(|trunk| &trunk.settings);
+    let of_trunk = settings.map(SessionOptions::from).unwrap_or_default();
+    let options = SessionOptions { recording, local_ip: Some(leg.local_ip()), ..of_trunk };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
-    let local = std::net::SocketAddr::new(leg.local_ip(), media.local_port());
-    let mut session = SdpSession::new(rand::random());
-    let capabilities = Capabilities::default();
-    let answer = match &invite.body {
-        // The endpoint lets no body through that is not SDP (415).
-        Some((_, offer)) => {
-            let negotiated = sdp::answer(offer, &capabilities, local, &mut session).map_err(|error| {
-                info!(%error, "the offer cannot be answered");
-                match leg::refusal(&error).0 {
-                    488 => Refused::plain(488, "Not Acceptable Here"),
-                    _ => Refused::plain(400, "Bad SDP"),
-                }
-            })?;
-            media.configure(negotiated.media);
-            negotiated.sdp
-        }
-        None => sdp::offer(&capabilities, local, Direction::SEND_RECV, &mut session),
+    let capabilities = match settings {
+        Some(settings) => Capabilities::from(settings),
+        // Of a far end that nobody has described, the offer counts: G.711 where it is in it.
+        None if invite.body.is_some() => Capabilities::any_codec(),
+        None => Capabilities::default(),
     };
-    let trunk = trunk.map(|trunk| trunk.name.clone());
-    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp: session })
+    let mut sdp = Answerer::new(SdpSession::new(rand::random())).with_capabilities(capabilities);
+    // The endpoint lets no body through that is not SDP (415).
+    let offer = invite.body.as_ref().map(|(_, offer)| offer.as_slice());
+    let answer = sdp.reinvite(offer, leg, &media).map_err(|(status, reason)| {
+        info!(status, reason, "the offer cannot be answered");
+        if status == 488 { Refused::plain(488, "Not Acceptable Here") } else { Refused::plain(400, "Bad SDP") }
+    })?;
+    let trunk = trunk.cloned();
+    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {
@@ -270,7 +281,7 @@ async fn converse(
         bridged_ms: 0,
     };
     let journal = Journal::open(Arc::clone(&node.book), route.scope, record);
-    info!(call = %id, tenant = %route.scope.tenant(), trunk, "answered");
+    info!(call = %id, tenant = %route.scope.tenant(), trunk = trunk.as_ref().map(|trunk| trunk.name.as_str()), "answered");
     let outgoing = transfer::Outgoing {
         stack: node.stack.clone(),
         lines: Arc::clone(&node.lines),

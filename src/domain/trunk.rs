@@ -166,9 +166,10 @@ pub enum TrunkCodec {
 }
 
 /// How keys pressed are sent; they are understood in every form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DtmfMode {
+    #[default]
     Rfc4733,
     Info,
     Inband,
@@ -307,7 +308,7 @@ pub enum SrtpUse {
 pub enum TransferMode {
     /// A second leg through the trunk, media relayed here.
     Bridge,
-    /// REFER to the caller's carrier (RFC 3515), a second leg when that is refused.
+    /// REFER to the caller's carrier (RFC 3515) for blind targets, a second leg when that fails and for warm ones.
     Refer,
 }
 

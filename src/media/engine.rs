@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::domain::IpNet;
+use crate::domain::{DtmfMode, IpNet, TrunkSettings};
 
 use super::codec::EncodedAudio;
 use super::frame::PcmFrame;
@@ -62,8 +62,17 @@ pub struct SessionOptions {
     pub recording: Option<PathBuf>,
     /// Networks that RTP may come from besides the address in the SDP; empty allows any.
     pub allowed_nets: Vec<IpNet>,
+    /// How keys are sent; they are understood in every form.
+    pub keys_by: DtmfMode,
     /// Our address in this call, where it may be of the other family than the engine's: the sockets are then of that.
     pub local_ip: Option<IpAddr>,
+}
+
+/// What a trunk's carrier needs of its calls' media.
+impl From<&TrunkSettings> for SessionOptions {
+    fn from(trunk: &TrunkSettings) -> Self {
+        Self { allowed_nets: trunk.media_nets.clone(), keys_by: trunk.dtmf, ..Self::default() }
+    }
 }
 
 /// Why the engine or a session could not be opened.
@@ -186,6 +195,7 @@ impl MediaEngine {
             key,
             sockets,
             allowed_nets: opts.allowed_nets,
+            keys_by: opts.keys_by,
             dead_media: self.config.dead_media,
             jitter_ms: self.config.jitter_ms.clone(),
             events,
@@ -194,7 +204,7 @@ impl MediaEngine {
         });
         wheel.send(Command::Add(Box::new(session))).map_err(|_| MediaError::Busy)?;
         let local = SocketAddr::new(bind_ip, local_port);
-        let session = MediaSession { key, local, shared, wheel: wheel.clone() };
+        let session = MediaSession { key, local, shared, keys_by: opts.keys_by, wheel: wheel.clone() };
         if opts.recording.is_some() {
             session.set_recording(opts.recording);
         }
@@ -204,6 +214,11 @@ impl MediaEngine {
     /// What happened on the wheels so far.
     pub fn stats(&self) -> EngineStats {
         self.stats.snapshot(self.wheels.iter().map(|w| w.load() as u64).sum())
+    }
+
+    /// The latest that a wheel thread woke up since this was asked last; zero while nothing is sent.
+    pub fn take_recent_late(&self) -> Duration {
+        Duration::from_micros(self.stats.recent_late_us.swap(0, Ordering::Relaxed))
     }
 
     /// Binds the next free pair; one that another program holds is passed over.
@@ -239,6 +254,8 @@ fn bind_ip(all: IpAddr, local: Option<IpAddr>) -> IpAddr {
 pub(super) struct Shared {
     /// A flag, not a command, so that a full queue cannot keep a session open for ever.
     pub closed: AtomicBool,
+    /// The call's codec, as configured last, is a wide-band one.
+    pub wide: AtomicBool,
     pub stats: MediaStatsCells,
     pub commands_dropped: AtomicU64,
 }
@@ -249,6 +266,7 @@ pub struct MediaSession {
     key: u64,
     local: SocketAddr,
     shared: Arc<Shared>,
+    keys_by: DtmfMode,
     wheel: Wheel,
 }
 
@@ -265,12 +283,24 @@ impl MediaSession {
 
     /// Applies a negotiation: the first starts the media clock, later ones are re-INVITEs and holds.
     pub fn configure(&self, params: MediaParams) {
+        self.shared.wide.store(params.codec.is_wide(), Ordering::Relaxed);
         self.order(Order::Configure(params));
+    }
+
+    /// Whether the call's codec is a wide-band one: clips at 16 kHz are heard as such.
+    pub fn is_wide(&self) -> bool {
+        self.shared.wide.load(Ordering::Relaxed)
     }
 
     /// Appends to the playout queue; clips follow each other without a gap.
     pub fn play(&self, clips: Vec<Clip>) {
         self.order(Order::Play(clips));
+    }
+
+    /// Appends a clip that is played again and again, without a gap at the joint, until [`MediaSession::stop_playout`];
+    /// what is queued behind it is not reached before.
+    pub fn play_repeating(&self, clip: Clip) {
+        self.order(Order::Repeat(clip));
     }
 
     /// Ends the playing clip within `fade_ms` and drops the queue.
@@ -283,8 +313,14 @@ impl MediaSession {
         self.order(Order::Duck(gain_db));
     }
 
-    /// Sends keypad digits (`0-9*#A-D`, others are left out) by RFC 4733, or as tones where that was not agreed.
-    /// What is playing waits meanwhile.
+    /// How keys are sent to this far end. Where it is [`DtmfMode::Info`], that is for the signalling to do: nothing is
+    /// sent here, neither by [`MediaSession::send_dtmf`] nor of what a bridge passes on.
+    pub fn keys_by(&self) -> DtmfMode {
+        self.keys_by
+    }
+
+    /// Sends keypad digits (`0-9*#A-D`, others are left out) by RFC 4733, or as tones where that was not agreed or
+    /// [`MediaSession::keys_by`] says so. What is playing waits meanwhile.
     pub fn send_dtmf(&self, digits: &str) {
         self.order(Order::Dtmf(digits.to_owned()));
     }

@@ -81,10 +81,17 @@ pub struct EngineStats {
 #[derive(Debug, Default)]
 pub(super) struct EngineStatsCells {
     pub max_late_us: AtomicU64,
+    /// As `max_late_us`, since it was taken last.
+    pub recent_late_us: AtomicU64,
     pub skipped_frames: AtomicU64,
 }
 
 impl EngineStatsCells {
+    pub fn note_late(&self, late_us: u64) {
+        self.max_late_us.fetch_max(late_us, Relaxed);
+        self.recent_late_us.fetch_max(late_us, Relaxed);
+    }
+
     pub fn snapshot(&self, sessions: u64) -> EngineStats {
         let (max_late_us, skipped_frames) = (self.max_late_us.load(Relaxed), self.skipped_frames.load(Relaxed));
         EngineStats { sessions, max_late_us, skipped_frames }

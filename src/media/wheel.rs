@@ -34,6 +34,7 @@ const CATCH_UP_NS: u64 = 100_000_000;
 pub enum Order {
     Configure(MediaParams),
     Play(Vec<Clip>),
+    Repeat(Clip),
     Stop { fade_ms: u32 },
     Duck(Option<f32>),
     Dtmf(String),
@@ -164,6 +165,7 @@ impl Thread {
         if late < CATCH_UP_NS {
             return next;
         }
+        self.stats.note_late(late / 1_000);
         let frames = late / FRAME_NS;
         self.stats.skipped_frames.fetch_add(frames, Ordering::Relaxed);
         for session in self.places.iter_mut().flatten() {
@@ -217,7 +219,8 @@ impl Thread {
         let mut outbox = std::mem::take(&mut self.outbox);
         let peer = self.places[place][index].peer();
         if let Some(peer) = peer.and_then(|key| self.find(key)) {
-            peer.relay(&outbox);
+            let wants_frames = peer.relay(&outbox);
+            self.places[place][index].note_peer(wants_frames);
         }
         outbox.clear();
         self.outbox = outbox;
@@ -226,7 +229,7 @@ impl Thread {
     fn turn(&mut self, place: usize, due_ns: u64) {
         let clocks = Clocks::read();
         let late_us = clocks.now.saturating_sub(due_ns / 1_000);
-        self.stats.max_late_us.fetch_max(late_us, Ordering::Relaxed);
+        self.stats.note_late(late_us);
         let sessions = &mut self.places[place];
         for session in sessions.iter_mut() {
             session.send();

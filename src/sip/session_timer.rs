@@ -87,6 +87,8 @@ pub enum Due {
 #[derive(Debug, Clone)]
 pub struct SessionTimer {
     policy: SessionTimerUse,
+    /// Refreshes are the peer's unless it asks us.
+    passive: bool,
     /// The interval we ask for, in seconds; a 422 raises it.
     wanted: u32,
     /// The shortest interval we accept, in seconds.
@@ -109,7 +111,13 @@ impl SessionTimer {
     /// Intervals in seconds; anything below 90 counts as 90.
     pub fn new(policy: SessionTimerUse, wanted: u32, min_se: u32) -> Self {
         let min_se = min_se.max(SHORTEST);
-        Self { policy, wanted: wanted.max(min_se), min_se, others_min_se: 0, raises: 0, agreed: None }
+        let wanted = wanted.max(min_se);
+        Self { policy, passive: false, wanted, min_se, others_min_se: 0, raises: 0, agreed: None }
+    }
+
+    /// Leaves the refreshes to the peer where that may be chosen: they may have to be re-INVITEs.
+    pub fn passive(self) -> Self {
+        Self { passive: true, ..self }
     }
 
     /// Whether `timer` belongs into Supported.
@@ -131,7 +139,8 @@ impl SessionTimer {
                 SessionExpires { interval: agreed.interval.max(self.others_min_se), refresher: Some(refresher) }
             }
             None if self.policy == SessionTimerUse::Ask || self.others_min_se > 0 => {
-                SessionExpires { interval: self.wanted.max(self.others_min_se), refresher: None }
+                let refresher = self.passive.then_some(Refresher::Uas);
+                SessionExpires { interval: self.wanted.max(self.others_min_se), refresher }
             }
             None => return Vec::new(),
         };
@@ -163,7 +172,7 @@ impl SessionTimer {
         match SessionExpires::of(response) {
             Some(expires) => self.agree(expires.interval, expires.refresher != Some(Refresher::Uas), now),
             // §7.2: the peer knows no session timer, which does not keep us from refreshing.
-            None if self.policy == SessionTimerUse::Ask => {
+            None if self.policy == SessionTimerUse::Ask && !self.passive => {
                 self.agree(self.wanted.max(self.others_min_se), true, now);
             }
             None => self.agreed = None,
@@ -180,7 +189,12 @@ impl SessionTimer {
     /// The headers of our 2xx to this INVITE or UPDATE of the peer, which start the timer (§9, table 2).
     pub fn answer(&mut self, request: &Headers, now: Instant) -> Vec<(HeaderName, HeaderValue)> {
         let asked = SessionExpires::of(request);
+        let theirs = knows_timer(request);
         let interval = match (self.policy, asked) {
+            (SessionTimerUse::Ask, None) if self.passive && !theirs => {
+                self.agreed = None;
+                return Vec::new();
+            }
             (SessionTimerUse::Off, _) | (SessionTimerUse::Accept, None) => {
                 self.agreed = None;
                 return Vec::new();
@@ -188,7 +202,6 @@ impl SessionTimer {
             (_, Some(asked)) => asked.interval,
             (SessionTimerUse::Ask, None) => self.wanted.max(min_se(request).unwrap_or(0)),
         };
-        let theirs = knows_timer(request);
         let refresher = match asked.and_then(|asked| asked.refresher) {
             _ if !theirs => Refresher::Uas,
             Some(refresher) => refresher,
@@ -300,6 +313,24 @@ mod tests {
             let mut timer = SessionTimer::new(policy, 600, 90);
             assert_eq!(text(&timer.answer(&headers(request), now)), answer, "{policy:?} {request:?}");
         }
+    }
+
+    #[test]
+    fn a_passive_side_refreshes_only_when_the_peer_asks_it() {
+        let now = Instant::now();
+        let passive = || SessionTimer::new(SessionTimerUse::Ask, 600, 90).passive();
+        assert_eq!(text(&passive().ask()), ["Session-Expires: 600;refresher=uas"]);
+        let refreshes = |response: &[_]| {
+            let mut timer = passive();
+            timer.answered(&headers(response), now);
+            timer.agreed().map(|(_, we)| we)
+        };
+        assert_eq!(refreshes(&[]), None, "the peer knows no session timer");
+        assert_eq!(refreshes(&[(HeaderName::SessionExpires, "600;refresher=uas")]), Some(false));
+        assert_eq!(refreshes(&[(HeaderName::SessionExpires, "600;refresher=uac")]), Some(true));
+        assert!(passive().answer(&headers(&[]), now).is_empty());
+        let asked = [TIMER, (HeaderName::SessionExpires, "600;refresher=uas")];
+        assert_eq!(text(&passive().answer(&headers(&asked), now))[0], "Session-Expires: 600;refresher=uas");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -57,6 +57,7 @@ pub enum JobError {
 type Key = (Class, Instant, u64);
 
 struct Queued {
+    since: Instant,
     cancel: CancelFlag,
     run: Box<dyn FnOnce() + Send>,
 }
@@ -124,6 +125,14 @@ impl WorkerPool {
         self.shared.lock().queue.len()
     }
 
+    /// How long the job that a caller waits for most has been waiting for a worker.
+    pub fn longest_wait(&self, now: Instant) -> Duration {
+        let state = self.shared.lock();
+        let jobs = state.queue.iter().take_while(|((class, ..), _)| *class == Class::Final);
+        let waiting = jobs.filter(|(_, job)| !job.cancel.is_cancelled());
+        waiting.map(|(_, job)| now.saturating_duration_since(job.since)).max().unwrap_or_default()
+    }
+
     /// Hands in a job. When the queue is full, cancelled jobs go first, then the least urgent one of a lower class.
     pub fn submit<T, F>(&self, priority: Priority, job: F) -> Result<JobHandle<T>, PoolFull>
     where
@@ -143,7 +152,7 @@ impl WorkerPool {
         let displaced = self.make_room(&mut state, priority.class)?;
         state.next += 1;
         let key = (priority.class, priority.deadline, state.next);
-        state.queue.insert(key, Queued { cancel: cancel.clone(), run });
+        state.queue.insert(key, Queued { since: Instant::now(), cancel: cancel.clone(), run });
         drop(state);
         drop(displaced);
         self.shared.wake.notify_one();
@@ -304,6 +313,19 @@ mod tests {
         blocker.wait().unwrap();
         handles.into_iter().for_each(|handle| handle.wait().unwrap());
         assert_eq!(*order.lock().unwrap(), ["early final", "late final", "speculative", "background"]);
+    }
+
+    #[test]
+    fn only_a_wait_that_a_caller_feels_is_told() {
+        let pool = WorkerPool::new(ONE, 4).unwrap();
+        let (_blocker, _release) = block(&pool);
+        let later = || Instant::now() + Duration::from_secs(9);
+        let _speculation = pool.submit(at(Class::Speculative, 0, Instant::now()), |_| ()).unwrap();
+        assert_eq!(pool.longest_wait(later()), Duration::ZERO);
+        let wanted = pool.submit(at(Class::Final, 0, Instant::now()), |_| ()).unwrap();
+        assert!(pool.longest_wait(later()) >= Duration::from_secs(9));
+        drop(wanted);
+        assert_eq!(pool.longest_wait(later()), Duration::ZERO, "nobody waits for it any more");
     }
 
     #[test]

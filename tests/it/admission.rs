@@ -1,14 +1,21 @@
 //! Calls over several trunks: whose they are, how many there may be, and what of a trunk's settings reaches the media.
 //! Each trunk has a loopback address of its own; the agent is the mock that plays a prompt.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc;
-use vca::media::{Capabilities, Direction, SdpSession, sdp};
+use vca::call::admission::Admission;
+use vca::call::lines::TrunkLines;
+use vca::call::ports::{OutboundCall, OutboundLines};
+use vca::domain::{E164, Prack, SessionTimerUse, Trunk, TrunkCodec, TrunkSettings};
+use vca::media::{Capabilities, Codec, Direction, SdpSession, sdp};
 use vca::sip::message::{HeaderName, HeaderValue, NameAddr, Uri};
+use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, Leg, LegEvent, LegPolicy, OutgoingInvite, Peers, Stack, StackConfig, Transport};
+use vca::sip::trunk::{TrunkStatus, Trunks};
 
 use crate::harness::{DID, Demo, new_folder};
 
@@ -18,15 +25,11 @@ const PILOT: &str = "+918047189999";
 
 /// A node with these trunks, in TOML; each `[[trunks]]` has its own address of 127.0.0.0/8.
 fn node(trunks: &str) -> Demo {
-    node_with(trunks, &[])
-}
-
-fn node_with(trunks: &str, settings: &[(&str, &str)]) -> Demo {
     let folder = new_folder();
     let config = folder.path().join("trunks.toml");
     std::fs::write(&config, trunks).expect("the configuration is written");
     let config = config.to_str().expect("a path in UTF-8").to_owned();
-    Demo::start_in(folder, settings, &["--mock-agent", "--config", &config])
+    Demo::start_in(folder, &[], &["--mock-agent", "--config", &config])
 }
 
 fn trunk(name: &str, address: &str, more: &str) -> String {
@@ -43,12 +46,60 @@ struct Switch {
 struct Placed {
     leg: Leg,
     events: mpsc::Receiver<LegEvent>,
+    /// The answer.
+    sdp: Vec<u8>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Came {
     Answered,
     Refused { status: u16, retries: bool },
+}
+
+/// An RTP socket of the caller's side.
+struct Rtp {
+    socket: UdpSocket,
+    sequence: u16,
+}
+
+impl Rtp {
+    fn at(ip: &str) -> Self {
+        let socket = UdpSocket::bind((ip.parse::<IpAddr>().expect("an address"), 0)).expect("a port is free");
+        socket.set_read_timeout(Some(LIMIT)).expect("a limit");
+        Self { socket, sequence: 1 }
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.socket.local_addr().expect("an address")
+    }
+
+    fn packet(&mut self, payload_type: u8, timestamp: u32, payload: &[u8], to: SocketAddr) {
+        let mut packet = vec![0x80, payload_type];
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend(timestamp.to_be_bytes());
+        packet.extend(u32::from(self.addr().port()).to_be_bytes());
+        packet.extend(payload);
+        self.sequence += 1;
+        self.socket.send_to(&packet, to).expect("it is sent");
+    }
+
+    /// Enough audio for a source to be believed, then the key 5 (RFC 4733).
+    fn press_a_key(&mut self, to: SocketAddr) {
+        for n in 0..20 {
+            self.packet(8, n * 160, &[0xD5; 160], to);
+        }
+        for _ in 0..3 {
+            self.packet(101, 3_200, &[5, 0x8A, 3, 0x20], to);
+        }
+    }
+
+    /// Waits for packets: after these, the other side has read what it was sent before.
+    fn hear(&self, packets: usize) {
+        let mut buffer = [0; 2_000];
+        for _ in 0..packets {
+            self.socket.recv(&mut buffer).expect("the prompt is heard");
+        }
+    }
 }
 
 impl Switch {
@@ -60,10 +111,13 @@ impl Switch {
     }
 
     fn invite(&self, node: &Demo, number: &str) -> OutgoingInvite {
+        self.invite_with(node, number, SocketAddr::new(self.ip, 9_000), &Capabilities::default())
+    }
+
+    fn invite_with(&self, node: &Demo, number: &str, media: SocketAddr, offered: &Capabilities) -> OutgoingInvite {
         let uri = |user: &str, host: SocketAddr| Uri::parse(format!("sip:{user}@{host}").as_bytes()).expect("a URI");
         let from = uri("+919812345678", self.stack.udp_addr().expect("an address"));
-        let media = SocketAddr::new(self.ip, 9_000);
-        let offer = sdp::offer(&Capabilities::default(), media, Direction::SEND_RECV, &mut SdpSession::new(7));
+        let offer = sdp::offer(offered, media, Direction::SEND_RECV, &mut SdpSession::new(7));
         OutgoingInvite {
             to: uri(number, node.sip),
             from: NameAddr::new(from),
@@ -85,20 +139,27 @@ impl Switch {
         let came = tokio::time::timeout(LIMIT, async {
             loop {
                 match events.recv().await.expect("the leg tells its end") {
-                    LegEvent::Answered { .. } => return Came::Answered,
+                    LegEvent::Answered { sdp } => return (sdp, Came::Answered),
                     LegEvent::Failed { status, retry_after, .. } => {
-                        return Came::Refused { status, retries: retry_after.is_some() };
+                        return (Vec::new(), Came::Refused { status, retries: retry_after.is_some() });
                     }
                     _ => {}
                 }
             }
         });
-        let came = came.await.expect("a final response");
-        (Placed { leg, events }, came)
+        let (sdp, came) = came.await.expect("a final response");
+        (Placed { leg, events, sdp }, came)
     }
 }
 
 impl Placed {
+    /// Where the node wants RTP.
+    fn media(&self, node: &Demo) -> SocketAddr {
+        let sdp = String::from_utf8_lossy(&self.sdp);
+        let port = sdp.lines().find_map(|line| line.strip_prefix("m=audio ")?.split(' ').next()?.parse().ok());
+        SocketAddr::new(node.sip.ip(), port.expect("an audio port"))
+    }
+
     async fn hang_up(mut self) {
         self.leg.bye(None).await;
         while self.events.recv().await.is_some_and(|event| !event.is_last()) {}
@@ -173,4 +234,137 @@ async fn the_caller_is_whom_the_carrier_asserts_and_may_be_withheld() {
         call.hang_up().await;
         assert_eq!(record(&node)["caller"], expected);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trunks_channels_are_kept_to_and_free_again_after_the_hang_up() {
+    let (a, b) = ("127.0.1.6", "127.0.1.7");
+    let node = node(&(trunk("a", a, "channels = 2") + &trunk("b", b, "")));
+    let switch = Switch::at(a).await;
+    let (first, came) = switch.call(&node, DID).await;
+    assert_eq!(came, Came::Answered);
+    let (_second, came) = switch.call(&node, DID).await;
+    assert_eq!(came, Came::Answered);
+    let (_third, came) = switch.call(&node, DID).await;
+    assert_eq!(came, Came::Refused { status: 486, retries: true });
+    let (_other, came) = Switch::at(b).await.call(&node, DID).await;
+    assert_eq!(came, Came::Answered, "another trunk has channels of its own");
+    first.hang_up().await;
+    record(&node);
+    let (_again, came) = switch.call(&node, DID).await;
+    assert_eq!(came, Came::Answered, "the channel is free");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_above_the_trunks_rate_is_put_off() {
+    let node = node(&trunk("a", "127.0.1.8", "cps = 1"));
+    let switch = Switch::at("127.0.1.8").await;
+    let mut placed = Vec::new();
+    for _ in 0..8 {
+        let (leg, events) = switch.stack.invite(switch.invite(&node, DID)).await.expect("the INVITE is sent");
+        placed.push((leg, events));
+    }
+    let (mut answered, mut put_off) = (0, 0);
+    for (_leg, events) in &mut placed {
+        loop {
+            match events.recv().await.expect("the leg tells its end") {
+                LegEvent::Answered { .. } => answered += 1,
+                LegEvent::Failed { status: 503, retry_after: Some(_), .. } => put_off += 1,
+                event => {
+                    assert!(!event.is_last(), "{event:?}");
+                    continue;
+                }
+            }
+            break;
+        }
+    }
+    assert_eq!(answered + put_off, 8);
+    assert!(answered >= 1 && put_off >= 1, "{answered} answered, {put_off} put off");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_from_a_foreign_network_is_not_heard() {
+    let (a, b) = ("127.0.1.9", "127.0.1.10");
+    let nets = "media_nets = [\"127.0.2.0/24\"]";
+    let node = node(&(trunk("a", a, nets) + &trunk("b", b, "")));
+    // What a source in none of the networks presses counts only where any network may send.
+    for (switch, own, foreign, keys) in
+        [(a, "127.0.2.1", "127.0.3.1", 1), (a, "127.0.2.1", "127.0.2.2", 2), (b, "127.0.2.1", "127.0.3.1", 2)]
+    {
+        let switch = Switch::at(switch).await;
+        let (mut own, mut other) = (Rtp::at(own), Rtp::at(foreign));
+        let invite = switch.invite_with(&node, DID, own.addr(), &Capabilities::default());
+        let (call, came) = switch.place(invite).await;
+        assert_eq!(came, Came::Answered);
+        let to = call.media(&node);
+        other.press_a_key(to);
+        own.hear(5);
+        own.press_a_key(to);
+        own.hear(15);
+        call.hang_up().await;
+        let summary = record(&node)["summary"].as_str().expect("a summary").to_owned();
+        assert!(summary.contains(&format!("{keys} keys")), "from {foreign}: {summary}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trunks_codecs_and_session_timers_hold_for_its_calls() {
+    let (a, b) = ("127.0.1.11", "127.0.1.12");
+    let node = node(&(trunk("a", a, "codecs = [\"pcma\"]\nmin_se = 600\nprack = \"off\"") + &trunk("b", b, "")));
+    let mu_law = Capabilities { codecs: vec![Codec::Pcmu], ..Capabilities::default() };
+    for (ip, codecs, timer, prack) in [(a, 488, 422, 420), (b, 200, 200, 200)] {
+        let switch = Switch::at(ip).await;
+        let media = SocketAddr::new(switch.ip, 9_000);
+        let came = async |invite| match switch.place(invite).await {
+            (call, Came::Answered) => {
+                call.hang_up().await;
+                200
+            }
+            (_, Came::Refused { status, .. }) => status,
+        };
+        assert_eq!(came(switch.invite_with(&node, DID, media, &mu_law)).await, codecs);
+        let off = LegPolicy { session_timer: SessionTimerUse::Off, ..LegPolicy::default() };
+        let headers = vec![header("Supported", "timer"), header("Session-Expires", "300")];
+        let invite = OutgoingInvite { headers, policy: off, ..switch.invite(&node, DID) };
+        assert_eq!(came(invite).await, timer);
+        let required = LegPolicy { prack: Prack::Require, ..LegPolicy::default() };
+        assert_eq!(came(OutgoingInvite { policy: required, ..switch.invite(&node, DID) }).await, prack);
+    }
+}
+
+#[tokio::test]
+async fn a_person_is_not_called_beyond_the_trunks_channels() {
+    let udp = vec!["127.0.0.1:0".parse().expect("an address")];
+    let (stack, _calls) = net::start(StackConfig { udp, ..StackConfig::default() }).await.expect("the stack starts");
+    let settings = TrunkSettings {
+        registrar: Some("127.0.1.13:5070".to_owned()),
+        public_ip: Some("203.0.113.7".parse().expect("an address")),
+        codecs: vec![TrunkCodec::Pcmu],
+        channels: 1,
+        ..TrunkSettings::default()
+    };
+    let (name, profile, dids) = ("line".to_owned(), "generic-peer".to_owned(), Vec::new());
+    let line = Trunk { name, profile, settings, password: None, dids };
+    let trunks = Trunks::start(&stack, vec![line], Arc::new(TableDns::default()));
+    let mut states = trunks.subscribe("line").expect("the trunk");
+    states.wait_for(TrunkStatus::is_up).await.expect("the trunk can be used");
+    let admission = Admission::new(1);
+    let lines = TrunkLines { trunks, admission: admission.clone(), public_ip: None };
+    let call = OutboundCall {
+        to: "+919876543210".parse().expect("a number"),
+        shown: E164::parse(DID).expect("a number"),
+        caller: None,
+        trunk: Some("line".to_owned()),
+        source: "127.0.1.13:5070".parse().expect("an address"),
+        transport: Transport::Udp,
+        may_refer: false,
+    };
+    let first = lines.line(&call).await.expect("a channel is free");
+    assert_eq!(first.capabilities.codecs, [Codec::Pcmu], "the trunk's own");
+    assert_eq!(first.local_ip, IpAddr::from([203, 0, 113, 7]), "where the carrier reaches us");
+    let refused = lines.line(&call).await.err().expect("no channel is free");
+    assert!(refused.to_string().contains("all 1 channels of trunk `line` are in use"), "{refused}");
+    assert_eq!(admission.on_trunk("line"), 1);
+    drop(first);
+    assert!(lines.line(&call).await.is_ok(), "the channel is free again");
 }

@@ -20,7 +20,7 @@ use crate::call::transfer::{Attempt, Event, FarEvent, Referral, ReferralEvent, R
 use crate::call::{bridge, leg, sounds};
 use crate::dialogue::{self, Receptionist, TransferFailure};
 use crate::domain::{EndCause, TransferAttempt, TransferKind, TransferResult, TransferTarget};
-use crate::media::{BridgeGuard, Clip, ClipId, EncodedAudio, MediaEvent, SessionOptions};
+use crate::media::{BridgeGuard, Clip, ClipId, EncodedAudio, MediaEvent};
 use crate::sip::cause;
 use crate::sip::net::LegEvent;
 use crate::speech::Speech;
@@ -179,7 +179,7 @@ impl Conversation<'_> {
                     news
                 }
                 event = waits.media_events.recv() => {
-                    self.on_waiting_media(event, reaching);
+                    self.on_waiting_media(event);
                     None
                 }
                 found = placed(&mut reaching.placing) => self.on_placed(found, reaching).await,
@@ -217,7 +217,7 @@ impl Conversation<'_> {
     fn place(&self, target: &TransferTarget, may_refer: bool) -> Placing {
         let outgoing = Arc::clone(&self.outgoing);
         let (to, caller) = (target.number.clone(), self.caller.clone());
-        let opened = outgoing.media.open_beside(&self.media, SessionOptions::default());
+        let opened = outgoing.media.open_beside(&self.media, outgoing.media_options(&target.number));
         Box::pin(async move {
             let placing = outgoing.place(to, caller, may_refer, opened);
             tokio::time::timeout(PLACING_LIMIT, placing)
@@ -352,13 +352,9 @@ impl Conversation<'_> {
     }
 
     /// The caller's own session, while they wait: nothing is listened to.
-    fn on_waiting_media(&mut self, event: Option<MediaEvent>, reaching: &mut Reaching) {
+    fn on_waiting_media(&mut self, event: Option<MediaEvent>) {
         match event {
             Some(MediaEvent::Frame(_) | MediaEvent::Dtmf { .. }) => {}
-            Some(MediaEvent::PlayoutFinished { id: COMPANY, .. }) if reaching.company == Company::Clip => {
-                // Taken up again by `keep_company`.
-                reaching.company = Company::Line { until: Instant::now() };
-            }
             Some(event) => self.on_media(event),
             None => self.over = Some(EndCause::DeadMedia),
         }
@@ -372,7 +368,7 @@ impl Conversation<'_> {
                 TransferKind::Warm => sounds::hold_music(),
                 TransferKind::Blind => sounds::ringback(),
             };
-            self.media.play(vec![Clip { id: COMPANY, audio }]);
+            self.media.play_repeating(Clip { id: COMPANY, audio });
             reaching.company = Company::Clip;
         }
     }

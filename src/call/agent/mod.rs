@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
 
+use super::leg::Answerer;
 use super::ports::LogEvent;
 use super::record::Journal;
 use super::transfer::Outgoing;
@@ -15,7 +16,7 @@ use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
     TransferResult, Turn, Waterfall,
 };
-use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, SdpSession, tone};
+use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, tone};
 use crate::sip::cause::{NORMAL, reason};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
@@ -51,7 +52,7 @@ pub struct Parts {
     pub leg_events: mpsc::Receiver<LegEvent>,
     pub media: MediaSession,
     pub media_events: mpsc::Receiver<MediaEvent>,
-    pub sdp: SdpSession,
+    pub sdp: Answerer,
     pub speech: Arc<Speech>,
     pub profile: AgentProfile,
     pub caller: Option<E164>,
@@ -76,7 +77,7 @@ pub struct Finished {
 pub struct Conversation<'a> {
     leg: Leg,
     media: MediaSession,
-    capabilities: super::leg::Answerer,
+    capabilities: Answerer,
     ears: Ears,
     mouth: Mouth,
     turns: TurnController,
@@ -128,7 +129,7 @@ impl<'a> Conversation<'a> {
         let Parts { leg, leg_events, media, media_events, sdp, speech, profile, caller, .. } = parts;
         let record_calls = profile.record_calls;
         let mut conversation = Conversation {
-            capabilities: super::leg::Answerer::new(sdp),
+            capabilities: sdp,
             ears: Ears::new(Arc::clone(&speech)),
             mouth: Mouth::new(Arc::clone(&speech)),
             turns: TurnController::new(profile.turns),
@@ -175,6 +176,8 @@ impl<'a> Conversation<'a> {
         if let Some(cause) = self.wait_for_ack(&mut waits.leg_events).await {
             return cause;
         }
+        // A call may begin on hold, as one that is picked up for somebody else.
+        self.follow_hold();
         self.step(dialogue::Input::Answered);
         loop {
             self.carry_out();

@@ -8,8 +8,8 @@ use tracing::info;
 
 use super::super::leg::Answerer;
 use super::super::ports::{NoLine, OutboundCall, OutboundLines};
-use crate::domain::{DialString, E164, TransferMode};
-use crate::media::{MediaEngine, MediaError, MediaEvent, MediaSession, SdpError, SdpSession};
+use crate::domain::{DialString, E164, TransferMode, Trunk};
+use crate::media::{MediaEngine, MediaError, MediaEvent, MediaSession, SdpError, SdpSession, SessionOptions};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{Leg, LegEvent, Stack, Transport};
 
@@ -21,7 +21,7 @@ pub struct Outgoing {
     /// The number that the caller dialled.
     pub did: E164,
     /// The trunk that the caller's call came over.
-    pub trunk: Option<String>,
+    pub trunk: Option<Trunk>,
     /// Where the caller's call came from.
     pub source: SocketAddr,
     pub transport: Transport,
@@ -54,6 +54,14 @@ pub enum FarEvent {
 }
 
 impl Outgoing {
+    /// What the leg's media session is opened with: numbers are called through the caller's trunk.
+    pub fn media_options(&self, to: &DialString) -> SessionOptions {
+        match (to, &self.trunk) {
+            (DialString::Number(_), Some(trunk)) => SessionOptions::from(&trunk.settings),
+            _ => SessionOptions::default(),
+        }
+    }
+
     /// Sends the INVITE, unless the carrier is to call and `may_refer` it; `opened` is the leg's media session, beside
     /// the caller's so that the two can be joined.
     ///
@@ -66,7 +74,7 @@ impl Outgoing {
         may_refer: bool,
         opened: Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError>,
     ) -> Result<Way, NoLine> {
-        let (shown, trunk) = (self.did.clone(), self.trunk.clone());
+        let (shown, trunk) = (self.did.clone(), self.trunk.as_ref().map(|trunk| trunk.name.clone()));
         let (source, transport) = (self.source, self.transport);
         let call = OutboundCall { to, shown, caller, trunk, source, transport, may_refer };
         let mut line = self.lines.line(&call).await?;

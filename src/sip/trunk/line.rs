@@ -8,7 +8,7 @@ use crate::sip::net::dns::{Dns, resolve};
 use crate::sip::net::{RegistrationHandle, Stack};
 use crate::sip::registration::{RegistrationConfig, RegistrationReport, RegistrationState, Target};
 use crate::sip::resolve::{Candidate, order};
-use crate::sip::ua::{Neighbour, OutgoingOptions};
+use crate::sip::ua::{LegPolicy, Neighbour, OutgoingOptions};
 use jiff::Timestamp;
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -376,7 +376,8 @@ impl Runner {
             }
         }
         self.line.publish(|status| status.sources.clone_from(&sources));
-        let neighbour = Neighbour { networks: sources, local_bind: settings.local_bind, seen_as: self.seen_as };
+        let policy = LegPolicy::from(settings);
+        let neighbour = Neighbour { networks: sources, local_bind: settings.local_bind, seen_as: self.seen_as, policy };
         self.stack.set_neighbour(self.key, Some(neighbour)).await;
     }
 }

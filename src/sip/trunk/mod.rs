@@ -24,11 +24,13 @@ pub use outgoing::{Way, invite};
 pub use status::{TrunkState, TrunkStatus};
 
 use crate::domain::{E164, IpNet, Trunk};
+use crate::sip::message::Uri;
 use crate::sip::net::Stack;
 use crate::sip::net::dns::Dns;
 use crate::sip::ua::{InviteInfo, OutgoingInvite};
 use incoming::Candidate;
 use line::{Line, Runner};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -97,6 +99,15 @@ impl Trunks {
     pub fn may_call(&self, trunk: &Trunk, number: &E164) -> bool {
         let has = |trunk: &Trunk| trunk.dids.contains(number);
         has(trunk) || !self.0.lines.iter().any(|line| has(&line.trunk))
+    }
+
+    /// Our address as the trunk's carrier sees it, when that is configured or its registrar told.
+    pub fn seen_as(&self, trunk: &Trunk) -> Option<IpAddr> {
+        let contact = |line: &Arc<Line>| match &line.status.borrow().state {
+            TrunkState::Registered { contact, .. } => contact.parse::<Uri>().ok()?.host_ip(),
+            _ => None,
+        };
+        trunk.settings.public_ip.or_else(|| self.line(&trunk.name).ok().and_then(contact))
     }
 
     /// A call through the trunk, without a body; see [`invite`].

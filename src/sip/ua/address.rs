@@ -1,6 +1,6 @@
 //! Which address to write and which address to send to.
 
-use super::{Endpoint, Flow, Listener, OutgoingInvite, SipError, Transport};
+use super::{Endpoint, Flow, LegPolicy, Listener, OutgoingInvite, SipError, Transport};
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{HeaderName, HeaderValue, NameAddr, Request, Scheme, Uri, Via, ViaTransport};
 use std::net::{IpAddr, SocketAddr};
@@ -70,6 +70,11 @@ impl Endpoint {
             Some(public) if !flow.remote.ip().to_canonical().is_loopback() => public,
             _ => flow.local.ip().to_canonical(),
         }
+    }
+
+    /// What calls from this address begin with.
+    pub(super) fn policy_for(&self, ip: IpAddr) -> LegPolicy {
+        self.neighbours.of(ip).map_or(self.config.policy, |neighbour| neighbour.policy)
     }
 
     /// How the trunk at the other end sees us, when that is known.

@@ -73,7 +73,8 @@ impl Endpoint {
         }
         let refused = if leg.change.is_some() || !in_time || !leg.is_free_for(&change) {
             Some(491)
-        } else if change.by_update && !leg.peer_updates {
+        } else if change.by_update && !leg.peer_updates || !change.by_update && !change.refresh && !leg.policy.reinvite
+        {
             Some(405)
         } else {
             None

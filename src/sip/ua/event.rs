@@ -217,7 +217,7 @@ pub enum Command {
     Reject { status: u16, reason: String, headers: Vec<(HeaderName, HeaderValue)> },
     /// The answer to [`LegEvent::Reinvite`]: SDP, or a final response 300–699.
     AnswerReinvite(Result<Vec<u8>, (u16, String)>),
-    /// A re-INVITE with this offer.
+    /// A re-INVITE with this offer. Fails with 405 on a trunk that bears none.
     Reinvite { sdp: Vec<u8> },
     /// An UPDATE (RFC 3311), with this offer or only to refresh; answered like a re-INVITE. Fails with 405 when the peer
     /// does not know UPDATE.

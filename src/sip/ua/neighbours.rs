@@ -1,5 +1,6 @@
 //! Addresses of the trunks: who may send us calls beside the configured peers, and how each of them sees us.
 
+use super::LegPolicy;
 use crate::domain::IpNet;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,8 @@ pub struct Neighbour {
     pub local_bind: Option<SocketAddr>,
     /// Our address as it sees us, for Contact, Via and SDP; a port 0 stands for the listener's own.
     pub seen_as: Option<SocketAddr>,
+    /// What its calls begin with.
+    pub policy: LegPolicy,
 }
 
 /// The neighbours, by the number that their owner gave them; of two that hold one address the lower number counts.

@@ -15,6 +15,9 @@ pub struct LegPolicy {
     pub min_se: u32,
     /// RFC 3262.
     pub prack: Prack,
+    /// Whether re-INVITEs of ours go out. Without them [`super::Command::Reinvite`] fails with 405, and we refresh the
+    /// session only where the peer asks it of us.
+    pub reinvite: bool,
 }
 
 impl Default for LegPolicy {
@@ -30,13 +33,15 @@ impl From<&TrunkSettings> for LegPolicy {
             session_expires: trunk.session_expires,
             min_se: trunk.min_se,
             prack: trunk.prack,
+            reinvite: trunk.reinvite,
         }
     }
 }
 
 impl LegPolicy {
     pub(super) fn timer(&self) -> SessionTimer {
-        SessionTimer::new(self.session_timer, self.session_expires, self.min_se)
+        let timer = SessionTimer::new(self.session_timer, self.session_expires, self.min_se);
+        if self.reinvite { timer } else { timer.passive() }
     }
 
     /// The option tags understood in Require and named in Supported.

@@ -138,7 +138,8 @@ impl Endpoint {
         let merge_key = if has_to_tag { None } else { merge_key(&request) };
         let merged = merge_key.as_ref().is_some_and(|key| self.merges.contains_key(key));
         let merge_key = merge_key.filter(|_| !merged);
-        let policy = leg.and_then(|leg| self.legs.get(&leg)).map_or(self.config.policy, |leg| leg.policy);
+        let policy = leg.and_then(|leg| self.legs.get(&leg)).map(|leg| leg.policy);
+        let policy = policy.unwrap_or_else(|| self.policy_for(source.remote.ip()));
         let refusal = refuse(&request, &policy).or_else(|| merged.then(|| (482, Extra::default())));
         let method = request.method.clone();
         if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(&leg)) {

@@ -33,7 +33,7 @@ impl Endpoint {
             self.reply(tx, 400, Extra::default(), now);
             return;
         };
-        let policy = self.config.policy;
+        let policy = self.policy_for(source.remote.ip());
         if let Some(min_se) = policy.timer().refuses(&request.headers) {
             self.reply(tx, 422, Extra::header(HeaderName::MinSe, min_se), now);
             return;

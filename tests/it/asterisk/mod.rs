@@ -317,6 +317,10 @@ fn what_a_carrier_wants_is_in_its_files() {
 
     let tata = rendered(&trunk("tata-cloud", ""));
     assert!(tata["extensions.conf"].contains("exten => _+91X.,1,Set(TO=0091${FILTER"), "{}", tata["extensions.conf"]);
+    let tls = pjsip(&rendered(&trunk("exotel", "transport = \"tls\"\n")));
+    let transport = of_type(&tls, "line-transport", "transport");
+    assert_eq!((transport.get("protocol"), transport.get("verify_server")), (Some("tls"), Some("yes")));
+    assert!(transport.get("ca_list_path").is_some() && transport.get("bind") == Some("0.0.0.0:5061"));
     let keys = pjsip(&rendered(&trunk("generic-peer", "srtp = \"require\"\ndtmf = \"info\"\n")));
     let endpoint = of_type(&keys, "line", "endpoint");
     assert_eq!((endpoint.get("media_encryption"), endpoint.get("direct_media")), (Some("sdes"), Some("no")));

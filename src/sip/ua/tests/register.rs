@@ -464,8 +464,12 @@ fn a_trunk_is_answered_and_told_the_address_it_knows() {
         networks: vec!["192.0.2.9".parse().unwrap()],
         local_bind: None,
         seen_as: Some(addr("203.0.113.5:40000")),
+        policy: LegPolicy { min_se: 300, ..LegPolicy::default() },
     };
     rig.endpoint.set_neighbour(1, Some(neighbour));
+    let short = format!("Supported: timer\nSession-Expires: 120\n{SDP}");
+    rig.receive(&request("INVITE", 2, TO, "short", &short, "offer"));
+    assert_eq!(rig.take_lines(), ["422"], "its own policy");
     rig.receive(&invite().replace("z9hG4bKinv", "z9hG4bKinv2"));
     let leg = rig.incoming();
     rig.command(leg, Command::Answer { sdp: b"answer".to_vec() });

@@ -52,6 +52,20 @@ fn answered(rig: &mut Rig, more: &str) -> (LegId, String, Response) {
 const EXPIRES: HeaderName = HeaderName::SessionExpires;
 
 #[test]
+fn a_trunk_that_bears_no_reinvite_gets_none_but_the_refresh_it_asked_for() {
+    let mut rig = Rig::new(config());
+    let policy = LegPolicy { reinvite: false, ..asking(900) };
+    let (leg, invite) = called(&mut rig, policy, &[(EXPIRES, "900;refresher=uac"), (HeaderName::Allow, "INVITE")]);
+    assert_eq!(value(&invite.headers, EXPIRES).as_deref(), Some("900;refresher=uas"));
+    rig.command(leg, Command::Reinvite { sdp: b"hold".to_vec() });
+    assert!(rig.take_lines().is_empty());
+    let events = rig.take_events();
+    assert!(matches!(&events[..], [LegEvent::ReinviteAnswered { result: Err((405, _)) }]), "{events:?}");
+    rig.pass(seconds(450));
+    assert_eq!(rig.take_request().method, Method::Invite);
+}
+
+#[test]
 fn our_call_lives_an_hour_by_refreshes_of_ours() {
     for (allow, method) in [("INVITE, ACK, BYE, UPDATE", Method::Update), ("INVITE, ACK, BYE", Method::Invite)] {
         let mut rig = Rig::new(config());
