@@ -18,5 +18,6 @@ mod serve;
 mod signalling;
 mod softphone;
 mod surroundings;
+mod tls_trunk;
 mod transfer;
 mod trunks;
