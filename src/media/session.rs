@@ -271,11 +271,6 @@ impl Session {
         self.out.timestamp = self.out.timestamp.wrapping_add(FRAME_SAMPLES as u32);
     }
 
-    /// The payload type that keys are sent with, where they are sent as telephone events.
-    fn events_out(&self, params: &MediaParams) -> Option<u8> {
-        params.dtmf_payload_type.filter(|_| self.keys_by == DtmfMode::Rfc4733)
-    }
-
     /// Where packets go: to the source heard, else to the address in the SDP; `None` while nothing may be sent.
     fn destination(&self) -> Option<SocketAddr> {
         let params = self.params.as_ref()?;

@@ -11,6 +11,7 @@ use crate::media::frame::FRAME_SAMPLES;
 use crate::media::receive::COMFORT_NOISE;
 use crate::media::relay::{Heard, Joint, Kind, Mapping, Outbox};
 use crate::media::rtp::HEADER_BYTES;
+use crate::media::sdp::MediaParams;
 
 /// Frames without a packet to pass on, after which silence is sent to keep the path open (5 s).
 const RELAY_IDLE_FRAMES: u32 = 250;
@@ -55,6 +56,11 @@ impl Session {
         }
         let deaf = self.bridge.is_some() && !self.listening && self.recording.is_none();
         self.receiver.set_deaf(deaf);
+    }
+
+    /// The payload type that keys are sent with, where they are sent as telephone events.
+    pub(super) fn events_out(&self, params: &MediaParams) -> Option<u8> {
+        params.dtmf_payload_type.filter(|_| self.keys_by == DtmfMode::Rfc4733)
     }
 
     /// Sends on what the other far end has sent, unless something is played here.
