@@ -1,4 +1,4 @@
-//! What carrying calls costs: pacing, CPU per call, and how soon a cached phrase begins.
+//! What carrying calls costs: pacing, CPU per call, how soon a cached phrase begins, and what each codec takes.
 //!
 //! The far ends live in a child process, so that their cost is not counted. Arrival times are the kernel's.
 //!
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Receiver;
+use vca::media::codec::stream::{OpusWishes, WideDecoder, WideEncoder, g722_frame};
 use vca::media::net::{RecvBatch, make_punctual, monotonic_ns, sleep_until};
 use vca::media::{
     Clip, ClipId, Codec, Direction, EncodedAudio, MediaConfig, MediaEngine, MediaEvent, MediaParams, MediaSession,
@@ -33,20 +34,89 @@ fn main() {
     let calls = numbers.next().unwrap_or(100);
     let seconds = numbers.next().unwrap_or(10);
     // First, while all memory is its own.
-    relay(calls * 2, seconds);
+    relay(calls * 2, seconds, Codec::Pcma);
+    for other in [Codec::Opus, Codec::G722] {
+        relay(calls / 4, seconds, other);
+    }
+    codecs();
     for (what, recorded) in [("cached prompt, RTP both ways", false), ("the same, recorded", true)] {
         carry(what, calls, seconds, recorded);
     }
 }
 
-/// A session whose far end is at this port of the machine.
-fn open(engine: &MediaEngine, port: &str, recording: Option<PathBuf>) -> (MediaSession, Receiver<MediaEvent>) {
+/// What one frame of 20 ms takes to be encoded and decoded in each codec, on one core.
+fn codecs() {
+    const FRAMES: usize = 3_000;
+    let pcm = speech_like(FRAMES);
+    println!("one frame of 20 ms, encoded and decoded");
+    for codec in Codec::ALL {
+        let mut payloads = Vec::new();
+        let began = Instant::now();
+        encode(codec, &pcm, |payload| payloads.push(payload));
+        let encoded = began.elapsed();
+        let began = Instant::now();
+        let mut out = [0; 1_920];
+        let mut decoder = WideDecoder::new(codec);
+        for payload in &payloads {
+            match (&mut decoder, codec.law()) {
+                (Some(decoder), _) => _ = decoder.decode(payload, &mut out),
+                (None, Some(law)) => _ = law.decode_into(payload, &mut out),
+                (None, None) => unreachable!("a codec without law has a decoder"),
+            }
+            std::hint::black_box(&out);
+        }
+        let decoded = began.elapsed();
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / FRAMES as f64;
+        let bytes = payloads.iter().map(Vec::len).sum::<usize>() / payloads.len();
+        println!("  {codec:?}: {:.1} µs and {:.1} µs, {bytes} bytes", each(encoded), each(decoded));
+    }
+}
+
+/// Frames at 16 kHz with a gliding pitch, harmonics and syllables.
+fn speech_like(frames: usize) -> Vec<[i16; 320]> {
+    let mut phase = 0.0f64;
+    let mut sample = |n: usize| {
+        let t = n as f64 / 16_000.0;
+        phase += (120.0 + 30.0 * (t * 3.0).sin()) / 16_000.0;
+        let harmonics: f64 =
+            (1..=20).map(|k| (std::f64::consts::TAU * phase * f64::from(k)).sin() / f64::from(k)).sum();
+        (harmonics * (0.55 + 0.45 * (t * 25.0).sin()) * 6_000.0) as i16
+    };
+    (0..frames).map(|frame| std::array::from_fn(|n| sample(frame * 320 + n))).collect()
+}
+
+/// Encodes frames as a leg does that was asked for nothing special but the copy against losses.
+fn encode(codec: Codec, pcm: &[[i16; 320]], mut each: impl FnMut(Vec<u8>)) {
+    let mut encoder = WideEncoder::new(codec, OpusWishes { fec: true, ..OpusWishes::default() }, 20);
+    let mut payload = [0; 1_440];
+    for frame in pcm {
+        match (&mut encoder, codec.law()) {
+            (Some(WideEncoder::G722(encoder)), _) => each(g722_frame(encoder, frame).to_vec()),
+            (Some(WideEncoder::Opus(encoder)), _) => {
+                let (length, _) = encoder.push(frame, &mut payload).expect("a packet is a frame");
+                each(payload[..length].to_vec());
+            }
+            (None, Some(law)) => each(frame.iter().step_by(2).map(|sample| law.encode_sample(*sample)).collect()),
+            (None, None) => unreachable!("a codec without law has an encoder"),
+        }
+    }
+}
+
+/// A session in this codec whose far end is at this port of the machine.
+fn open(
+    engine: &MediaEngine,
+    port: &str,
+    codec: Codec,
+    recording: Option<PathBuf>,
+) -> (MediaSession, Receiver<MediaEvent>) {
     let (session, events) =
         engine.open(SessionOptions { recording, ..SessionOptions::default() }).expect("a free port");
     session.configure(MediaParams {
-        codec: Codec::Pcma,
-        payload_type: 8,
+        codec,
+        payload_type: codec.default_payload_type(),
         dtmf_payload_type: Some(101),
+        dtmf_clock_hz: 8_000,
+        opus: Default::default(),
         remote: SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().expect("a port"))),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,
@@ -54,9 +124,9 @@ fn open(engine: &MediaEngine, port: &str, recording: Option<PathBuf>) -> (MediaS
     (session, events)
 }
 
-/// Joins the two legs of each call and prints what passing on costs, and whether all of it arrived.
-fn relay(calls: usize, seconds: usize) {
-    let (mut child, mut to_child, mut from_child) = start_peer(calls * 2, seconds);
+/// Joins the two legs of each call, A-law and `other`, and prints what passing on costs, and whether all of it arrived.
+fn relay(calls: usize, seconds: usize, other: Codec) {
+    let (mut child, mut to_child, mut from_child) = start_peer(calls * 2, other);
     let engine = MediaEngine::start(MediaConfig::default()).expect("the engine starts");
     let mut remotes = String::new();
     from_child.read_line(&mut remotes).expect("the peer's ports");
@@ -69,7 +139,8 @@ fn relay(calls: usize, seconds: usize) {
         if n == half {
             memory = resident_kb();
         }
-        let [(a, of_a), (b, of_b)] = [pair[0], pair[1]].map(|port| open(&engine, port, None));
+        let [(a, of_a), (b, of_b)] =
+            [(pair[0], Codec::Pcma), (pair[1], other)].map(|(port, codec)| open(&engine, port, codec, None));
         guards.push(a.bridge(&b).expect("one wheel"));
         for events in [of_a, of_b] {
             runtime.spawn(consume(events, Arc::default()));
@@ -93,7 +164,7 @@ fn relay(calls: usize, seconds: usize) {
     assert!(guards.iter().all(|guard| guard.is_open()), "every call is still joined");
     let stats: Vec<_> = sessions.iter().map(MediaSession::stats).collect();
     let sum = |field: fn(&vca::media::MediaStats) -> u64| stats.iter().map(field).sum::<u64>();
-    println!("{calls} bridged calls, A-law, both ways, {seconds} s");
+    println!("{calls} bridged calls, A-law and {other:?}, both ways, {seconds} s");
     let share = cpu.as_secs_f64() / clock.as_secs_f64() / calls as f64 * 100.0;
     println!("  CPU per call           {share:.3} % of a core, both ways together");
     if calls > half {
@@ -119,7 +190,7 @@ fn resident_kb() -> f64 {
 /// Carries calls for some time and prints what it cost.
 fn carry(what: &str, calls: usize, seconds: usize, recorded: bool) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (mut child, mut to_child, mut from_child) = start_peer(calls, seconds);
+    let (mut child, mut to_child, mut from_child) = start_peer(calls, Codec::Pcma);
     let engine = MediaEngine::start(MediaConfig::default()).expect("the engine starts");
     let mut remotes = String::new();
     from_child.read_line(&mut remotes).expect("the peer's ports");
@@ -129,7 +200,7 @@ fn carry(what: &str, calls: usize, seconds: usize, recorded: bool) {
     let mut sessions = Vec::new();
     for (n, port) in remotes.split_whitespace().enumerate() {
         let recording = recorded.then(|| folder.path().join(format!("{n}.wav")));
-        let (session, events) = open(&engine, port, recording);
+        let (session, events) = open(&engine, port, Codec::Pcma, recording);
         runtime.spawn(consume(events, Arc::clone(&started)));
         sessions.push(session);
     }
@@ -216,9 +287,9 @@ fn quantiles(mut values: Vec<u64>, unit: f64, name: &str) -> String {
     format!("p50 {:.3} p99 {:.3} max {:.3} {name} ({} values)", at(0.5), at(0.99), at(1.0), values.len())
 }
 
-fn start_peer(calls: usize, seconds: usize) -> (Child, ChildStdin, BufReader<std::process::ChildStdout>) {
+fn start_peer(calls: usize, other: Codec) -> (Child, ChildStdin, BufReader<std::process::ChildStdout>) {
     let mut child = Command::new(std::env::current_exe().expect("our own path"))
-        .env("VCA_BENCH_PEER", format!("{calls} {seconds}"))
+        .env("VCA_BENCH_PEER", format!("{calls} {}", other.rtpmap_name()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -228,10 +299,15 @@ fn start_peer(calls: usize, seconds: usize) -> (Child, ChildStdin, BufReader<std
     (child, to_child, from_child)
 }
 
-/// The far ends: each sends a packet every 20 ms, and all arrivals are noted by the kernel's clock.
+/// The far ends: each sends a packet every 20 ms, every second one in the codec named, and all arrivals are noted by the
+/// kernel's clock.
 fn peer() {
     let setting = std::env::var("VCA_BENCH_PEER").expect("set by the parent");
-    let calls: usize = setting.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
+    let (calls, other) = setting.split_once(' ').expect("a number and a codec");
+    let calls: usize = calls.parse().expect("a number");
+    let other = Codec::ALL.into_iter().find(|codec| codec.rtpmap_name() == other).expect("a codec");
+    let mut of_other = Vec::new();
+    encode(other, &speech_like(250), |payload| of_other.push(payload));
     let sockets: Vec<UdpSocket> = (0..calls).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a free port")).collect();
     for socket in &sockets {
         socket.set_nonblocking(true).expect("non-blocking");
@@ -258,7 +334,7 @@ fn peer() {
     make_punctual(true);
     let mut arrivals: Vec<Vec<u64>> = vec![Vec::new(); calls];
     let mut batch = RecvBatch::default();
-    let mut packet = vec![0xD5; rtp::HEADER_BYTES + 160];
+    let mut packet = Vec::with_capacity(1_500);
     let start = monotonic_ns() / FRAME_NS * FRAME_NS;
     for turn in 1u64.. {
         if stopped.try_recv().is_ok() {
@@ -266,8 +342,17 @@ fn peer() {
         }
         for (n, socket) in sockets.iter().enumerate() {
             sleep_until(start + turn * FRAME_NS + FRAME_NS * n as u64 / calls as u64);
-            let (sequence, timestamp) = (turn as u16, turn as u32 * 160);
-            rtp::Header { payload_type: 8, marker: turn == 1, sequence, timestamp, ssrc: n as u32 }.write(&mut packet);
+            let codec = if n % 2 == 0 { Codec::Pcma } else { other };
+            packet.clear();
+            packet.resize(rtp::HEADER_BYTES, 0);
+            if codec == Codec::Pcma {
+                packet.resize(rtp::HEADER_BYTES + 160, 0xD5);
+            } else {
+                packet.extend_from_slice(&of_other[turn as usize % of_other.len()]);
+            }
+            let (sequence, timestamp) = (turn as u16, turn as u32 * 160 * codec.clock_per_tick());
+            let payload_type = codec.default_payload_type();
+            rtp::Header { payload_type, marker: turn == 1, sequence, timestamp, ssrc: n as u32 }.write(&mut packet);
             _ = socket.send(&packet);
             let count = batch.receive(socket);
             arrivals[n].extend((0..count).filter_map(|i| batch.get(i)?.2));

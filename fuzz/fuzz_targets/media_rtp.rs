@@ -1,17 +1,21 @@
 #![no_main]
-//! RTP packets, sizes before bytes, into a receiver that plays them: never a panic.
+//! A codec, then RTP packets, sizes before bytes, into a receiver that plays them: never a panic.
 
 use libfuzzer_sys::fuzz_target;
 use vca::media::receive::Receiver;
 use vca::media::{Codec, Direction, MediaParams, MediaStats};
 
 fuzz_target!(|data: &[u8]| {
+    let Some((choice, data)) = data.split_first() else { return };
+    let codec = Codec::ALL[usize::from(choice % 4)];
     let mut receiver = Receiver::new(Vec::new(), 40..=200);
     let mut stats = MediaStats::default();
     receiver.configure(&MediaParams {
-        codec: Codec::Pcma,
-        payload_type: 8,
+        codec,
+        payload_type: codec.default_payload_type(),
         dtmf_payload_type: Some(101),
+        dtmf_clock_hz: codec.clock_rate_hz(),
+        opus: Default::default(),
         remote: ([203, 0, 113, 5], 4_000).into(),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,

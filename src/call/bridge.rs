@@ -112,7 +112,7 @@ impl<'a> End<'a> {
         }
         self.media.stop_playout(20);
         if music {
-            self.media.play(vec![Clip { id: MUSIC, audio: sounds::hold_music() }]);
+            self.media.play_repeating(Clip { id: MUSIC, audio: sounds::hold_music() });
         }
     }
 }
@@ -153,14 +153,11 @@ impl<'a> Bridge<'a> {
     }
 
     async fn on_media(&mut self, who: Who, event: Option<MediaEvent>) -> Option<Over> {
-        let (from, to) = self.sides(who);
+        let (_, to) = self.sides(who);
         match event {
             // Keys in the other forms are passed on by the media threads.
             Some(MediaEvent::Dtmf { digit, .. }) if to.media.keys_by() == DtmfMode::Info => {
                 leg::press(to.leg, to.media, digit).await;
-            }
-            Some(MediaEvent::PlayoutFinished { id: MUSIC, .. }) if from.music => {
-                from.media.play(vec![Clip { id: MUSIC, audio: sounds::hold_music() }]);
             }
             Some(MediaEvent::RecordingFailed { why }) => {
                 tracing::error!(%why, "the recording stops here; the call goes on");

@@ -13,7 +13,7 @@ use crate::domain::{CallOutcome, CallSlots, EndCause, RecordingState};
 use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaEvent, MediaSession, tone};
 use crate::sip::net::{Leg, LegEvent};
 
-/// Length of the prompt; the next one follows without a gap.
+/// Length of the prompt: whole periods of the tone, so that it is heard without a break.
 const PROMPT_MS: u64 = 5_000;
 /// Pitch of the prompt.
 const PROMPT_HZ: f32 = 440.0;
@@ -40,9 +40,7 @@ pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
     let answered = Instant::now();
     let too_long = tokio::time::sleep(longest_call);
     tokio::pin!(too_long);
-    let mut clips = (0..).map(|id| Clip { id: ClipId(id), audio: prompt.clone() });
-    // Two at a time: one plays, one follows it.
-    media.play(clips.by_ref().take(2).collect());
+    media.play_repeating(Clip { id: ClipId(0), audio: prompt });
     let mut digits = String::new();
     let cause = loop {
         tokio::select! {
@@ -52,7 +50,6 @@ pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
                 }
             }
             event = media_events.recv() => match event {
-                Some(MediaEvent::PlayoutFinished { .. }) => media.play(clips.by_ref().take(1).collect()),
                 Some(MediaEvent::Dtmf { digit, .. }) => digits.push(digit),
                 Some(MediaEvent::Dead { .. }) | None => break EndCause::DeadMedia,
                 Some(_) => {}

@@ -252,7 +252,12 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let of_trunk = settings.map(SessionOptions::from).unwrap_or_default();
     let options = SessionOptions { recording, local_ip: Some(leg.local_ip()), ..of_trunk };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
-    let capabilities = settings.map(Capabilities::from).unwrap_or_default();
+    let capabilities = match settings {
+        Some(settings) => Capabilities::from(settings),
+        // Of a far end that nobody has described, the offer counts: G.711 where it is in it.
+        None if invite.body.is_some() => Capabilities::any_codec(),
+        None => Capabilities::default(),
+    };
     let mut sdp = Answerer::new(SdpSession::new(rand::random())).with_capabilities(capabilities);
     // The endpoint lets no body through that is not SDP (415).
     let offer = invite.body.as_ref().map(|(_, offer)| offer.as_slice());

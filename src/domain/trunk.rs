@@ -308,7 +308,7 @@ pub enum SrtpUse {
 pub enum TransferMode {
     /// A second leg through the trunk, media relayed here.
     Bridge,
-    /// REFER to the caller's carrier (RFC 3515), a second leg when that is refused.
+    /// REFER to the caller's carrier (RFC 3515) for blind targets, a second leg when that fails and for warm ones.
     Refer,
 }
 

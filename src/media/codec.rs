@@ -1,9 +1,18 @@
-//! G.711 by ITU-T G.191's reference algorithm, and audio kept encoded.
+//! The codecs that a call can be carried in, and audio kept encoded.
 
 use std::sync::Arc;
 
-use super::frame::SAMPLES_PER_MS;
+use audio_codec::Encoder as _;
+
+use super::frame::{SAMPLE_RATE_HZ, SAMPLES_PER_MS, WIDE_SAMPLE_RATE_HZ};
+use super::resample::{Doubler, Halver};
 use crate::domain::TrunkCodec;
+
+pub mod g711;
+pub mod stream;
+
+pub use g711::Law;
+use stream::WideDecoder;
 
 /// An audio codec that a call can be carried in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -13,36 +22,49 @@ pub enum Codec {
     Pcma,
     /// G.711 µ-law, 8 kHz, static payload type 0.
     Pcmu,
+    /// G.722 at 64 kbit/s: 16 kHz, though its RTP clock is 8 kHz (RFC 3551 §4.5.2); static payload type 9.
+    G722,
+    /// Opus (RFC 6716, RFC 7587): coded here at 16 kHz, mono; its RTP clock is 48 kHz.
+    Opus,
 }
 
 impl Codec {
-    /// The codec that a trunk's settings name; `None` for one that is not built in.
-    pub const fn of_trunk(codec: TrunkCodec) -> Option<Self> {
-        match codec {
-            TrunkCodec::Pcma => Some(Self::Pcma),
-            TrunkCodec::Pcmu => Some(Self::Pcmu),
-            TrunkCodec::G722 | TrunkCodec::Opus => None,
-        }
-    }
+    /// All there are, G.711 first: what every far end knows.
+    pub const ALL: [Self; 4] = [Self::Pcma, Self::Pcmu, Self::G722, Self::Opus];
 
-    /// The encoding name of the SDP `rtpmap` (RFC 3551 §6), compared without regard to case.
+    /// The encoding name of the SDP `rtpmap` (RFC 3551 §6, RFC 7587 §6.1), compared without regard to case.
     pub const fn rtpmap_name(self) -> &'static str {
         match self {
             Self::Pcma => "PCMA",
             Self::Pcmu => "PCMU",
+            Self::G722 => "G722",
+            Self::Opus => "opus",
         }
     }
 
-    /// The RTP clock rate, in Hz.
+    /// The RTP clock rate, in Hz. It need not be the rate of the audio.
     pub const fn clock_rate_hz(self) -> u32 {
-        8_000
+        match self {
+            Self::Pcma | Self::Pcmu | Self::G722 => 8_000,
+            Self::Opus => 48_000,
+        }
     }
 
-    /// The payload type that RFC 3551 §6 fixes for the codec.
-    pub const fn static_payload_type(self) -> u8 {
+    /// Channels as `rtpmap` states them: Opus is always said to have two (RFC 7587 §7).
+    pub const fn rtpmap_channels(self) -> u32 {
+        match self {
+            Self::Pcma | Self::Pcmu | Self::G722 => 1,
+            Self::Opus => 2,
+        }
+    }
+
+    /// The payload type that we offer the codec with: what RFC 3551 §6 fixes, or what most equipment uses.
+    pub const fn default_payload_type(self) -> u8 {
         match self {
             Self::Pcma => 8,
             Self::Pcmu => 0,
+            Self::G722 => 9,
+            Self::Opus => 111,
         }
     }
 
@@ -51,62 +73,58 @@ impl Codec {
         match payload_type {
             8 => Some(Self::Pcma),
             0 => Some(Self::Pcmu),
+            9 => Some(Self::G722),
             _ => None,
         }
     }
 
-    /// The byte that decodes to silence.
-    pub const fn silence(self) -> u8 {
+    /// Which law it is, for G.711.
+    pub const fn law(self) -> Option<Law> {
         match self {
-            Self::Pcma => 0xD5,
-            Self::Pcmu => 0xFF,
+            Self::Pcma => Some(Law::A),
+            Self::Pcmu => Some(Law::Mu),
+            Self::G722 | Self::Opus => None,
         }
     }
 
-    /// Encodes one sample.
-    #[inline]
-    pub const fn encode_sample(self, sample: i16) -> u8 {
-        match self {
-            Self::Pcma => encode_a_law(sample),
-            Self::Pcmu => encode_mu_law(sample),
-        }
+    /// Whether its audio is at 16 kHz.
+    pub const fn is_wide(self) -> bool {
+        self.law().is_none()
     }
 
-    /// Decodes one byte.
-    #[inline]
-    pub const fn decode_byte(self, byte: u8) -> i16 {
-        match self {
-            Self::Pcma => A_LAW[byte as usize],
-            Self::Pcmu => MU_LAW[byte as usize],
-        }
+    /// The rate of the audio, in Hz.
+    pub const fn sample_rate_hz(self) -> u32 {
+        if self.is_wide() { WIDE_SAMPLE_RATE_HZ } else { SAMPLE_RATE_HZ }
     }
 
-    /// Decodes as many bytes as both slices hold; returns how many.
-    pub fn decode_into(self, bytes: &[u8], samples: &mut [i16]) -> usize {
-        let table = match self {
-            Self::Pcma => &A_LAW,
-            Self::Pcmu => &MU_LAW,
+    /// RTP clock units in one tick of 1/8000 s.
+    pub const fn clock_per_tick(self) -> u32 {
+        self.clock_rate_hz() / SAMPLE_RATE_HZ
+    }
+
+    /// Length of a payload in ticks of 1/8000 s; `None` when it is malformed or longer than 120 ms.
+    pub fn payload_ticks(self, payload: &[u8]) -> Option<usize> {
+        let ticks = match self {
+            Self::Pcma | Self::Pcmu | Self::G722 => payload.len(),
+            Self::Opus => stream::opus_ticks(payload)?,
         };
-        for (sample, byte) in samples.iter_mut().zip(bytes) {
-            *sample = table[usize::from(*byte)];
-        }
-        bytes.len().min(samples.len())
-    }
-
-    /// The table that takes a byte of `from` to this codec, scaled by `gain` (1.0 leaves the level alone).
-    pub fn transcode_table(self, from: Codec, gain: f32) -> [u8; 256] {
-        std::array::from_fn(|byte| {
-            let byte = byte as u8;
-            if from == self && gain == 1.0 {
-                return byte;
-            }
-            // `as` saturates, which is what a gain above one needs.
-            self.encode_sample((f32::from(from.decode_byte(byte)) * gain) as i16)
-        })
+        (1..=stream::MOST_TICKS).contains(&ticks).then_some(ticks)
     }
 }
 
-/// Audio as it goes into RTP payloads: 8 kHz mono, one byte a sample, cheap to clone.
+impl From<TrunkCodec> for Codec {
+    fn from(codec: TrunkCodec) -> Self {
+        match codec {
+            TrunkCodec::Pcma => Self::Pcma,
+            TrunkCodec::Pcmu => Self::Pcmu,
+            TrunkCodec::G722 => Self::G722,
+            TrunkCodec::Opus => Self::Opus,
+        }
+    }
+}
+
+/// Audio kept encoded, eight bytes a millisecond, cheap to clone: 8 kHz in G.711 as it goes into RTP payloads, or 16 kHz
+/// in G.722. Opus has no bytes of a fixed length: what is to be played in Opus is kept in G.722.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EncodedAudio {
     pub codec: Codec,
@@ -116,7 +134,20 @@ pub struct EncodedAudio {
 impl EncodedAudio {
     /// Encodes 16-bit PCM at 8 kHz.
     pub fn from_pcm(codec: Codec, samples: &[i16]) -> Self {
-        Self { codec, bytes: samples.iter().map(|s| codec.encode_sample(*s)).collect() }
+        match codec.law() {
+            Some(law) => Self { codec, bytes: samples.iter().map(|s| law.encode_sample(*s)).collect() },
+            None => {
+                let mut wide = vec![0; samples.len() * 2];
+                Doubler::default().process(samples, &mut wide);
+                Self::from_wide_pcm(&wide)
+            }
+        }
+    }
+
+    /// Encodes 16-bit PCM at 16 kHz, in G.722.
+    pub fn from_wide_pcm(samples: &[i16]) -> Self {
+        let bytes = stream::g722_encoder().encode(&samples[..samples.len() & !1]);
+        Self { codec: Codec::G722, bytes: bytes.into() }
     }
 
     /// Length in milliseconds, rounded down.
@@ -126,16 +157,37 @@ impl EncodedAudio {
 
     /// Decodes to 16-bit PCM at 8 kHz.
     pub fn to_pcm(&self) -> Vec<i16> {
-        self.bytes.iter().map(|b| self.codec.decode_byte(*b)).collect()
+        match self.codec.law() {
+            Some(law) => self.bytes.iter().map(|b| law.decode_byte(*b)).collect(),
+            None => {
+                let mut narrow = vec![0; self.bytes.len()];
+                Halver::default().process(&self.to_wide_pcm(), &mut narrow);
+                narrow
+            }
+        }
+    }
+
+    /// Decodes to 16-bit PCM at 16 kHz.
+    pub fn to_wide_pcm(&self) -> Vec<i16> {
+        let mut wide = vec![0; self.bytes.len() * 2];
+        if self.codec.is_wide() {
+            WideDecoder::g722().decode(&self.bytes, &mut wide);
+        } else {
+            Doubler::default().process(&self.to_pcm(), &mut wide);
+        }
+        wide
     }
 
     /// The same audio in another codec; clones the reference when it already is.
     pub fn transcode(&self, to: Codec) -> Self {
-        if self.codec == to {
-            return self.clone();
+        match (self.codec.law(), to.law()) {
+            _ if self.codec == to => self.clone(),
+            (Some(from), Some(law)) => {
+                let table = law.transcode_table(from, 1.0);
+                Self { codec: to, bytes: self.bytes.iter().map(|b| table[usize::from(*b)]).collect() }
+            }
+            _ => Self::from_pcm(to, &self.to_pcm()),
         }
-        let table = to.transcode_table(self.codec, 1.0);
-        Self { codec: to, bytes: self.bytes.iter().map(|b| table[usize::from(*b)]).collect() }
     }
 
     /// What is left after the first `played_ms`, to resume an interrupted clip.
@@ -151,117 +203,14 @@ impl std::fmt::Debug for EncodedAudio {
     }
 }
 
-const fn encode_a_law(sample: i16) -> u8 {
-    // One's complement of negative values keeps the two halves symmetric around -0.5.
-    let positive = if sample < 0 { !sample } else { sample };
-    let magnitude = (positive >> 4) as u16;
-    let mut code = magnitude as u8;
-    if magnitude > 15 {
-        let exponent = 16 - magnitude.leading_zeros() - 4;
-        code = (((exponent as u16) << 4) | ((magnitude >> (exponent - 1)) & 0x0F)) as u8;
-    }
-    if sample < 0 { code ^ 0x55 } else { code ^ 0xD5 }
-}
-
-const fn decode_a_law(byte: u8) -> i16 {
-    let code = byte ^ 0x55;
-    let exponent = (code & 0x7F) >> 4;
-    let mut mantissa = (code & 0x0F) as i16;
-    if exponent > 0 {
-        mantissa += 16;
-    }
-    mantissa = (mantissa << 4) + 8;
-    if exponent > 1 {
-        mantissa <<= exponent - 1;
-    }
-    if code & 0x80 != 0 { mantissa } else { -mantissa }
-}
-
-const fn encode_mu_law(sample: i16) -> u8 {
-    let positive = if sample < 0 { !sample } else { sample };
-    let magnitude = (positive >> 2) as u16 + 33;
-    let magnitude = if magnitude > 0x1FFF { 0x1FFF } else { magnitude };
-    // The segment is the position of the leading bit above bit 5.
-    let segment = (16 - magnitude.leading_zeros() - 5) as u16;
-    let code = (((8 - segment) << 4) | (0x0F - ((magnitude >> segment) & 0x0F))) as u8;
-    if sample < 0 { code } else { code | 0x80 }
-}
-
-const fn decode_mu_law(byte: u8) -> i16 {
-    let code = !byte;
-    let exponent = (code >> 4) & 7;
-    let magnitude = ((((code & 0x0F) as i16) << 3) + 132) << exponent;
-    if byte & 0x80 != 0 { magnitude - 132 } else { 132 - magnitude }
-}
-
-static A_LAW: [i16; 256] = decode_table(Codec::Pcma);
-static MU_LAW: [i16; 256] = decode_table(Codec::Pcmu);
-
-const fn decode_table(codec: Codec) -> [i16; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = match codec {
-            Codec::Pcma => decode_a_law(byte as u8),
-            Codec::Pcmu => decode_mu_law(byte as u8),
-        };
-        byte += 1;
-    }
-    table
-}
-
 #[cfg(test)]
 mod tests {
-    use audio_codec::Decoder;
-
     use super::*;
-
-    #[test]
-    fn decoding_agrees_with_an_independent_implementation() {
-        let all: Vec<u8> = (0..=255).collect();
-        let a = audio_codec::pcma::PcmaDecoder::new().decode(&all);
-        let mu = audio_codec::pcmu::PcmuDecoder::new().decode(&all);
-        assert_eq!(A_LAW.as_slice(), a);
-        assert_eq!(MU_LAW.as_slice(), mu);
-    }
-
-    #[test]
-    fn the_error_is_at_most_half_a_step() {
-        for codec in [Codec::Pcma, Codec::Pcmu] {
-            for sample in i16::MIN..=i16::MAX {
-                let error = i32::from(codec.decode_byte(codec.encode_sample(sample))) - i32::from(sample);
-                // Sixteen steps to the octave; the least step is 16 in A-law and 8 in µ-law.
-                let half_step = i32::from(sample).abs() / 32 + 9;
-                assert!(error.abs() <= half_step, "{codec:?} {sample} is off by {error}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_byte_survives_a_round_trip() {
-        for byte in 0..=255u8 {
-            assert_eq!(encode_a_law(decode_a_law(byte)), byte);
-            // µ-law has two zeros.
-            let expected = if byte == 0x7F { 0xFF } else { byte };
-            assert_eq!(encode_mu_law(decode_mu_law(byte)), expected);
-        }
-    }
-
-    #[test]
-    fn known_values() {
-        assert_eq!(Codec::Pcma.encode_sample(0), 0xD5);
-        assert_eq!(Codec::Pcma.encode_sample(-1), 0x55);
-        assert_eq!(Codec::Pcma.encode_sample(i16::MAX), 0xAA);
-        assert_eq!(Codec::Pcma.encode_sample(i16::MIN), 0x2A);
-        assert_eq!(Codec::Pcmu.encode_sample(0), 0xFF);
-        assert_eq!(Codec::Pcmu.encode_sample(i16::MAX), 0x80);
-        assert_eq!(Codec::Pcmu.encode_sample(i16::MIN), 0x00);
-        assert_eq!(Codec::Pcmu.decode_byte(0x80), 32_124);
-    }
+    use crate::media::tone;
 
     #[test]
     fn transcoding_keeps_the_signal() {
-        let pcm = crate::media::tone::sine(440.0, 8_000.0, 800);
+        let pcm = tone::sine(440.0, 8_000.0, 800);
         let there = EncodedAudio::from_pcm(Codec::Pcma, &pcm).transcode(Codec::Pcmu);
         assert_eq!(there.codec, Codec::Pcmu);
         assert_eq!(there.duration_ms(), 100);
@@ -273,12 +222,19 @@ mod tests {
     }
 
     #[test]
-    fn a_gain_table_scales_and_saturates() {
-        let half = Codec::Pcma.transcode_table(Codec::Pcma, 0.5);
-        let byte = Codec::Pcma.encode_sample(8_000);
-        let scaled = Codec::Pcma.decode_byte(half[usize::from(byte)]);
-        assert!((3_800..4_200).contains(&scaled), "{scaled}");
-        let loud = Codec::Pcmu.transcode_table(Codec::Pcma, 9.0);
-        assert_eq!(loud[usize::from(Codec::Pcma.encode_sample(30_000))], 0x80);
+    fn wide_audio_is_kept_in_as_many_bytes() {
+        let narrow = tone::sine(440.0, 8_000.0, 1_600);
+        for codec in [Codec::G722, Codec::Opus] {
+            let kept = EncodedAudio::from_pcm(codec, &narrow);
+            assert_eq!((kept.codec, kept.duration_ms()), (Codec::G722, 200));
+            assert!(tone::is_present(&kept.to_pcm()[400..], 440.0));
+            assert!(tone::is_present(&kept.transcode(Codec::Pcmu).to_pcm()[400..], 440.0));
+        }
+        assert!(tone::is_present(
+            &EncodedAudio::from_pcm(Codec::Pcma, &narrow).transcode(Codec::G722).to_pcm()[400..],
+            440.0
+        ));
+        // An odd sample at the end has no other half.
+        assert_eq!(EncodedAudio::from_wide_pcm(&[0; 321]).bytes.len(), 160);
     }
 }

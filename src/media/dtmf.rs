@@ -19,8 +19,10 @@ pub struct Digit {
 }
 
 /// Reads events: each is reported once, whatever is lost, repeated or comes out of order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DtmfReceiver {
+    /// Timestamp units in a millisecond.
+    per_ms: u32,
     current: Option<Event>,
     /// The timestamp of the newest event that was reported.
     reported: Option<u32>,
@@ -38,7 +40,18 @@ struct Event {
     last_packet: Micros,
 }
 
+impl Default for DtmfReceiver {
+    fn default() -> Self {
+        Self { per_ms: 8, current: None, reported: None, digits: VecDeque::new() }
+    }
+}
+
 impl DtmfReceiver {
+    /// Sets the clock that durations are given in, in Hz: that of the audio beside, as a rule (RFC 4733 §2.1).
+    pub fn set_clock(&mut self, clock_hz: u32) {
+        self.per_ms = (clock_hz / 1_000).max(1);
+    }
+
     /// Takes the payload of an event packet; the marker bit does not matter. Returns whether it was well-formed.
     pub fn receive(&mut self, payload: &[u8], timestamp: u32, now: Micros) -> bool {
         let &[code, flags, high, low, ..] = payload else { return false };
@@ -98,7 +111,7 @@ impl DtmfReceiver {
         self.reported = Some(event.timestamp);
         if self.digits.len() < WAITING {
             let digit = char::from(DIGITS[usize::from(event.code)]);
-            self.digits.push_back(Digit { digit, duration_ms: event.duration / 8 });
+            self.digits.push_back(Digit { digit, duration_ms: event.duration / self.per_ms });
         }
     }
 }
@@ -116,12 +129,22 @@ const MOST_DIGITS: usize = 64;
 /// What takes the place of audio in this frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DtmfFrame {
-    /// An event packet; `begins` sets the marker, and the packet's timestamp stays that of the frame that began.
+    /// An event packet; `begins` sets the marker, and the packet's timestamp stays that of the frame that began. Its
+    /// duration is in units of an 8 kHz clock: see [`with_clock`].
     Event { payload: [u8; 4], begins: bool },
     /// Tones in band; the frame is the `index`-th of the digit's.
     Tone { digit: char, index: u16 },
     /// Silence between digits.
     Pause,
+}
+
+/// An event's payload with its duration, which is in units of `from_hz`, in units of `to_hz`; what is no event, and a
+/// duration that is too long, as near as it comes.
+pub fn with_clock(payload: [u8; 4], from_hz: u32, to_hz: u32) -> [u8; 4] {
+    let [code, flags, high, low] = payload;
+    let duration = u64::from(u16::from_be_bytes([high, low])) * u64::from(to_hz) / u64::from(from_hz.max(1));
+    let [high, low] = u16::try_from(duration).unwrap_or(u16::MAX).to_be_bytes();
+    [code, flags, high, low]
 }
 
 /// Sends digits: one step a frame.
@@ -270,6 +293,17 @@ mod tests {
         }
         assert_eq!(digits(&mut receiver), [('1', 100), ('9', 100), ('*', 100), ('D', 100), ('#', 100)]);
         assert_eq!(frame, 5 * 11);
+    }
+
+    #[test]
+    fn durations_follow_the_clock() {
+        let mut receiver = DtmfReceiver::default();
+        receiver.set_clock(48_000);
+        let scaled = with_clock(packet(5, true, 800), 8_000, 48_000);
+        receiver.receive(&scaled, 1_000, 0);
+        assert_eq!(digits(&mut receiver), [('5', 100)]);
+        assert_eq!(with_clock(scaled, 48_000, 8_000), packet(5, true, 800));
+        assert_eq!(with_clock([1, 0, 0xFF, 0xFF], 8_000, 48_000), [1, 0, 0xFF, 0xFF], "no more than fits");
     }
 
     proptest! {

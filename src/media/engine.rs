@@ -254,6 +254,8 @@ fn bind_ip(all: IpAddr, local: Option<IpAddr>) -> IpAddr {
 pub(super) struct Shared {
     /// A flag, not a command, so that a full queue cannot keep a session open for ever.
     pub closed: AtomicBool,
+    /// The call's codec, as configured last, is a wide-band one.
+    pub wide: AtomicBool,
     pub stats: MediaStatsCells,
     pub commands_dropped: AtomicU64,
 }
@@ -281,12 +283,24 @@ impl MediaSession {
 
     /// Applies a negotiation: the first starts the media clock, later ones are re-INVITEs and holds.
     pub fn configure(&self, params: MediaParams) {
+        self.shared.wide.store(params.codec.is_wide(), Ordering::Relaxed);
         self.order(Order::Configure(params));
+    }
+
+    /// Whether the call's codec is a wide-band one: clips at 16 kHz are heard as such.
+    pub fn is_wide(&self) -> bool {
+        self.shared.wide.load(Ordering::Relaxed)
     }
 
     /// Appends to the playout queue; clips follow each other without a gap.
     pub fn play(&self, clips: Vec<Clip>) {
         self.order(Order::Play(clips));
+    }
+
+    /// Appends a clip that is played again and again, without a gap at the joint, until [`MediaSession::stop_playout`];
+    /// what is queued behind it is not reached before.
+    pub fn play_repeating(&self, clip: Clip) {
+        self.order(Order::Repeat(clip));
     }
 
     /// Ends the playing clip within `fade_ms` and drops the queue.

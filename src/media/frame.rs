@@ -1,36 +1,120 @@
 //! The unit of audio that passes between the modules.
 
-/// Samples per second of all audio in the product.
+use std::ops::{Deref, DerefMut};
+
+/// Samples per second of narrow-band audio: G.711, recordings, and what passes between modules unless it says otherwise.
 pub const SAMPLE_RATE_HZ: u32 = 8_000;
+/// Samples per second of wide-band audio: G.722 and Opus.
+pub const WIDE_SAMPLE_RATE_HZ: u32 = 16_000;
 /// Length of one [`PcmFrame`], in milliseconds.
 pub const FRAME_MS: u32 = 20;
-/// Samples of one [`PcmFrame`].
+/// Samples of one narrow-band [`PcmFrame`].
 pub const FRAME_SAMPLES: usize = 160;
-/// Samples per millisecond.
+/// Samples of one wide-band [`PcmFrame`].
+pub const WIDE_FRAME_SAMPLES: usize = 320;
+/// Narrow-band samples per millisecond; also the ticks per millisecond in which the media modules count time.
 pub const SAMPLES_PER_MS: usize = 8;
 
-/// 20 ms of the caller's audio: 16-bit linear PCM, 8 kHz, mono, after the jitter buffer.
+/// The samples of one frame: 160 at 8 kHz or 320 at 16 kHz. Behaves as a slice of so many.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameSamples {
+    samples: [i16; WIDE_FRAME_SAMPLES],
+    wide: bool,
+}
+
+impl FrameSamples {
+    /// Silence.
+    pub const fn silence(wide: bool) -> Self {
+        Self { samples: [0; WIDE_FRAME_SAMPLES], wide }
+    }
+
+    /// Whether the samples are at 16 kHz.
+    pub const fn is_wide(&self) -> bool {
+        self.wide
+    }
+
+    /// Samples per second.
+    pub const fn rate_hz(&self) -> u32 {
+        if self.wide { WIDE_SAMPLE_RATE_HZ } else { SAMPLE_RATE_HZ }
+    }
+}
+
+impl Deref for FrameSamples {
+    type Target = [i16];
+
+    fn deref(&self) -> &[i16] {
+        let len = if self.wide { WIDE_FRAME_SAMPLES } else { FRAME_SAMPLES };
+        &self.samples[..len]
+    }
+}
+
+impl DerefMut for FrameSamples {
+    fn deref_mut(&mut self) -> &mut [i16] {
+        let len = if self.wide { WIDE_FRAME_SAMPLES } else { FRAME_SAMPLES };
+        &mut self.samples[..len]
+    }
+}
+
+impl From<[i16; FRAME_SAMPLES]> for FrameSamples {
+    fn from(narrow: [i16; FRAME_SAMPLES]) -> Self {
+        let mut samples = Self::silence(false);
+        samples.copy_from_slice(&narrow);
+        samples
+    }
+}
+
+impl From<[i16; WIDE_FRAME_SAMPLES]> for FrameSamples {
+    fn from(samples: [i16; WIDE_FRAME_SAMPLES]) -> Self {
+        Self { samples, wide: true }
+    }
+}
+
+impl PartialEq for FrameSamples {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for FrameSamples {}
+
+impl IntoIterator for FrameSamples {
+    type Item = i16;
+    type IntoIter = std::iter::Take<std::array::IntoIter<i16, WIDE_FRAME_SAMPLES>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let len = self.len();
+        self.samples.into_iter().take(len)
+    }
+}
+
+/// 20 ms of the caller's audio: 16-bit linear PCM, mono, after the jitter buffer; at 16 kHz when the call's codec is
+/// wide-band, else at 8 kHz.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PcmFrame {
-    pub samples: [i16; FRAME_SAMPLES],
+    pub samples: FrameSamples,
     /// Milliseconds from the session's media start to the first sample; a multiple of 20.
     pub media_ms: u64,
     /// Whether any of it was invented because packets were lost, late or not sent; silence when nothing was received.
     pub concealed: bool,
-    /// Whether it holds comfort noise that the far end asked for (RFC 3389).
+    /// Whether it holds comfort noise that the far end asked for (RFC 3389) or fills a pause that it did not send.
     pub comfort_noise: bool,
 }
 
 impl PcmFrame {
-    /// A frame of silence.
+    /// A frame of silence at 8 kHz.
     pub const fn silence(media_ms: u64) -> Self {
-        Self { samples: [0; FRAME_SAMPLES], media_ms, concealed: true, comfort_noise: false }
+        Self::silence_of(false, media_ms)
+    }
+
+    /// A frame of silence, at 16 kHz if `wide`.
+    pub const fn silence_of(wide: bool, media_ms: u64) -> Self {
+        Self { samples: FrameSamples::silence(wide), media_ms, concealed: true, comfort_noise: false }
     }
 
     /// Root mean square of the samples, 0 to 32768.
     pub fn rms(&self) -> f32 {
         let sum: f32 = self.samples.iter().map(|s| f32::from(*s) * f32::from(*s)).sum();
-        (sum / FRAME_SAMPLES as f32).sqrt()
+        (sum / self.samples.len() as f32).sqrt()
     }
 }
 
@@ -38,6 +122,7 @@ impl std::fmt::Debug for PcmFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PcmFrame")
             .field("media_ms", &self.media_ms)
+            .field("rate_hz", &self.samples.rate_hz())
             .field("rms", &self.rms())
             .field("concealed", &self.concealed)
             .field("comfort_noise", &self.comfort_noise)

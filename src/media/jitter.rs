@@ -1,19 +1,36 @@
-//! An adaptive jitter buffer, without clock or I/O: samples go in by RTP timestamp, frames come out by time.
+//! An adaptive jitter buffer, without clock or I/O: audio goes in by RTP timestamp, frames come out by time.
 //!
-//! Time is counted in samples throughout. A sample's *transit* is its arrival less its timestamp: only differences of
-//! transits mean anything. The least transit of the last seconds is the base; a frame is played when `base + delay`
-//! has passed, and `delay` follows the spread of the transits seen.
+//! Time is counted in ticks of 1/8000 s throughout; a tick is one sample at 8 kHz and two at 16. A tick's *transit* is
+//! its arrival less its timestamp: only differences of transits mean anything. The least transit of the last seconds is
+//! the base; a frame is played when `base + delay` has passed, and `delay` follows the spread of the transits seen.
+//!
+//! G.711 goes in as samples. The wide-band codecs have a memory, so their packets wait as they came and are decoded as
+//! late as can be, in order: by then a packet behind a lost one has usually come, and Opus repeats the lost one in it.
 
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
+use super::codec::Codec;
+use super::codec::stream::{MOST_TICKS, WideDecoder};
 use super::frame::{FRAME_SAMPLES, SAMPLES_PER_MS};
 use super::plc::Concealer;
+use noise::Noise;
+use spread::Spread;
+
+mod noise;
+mod spread;
 
 /// Microseconds on any clock that does not jump.
 pub type Micros = u64;
 
-/// Samples that can wait: 512 ms. A power of two.
+/// Ticks that can wait: 512 ms. A power of two.
 const RING: usize = 4_096;
+/// Packets that can wait to be decoded: more than half a second of the shortest that anyone sends (10 ms).
+const MOST_CODED: usize = 64;
+/// Frames without a packet after which a decoder is not asked to go on inventing (2 s).
+const MOST_INVENTED: u32 = 100;
+/// A payload of so many bytes says that a pause begins or goes on (Opus DTX).
+const PAUSE_BYTES: usize = 2;
 const FRAME: i64 = FRAME_SAMPLES as i64;
 /// Late or far-off packets in a row that mean a new timeline rather than bad luck.
 const LATE_IN_A_ROW: u32 = 5;
@@ -27,6 +44,8 @@ const QUIET: u32 = 150;
 const EMPTY: u8 = 0;
 const VOICE: u8 = 1;
 const NOISE: u8 = 2;
+/// Not decoded yet.
+const CODED: u8 = 3;
 
 /// How a packet fared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +66,20 @@ pub struct Popped {
 
 /// The buffer of one RTP stream at a time.
 pub struct JitterBuffer {
-    samples: Box<[i16; RING]>,
+    codec: Codec,
+    samples: Box<[i16]>,
     kinds: Box<[u8; RING]>,
+    /// Samples in a tick: 1 at 8 kHz, 2 at 16.
+    per_tick: usize,
+    decoder: Option<WideDecoder>,
+    /// In order of their time.
+    coded: VecDeque<Coded>,
+    /// Buffers of packets that were decoded, to be used again.
+    spare: Vec<Vec<u8>>,
+    /// The packet decoded last said that a pause begins.
+    pausing: bool,
+    /// Frames that the decoder has invented since.
+    invented: u32,
     limits: RangeInclusive<i64>,
     timeline: Option<Timeline>,
     spread: Spread,
@@ -63,11 +94,26 @@ pub struct JitterBuffer {
     excess_frames: u32,
 }
 
-/// Where a stream is, in extended timestamps.
+/// A packet that waits to be decoded.
+struct Coded {
+    at: i64,
+    ticks: usize,
+    payload: Vec<u8>,
+}
+
+/// Where a packet lies; `from` is where it is not over yet.
+struct Place {
+    at: i64,
+    from: i64,
+    end: i64,
+}
+
+/// Where a stream is.
 struct Timeline {
     last_ts: u32,
+    /// The same, extended, in units of the RTP clock.
     last: i64,
-    /// The next sample to be heard.
+    /// The next tick to be heard.
     play: i64,
     /// The first packet's timestamp and arrival, until the first pop has laid `play` on the grid of frames.
     first: Option<(i64, i64)>,
@@ -79,8 +125,15 @@ impl JitterBuffer {
         let samples = |ms: u32| i64::from(ms.min(400)) * SAMPLES_PER_MS as i64;
         let least = samples(*limits_ms.start());
         Self {
-            samples: Box::new([0; RING]),
+            codec: Codec::Pcma,
+            samples: vec![0; RING].into(),
             kinds: Box::new([EMPTY; RING]),
+            per_tick: 1,
+            decoder: None,
+            coded: VecDeque::new(),
+            spare: Vec::new(),
+            pausing: false,
+            invented: 0,
             limits: least..=samples(*limits_ms.end()).max(least),
             timeline: None,
             spread: Spread::default(),
@@ -94,10 +147,28 @@ impl JitterBuffer {
         }
     }
 
+    /// Sets the codec of what comes; the stream begins anew when it is another, unless both are G.711.
+    pub fn set_codec(&mut self, codec: Codec) {
+        let same = codec == self.codec || (codec.law().is_some() && self.codec.law().is_some());
+        self.codec = codec;
+        if same {
+            return;
+        }
+        self.per_tick = if codec.is_wide() { 2 } else { 1 };
+        self.samples = vec![0; RING * self.per_tick].into();
+        self.decoder = WideDecoder::new(codec);
+        self.concealer = Concealer::new(self.per_tick);
+        self.reset();
+    }
+
     /// Forgets the stream's timeline, for a new source or SSRC; what was learnt about the network stays.
     pub fn reset(&mut self) {
         self.timeline = None;
         self.kinds.fill(EMPTY);
+        self.coded.clear();
+        self.decoder.iter_mut().for_each(WideDecoder::reset);
+        self.pausing = false;
+        self.invented = 0;
         self.noise.on = false;
         self.late_in_a_row = 0;
         self.strays = 0;
@@ -110,35 +181,70 @@ impl JitterBuffer {
         (self.target() / SAMPLES_PER_MS as i64) as u32
     }
 
-    /// Takes the audio of a packet.
+    /// Takes the audio of a packet: samples at the rate of the codec that was set.
     pub fn insert(&mut self, timestamp: u32, pcm: &[i16], arrival: Micros) -> Inserted {
-        self.place(timestamp, pcm, VOICE, arrival)
+        match self.locate(timestamp, pcm.len() / self.per_tick, in_ticks(arrival)) {
+            Ok(place) => {
+                self.write(&place, pcm);
+                self.mark(place.from, place.end, VOICE);
+                Inserted::InTime
+            }
+            Err(inserted) => inserted,
+        }
+    }
+
+    /// Takes a packet of a wide-band codec, which lasts `ticks`.
+    pub fn insert_coded(&mut self, timestamp: u32, ticks: usize, payload: &[u8], arrival: Micros) -> Inserted {
+        let place = match self.locate(timestamp, ticks, in_ticks(arrival)) {
+            Ok(place) => place,
+            Err(inserted) => return inserted,
+        };
+        let index = self.coded.partition_point(|coded| coded.at < place.at);
+        let is_there = self.coded.get(index).is_some_and(|coded| coded.at == place.at);
+        if is_there || self.coded.len() >= MOST_CODED {
+            return Inserted::Stray;
+        }
+        let mut kept = self.spare.pop().unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(payload);
+        self.coded.insert(index, Coded { at: place.at, ticks, payload: kept });
+        self.mark(place.from, place.end, CODED);
+        Inserted::InTime
     }
 
     /// Takes a comfort noise packet: noise of `level_dbov` (0 to -127, as the positive number) until audio comes.
     pub fn insert_noise(&mut self, timestamp: u32, level_dbov: u8, arrival: Micros) -> Inserted {
         self.noise.set_level(level_dbov);
-        self.place(timestamp, &[0; FRAME_SAMPLES], NOISE, arrival)
+        match self.locate(timestamp, FRAME_SAMPLES, in_ticks(arrival)) {
+            Ok(place) => {
+                self.mark(place.from, place.end, NOISE);
+                Inserted::InTime
+            }
+            Err(inserted) => inserted,
+        }
     }
 
-    fn place(&mut self, timestamp: u32, pcm: &[i16], kind: u8, arrival: Micros) -> Inserted {
-        let arrival = in_samples(arrival);
+    /// Finds the place of a packet of so many ticks and learns from its arrival; `Err` when it cannot be heard.
+    fn locate(&mut self, timestamp: u32, ticks: usize, arrival: i64) -> Result<Place, Inserted> {
         let target = self.target();
+        let clock_per_tick = i64::from(self.codec.clock_per_tick());
         let timeline = self.timeline.get_or_insert_with(|| {
             let start = i64::from(timestamp);
-            Timeline { last_ts: timestamp, last: start, play: start - target, first: Some((start, arrival)) }
+            let first = start / clock_per_tick;
+            Timeline { last_ts: timestamp, last: start, play: first - target, first: Some((first, arrival)) }
         });
-        let at = timeline.last + i64::from(timestamp.wrapping_sub(timeline.last_ts) as i32);
-        let end = at + pcm.len() as i64;
+        let clock = timeline.last + i64::from(timestamp.wrapping_sub(timeline.last_ts) as i32);
+        let at = clock.div_euclid(clock_per_tick);
+        let end = at + ticks as i64;
         if at < timeline.play - RING as i64 || end > timeline.play + RING as i64 {
             self.strays += 1;
             if self.strays < STRAYS_IN_A_ROW {
-                return Inserted::Stray;
+                return Err(Inserted::Stray);
             }
-            return self.restart(timestamp, pcm, kind, arrival);
+            return self.restart(timestamp, ticks, arrival);
         }
         self.strays = 0;
-        (timeline.last_ts, timeline.last) = (timestamp, at);
+        (timeline.last_ts, timeline.last) = (timestamp, clock);
         let play = timeline.play;
         if end > play {
             self.late_in_a_row = 0;
@@ -150,33 +256,81 @@ impl JitterBuffer {
             self.starved = true;
             self.late_in_a_row += 1;
             if self.late_in_a_row < LATE_IN_A_ROW {
-                return Inserted::Late;
+                return Err(Inserted::Late);
             }
             // It was no jitter: the timeline has moved.
             self.spread = self.before_late.take().unwrap_or_default();
-            return self.restart(timestamp, pcm, kind, arrival);
+            return self.restart(timestamp, ticks, arrival);
         }
-        let from = at.max(play);
-        let (first, second) = stretch(from, (end - from) as usize);
-        let (head, tail) = pcm[(from - at) as usize..].split_at(first.len());
-        self.samples[first.clone()].copy_from_slice(head);
-        self.samples[second.clone()].copy_from_slice(tail);
-        self.kinds[first].fill(kind);
-        self.kinds[second].fill(kind);
-        Inserted::InTime
+        Ok(Place { at, from: at.max(play), end })
     }
 
-    fn restart(&mut self, timestamp: u32, pcm: &[i16], kind: u8, arrival: i64) -> Inserted {
+    fn restart(&mut self, timestamp: u32, ticks: usize, arrival: i64) -> Result<Place, Inserted> {
         let noise = self.noise.on;
         self.reset();
         self.noise.on = noise;
-        let micros = (arrival.max(0) as u64) * 1_000 / SAMPLES_PER_MS as u64;
-        self.place(timestamp, pcm, kind, micros)
+        self.locate(timestamp, ticks, arrival)
+    }
+
+    /// Writes samples that begin at `place.at`; what lies before `place.from` is left out.
+    fn write(&mut self, place: &Place, pcm: &[i16]) {
+        let per_tick = self.per_tick;
+        let (first, second) = stretch(place.from, (place.end - place.from) as usize);
+        let (first, second) = (scaled(first, per_tick), scaled(second, per_tick));
+        let rest = &pcm[(place.from - place.at) as usize * per_tick..];
+        let (head, tail) = rest.split_at(first.len());
+        self.samples[first].copy_from_slice(head);
+        self.samples[second.clone()].copy_from_slice(&tail[..second.len()]);
+    }
+
+    fn mark(&mut self, from: i64, end: i64, kind: u8) {
+        let (first, second) = stretch(from, (end - from) as usize);
+        self.kinds[first].fill(kind);
+        self.kinds[second].fill(kind);
+    }
+
+    /// Decodes the packets that begin before `end`.
+    fn decode_until(&mut self, end: i64) {
+        let Some(timeline) = &self.timeline else { return };
+        let play = timeline.play;
+        let mut pcm = [0; 2 * MOST_TICKS];
+        while let Some(coded) = self.coded.pop_front_if(|coded| coded.at < end) {
+            let Some(decoder) = &mut self.decoder else { return };
+            let count = decoder.decode(&coded.payload, &mut pcm) / self.per_tick;
+            self.pausing = coded.payload.len() <= PAUSE_BYTES;
+            self.invented = 0;
+            let over = coded.at + coded.ticks as i64;
+            let known = coded.at + count.min(coded.ticks) as i64;
+            let (from, known) = (coded.at.max(play), known.max(play));
+            if from < known {
+                let place = Place { at: coded.at, from, end: known };
+                self.write(&place, &pcm);
+                self.mark(from, known, VOICE);
+            }
+            if known < over {
+                // It gave less than it promised.
+                self.mark(known, over, EMPTY);
+            }
+            self.spare.push(coded.payload);
+        }
+    }
+
+    /// Decodes what the next frame needs, when no gap comes before any of it.
+    fn decode_whole(&mut self) {
+        let Some(timeline) = &self.timeline else { return };
+        let play = timeline.play;
+        let kinds = || (play..play + FRAME).map(|n| self.kinds[index(n)]);
+        if kinds().all(|kind| kind == VOICE || kind == CODED) && kinds().any(|kind| kind == CODED) {
+            self.decode_until(play + FRAME);
+        }
     }
 
     /// Takes the 20 ms that are to be heard from `now` on. To be called every 20 ms.
-    pub fn pop(&mut self, now: Micros, out: &mut [i16; FRAME_SAMPLES]) -> Popped {
-        let now = in_samples(now);
+    ///
+    /// `out` has a frame's samples at the rate of the codec that was set.
+    pub fn pop(&mut self, now: Micros, out: &mut [i16]) -> Popped {
+        debug_assert_eq!(out.len(), FRAME_SAMPLES * self.per_tick);
+        let now = in_ticks(now);
         let target = self.target();
         let Some(timeline) = &mut self.timeline else {
             return self.nothing(out);
@@ -193,6 +347,9 @@ impl JitterBuffer {
         let delay = now - timeline.play - self.spread.base().unwrap_or(now - timeline.play);
         let play = timeline.play;
         self.starved &= delay < target - FRAME / 2;
+        if !self.starved {
+            self.decode_whole();
+        }
         if self.starved || (delay <= target - FRAME && self.is_quiet(play)) {
             // Too little delay: this frame is invented and the timeline waits for it.
             return self.nothing(out);
@@ -201,19 +358,46 @@ impl JitterBuffer {
         if self.excess_frames > 0 && (self.excess_frames > PATIENCE || self.is_quiet(play)) {
             self.excess_frames = 0;
             self.advance();
+            self.decode_whole();
         }
         let popped = self.take_frame(out);
         self.advance();
         popped
     }
 
-    fn nothing(&mut self, out: &mut [i16; FRAME_SAMPLES]) -> Popped {
+    fn nothing(&mut self, out: &mut [i16]) -> Popped {
         if self.noise.on {
             self.noise.fill(out);
             return Popped { concealed: false, comfort_noise: true };
         }
-        self.concealer.conceal(out);
-        Popped { concealed: true, comfort_noise: false }
+        let mut popped = Popped::default();
+        self.invent(None, out, &mut popped);
+        popped
+    }
+
+    /// Fills a gap that ends where `ends` says.
+    fn invent(&mut self, ends: Option<i64>, out: &mut [i16], popped: &mut Popped) {
+        match self.decoder.as_mut().filter(|decoder| decoder.conceals()) {
+            Some(_) if self.invented >= MOST_INVENTED => out.fill(0),
+            Some(decoder) => {
+                let next = self.coded.front().filter(|coded| Some(coded.at) == ends);
+                decoder.conceal(next.map(|coded| coded.payload.as_slice()), out);
+                self.invented += 1;
+            }
+            None => self.concealer.conceal(out),
+        }
+        if self.pausing {
+            popped.comfort_noise = true;
+        } else {
+            popped.concealed = true;
+        }
+    }
+
+    /// Takes note of real audio, where it is our own concealment that follows it.
+    fn heard(&mut self, out: &mut [i16]) {
+        if self.decoder.as_ref().is_none_or(|decoder| !decoder.conceals()) {
+            self.concealer.heard(out);
+        }
     }
 
     /// Moves the timeline on by a frame and clears the places behind it for what comes around the ring.
@@ -225,44 +409,49 @@ impl JitterBuffer {
         timeline.play += FRAME;
     }
 
-    fn take_frame(&mut self, out: &mut [i16; FRAME_SAMPLES]) -> Popped {
+    fn take_frame(&mut self, out: &mut [i16]) -> Popped {
         let play = self.timeline.as_ref().expect("invariant: only called with a timeline").play;
         let (first, second) = stretch(play, FRAME_SAMPLES);
         // Nearly always the frame is there as a whole.
         if self.kinds[first.clone()].iter().chain(&self.kinds[second.clone()]).all(|kind| *kind == VOICE) {
+            let (first, second) = (scaled(first, self.per_tick), scaled(second, self.per_tick));
             let (head, tail) = out.split_at_mut(first.len());
             head.copy_from_slice(&self.samples[first]);
             tail.copy_from_slice(&self.samples[second]);
             self.noise.on = false;
-            self.concealer.heard(out);
+            self.heard(out);
             return Popped::default();
         }
         self.take_patchwork(play, out)
     }
 
-    fn take_patchwork(&mut self, play: i64, out: &mut [i16; FRAME_SAMPLES]) -> Popped {
+    fn take_patchwork(&mut self, play: i64, out: &mut [i16]) -> Popped {
+        let per_tick = self.per_tick;
         let mut popped = Popped::default();
         let mut n = 0;
         while n < FRAME_SAMPLES {
+            if self.kinds[index(play + n as i64)] == CODED {
+                self.decode_until(play + n as i64 + 1);
+            }
             let kind = self.kinds[index(play + n as i64)];
             let run = (n..FRAME_SAMPLES)
                 .position(|m| self.kinds[index(play + m as i64)] != kind)
                 .map_or(FRAME_SAMPLES, |length| n + length);
-            let part = &mut out[n..run];
+            let part = &mut out[n * per_tick..run * per_tick];
             if kind == VOICE {
-                for (sample, m) in part.iter_mut().zip(n..) {
-                    *sample = self.samples[index(play + m as i64)];
-                }
+                let (first, second) = stretch(play + n as i64, run - n);
+                let (head, tail) = part.split_at_mut(first.len() * per_tick);
+                head.copy_from_slice(&self.samples[scaled(first, per_tick)]);
+                tail.copy_from_slice(&self.samples[scaled(second, per_tick)]);
                 self.noise.on = false;
-                self.concealer.heard(part);
+                self.heard(part);
             } else if kind == NOISE || self.noise.on {
                 self.noise.on = true;
                 self.noise.fill(part);
-                self.concealer.heard(part);
+                self.heard(part);
                 popped.comfort_noise = true;
             } else {
-                self.concealer.conceal(part);
-                popped.concealed = true;
+                self.invent(Some(play + run as i64), part, &mut popped);
             }
             n = run;
         }
@@ -270,9 +459,13 @@ impl JitterBuffer {
     }
 
     fn is_quiet(&self, play: i64) -> bool {
-        let level: u32 = (play..play + FRAME)
+        let frame = || play..play + FRAME;
+        if frame().any(|n| self.kinds[index(n)] == CODED) {
+            return false;
+        }
+        let level: u32 = frame()
             .filter(|n| self.kinds[index(*n)] == VOICE)
-            .map(|n| u32::from(self.samples[index(n)].unsigned_abs()))
+            .map(|n| u32::from(self.samples[index(n) * self.per_tick].unsigned_abs()))
             .sum();
         level < QUIET * FRAME_SAMPLES as u32
     }
@@ -282,7 +475,7 @@ impl JitterBuffer {
     }
 }
 
-fn in_samples(time: Micros) -> i64 {
+fn in_ticks(time: Micros) -> i64 {
     (time / 125) as i64
 }
 
@@ -290,119 +483,16 @@ fn index(n: i64) -> usize {
     n as usize & (RING - 1)
 }
 
-/// The places of up to [`RING`] samples from `start` on: a stretch, and what is left of it after the ring's end.
+/// The samples of a stretch of ticks.
+fn scaled(ticks: std::ops::Range<usize>, per_tick: usize) -> std::ops::Range<usize> {
+    ticks.start * per_tick..ticks.end * per_tick
+}
+
+/// The places of up to [`RING`] ticks from `start` on: a stretch, and what is left of it after the ring's end.
 fn stretch(start: i64, len: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
     let from = index(start);
     let first = len.min(RING - from);
     (from..from + first, 0..len - first)
-}
-
-const BUCKETS: usize = 64;
-/// 5 ms.
-const BUCKET: i64 = 40;
-/// Packets over which the base is the least transit; it is 5 to 10 s with packets of 20 ms.
-const BASE_WINDOW: u32 = 250;
-/// The share of packets that shall be in time.
-const IN_TIME: f32 = 0.97;
-
-/// The spread of transits above their base, forgotten over some 4 s.
-#[derive(Clone)]
-struct Spread {
-    histogram: [f32; BUCKETS],
-    observed: u32,
-    previous_base: Option<i64>,
-    current_base: Option<i64>,
-    in_window: u32,
-    wanted: i64,
-}
-
-impl Default for Spread {
-    fn default() -> Self {
-        Self {
-            histogram: [0.0; BUCKETS],
-            observed: 0,
-            previous_base: None,
-            current_base: None,
-            in_window: 0,
-            wanted: 0,
-        }
-    }
-}
-
-impl Spread {
-    fn base(&self) -> Option<i64> {
-        match (self.previous_base, self.current_base) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
-    }
-
-    fn forget_base(&mut self) {
-        self.previous_base = None;
-        self.current_base = None;
-        self.in_window = 0;
-    }
-
-    fn observe(&mut self, transit: i64) {
-        self.current_base = Some(self.current_base.map_or(transit, |base| base.min(transit)));
-        self.in_window += 1;
-        let base = self.base().unwrap_or(transit);
-        if self.in_window >= BASE_WINDOW {
-            self.previous_base = self.current_base.take();
-            self.in_window = 0;
-        }
-        // The first packets count more, until there are enough of them to forget slowly.
-        self.observed = (self.observed + 1).min(200);
-        let weight = 1.0 / self.observed as f32;
-        for share in &mut self.histogram {
-            *share *= 1.0 - weight;
-        }
-        let bucket = ((transit - base) / BUCKET).clamp(0, BUCKETS as i64 - 1) as usize;
-        self.histogram[bucket] += weight;
-        let mut sum = 0.0;
-        let enough = self.histogram.iter().position(|share| {
-            sum += share;
-            sum >= IN_TIME
-        });
-        // One bucket's width because the bucket's end counts, two more for the coarse steps of playing.
-        self.wanted = (enough.unwrap_or(BUCKETS - 1) as i64 + 3) * BUCKET;
-    }
-
-    fn wanted_delay(&self) -> i64 {
-        self.wanted
-    }
-}
-
-/// White noise at the level that the far end asked for (RFC 3389).
-struct Noise {
-    on: bool,
-    amplitude: i32,
-    state: u32,
-}
-
-impl Default for Noise {
-    fn default() -> Self {
-        Self { on: false, amplitude: 0, state: 0x2545_F491 }
-    }
-}
-
-impl Noise {
-    fn set_level(&mut self, level_dbov: u8) {
-        // Uniform noise between ±a has an RMS of a/√3. Louder than -30 dBov is not background.
-        let rms = 32_768.0 * 10f32.powf(-f32::from(level_dbov.clamp(30, 127)) / 20.0);
-        self.amplitude = (rms * 1.732) as i32;
-    }
-
-    fn fill(&mut self, out: &mut [i16]) {
-        for sample in out {
-            // xorshift: cheap, and nobody listens closely.
-            self.state ^= self.state << 13;
-            self.state ^= self.state >> 17;
-            self.state ^= self.state << 5;
-            let centred = (self.state >> 16) as i32 - 32_768;
-            *sample = (centred * self.amplitude / 32_768) as i16;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ mod wheel;
 
 pub use codec::{Codec, EncodedAudio};
 pub use engine::{Clip, ClipId, MediaConfig, MediaEngine, MediaError, MediaEvent, MediaSession, SessionOptions};
-pub use frame::{FRAME_MS, FRAME_SAMPLES, PcmFrame, SAMPLE_RATE_HZ};
+pub use frame::{
+    FRAME_MS, FRAME_SAMPLES, FrameSamples, PcmFrame, SAMPLE_RATE_HZ, WIDE_FRAME_SAMPLES, WIDE_SAMPLE_RATE_HZ,
+};
 pub use relay::BridgeGuard;
 pub use sdp::{Capabilities, Direction, MediaParams, Negotiated, SdpError, SdpSession};
 pub use stats::{EngineStats, MediaStats};

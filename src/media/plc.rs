@@ -1,4 +1,6 @@
 //! Loss concealment after G.711 Appendix I: the last pitch period is repeated and fades out within 60 ms.
+//!
+//! Lengths are in samples at 8 kHz; at 16 kHz all are twice as long.
 
 /// Samples kept: the longest pitch period, searched over a window of 20 ms.
 const HISTORY: usize = 400;
@@ -13,13 +15,16 @@ const FULL_LEVEL: usize = 80;
 const SILENT_AFTER: usize = 480;
 /// Samples over which real audio takes over again.
 const CROSSFADE: usize = 32;
+/// The highest rate, in multiples of 8 kHz.
+const MOST_PER_TICK: usize = 2;
 
 /// Follows the audio that is heard and invents what is missing.
 #[derive(Debug, Clone)]
 pub struct Concealer {
-    history: [i16; HISTORY],
+    per_tick: usize,
+    history: [i16; HISTORY * MOST_PER_TICK],
     /// One pitch period, made to loop without a step.
-    period: [i16; LONGEST_PERIOD],
+    period: [i16; LONGEST_PERIOD * MOST_PER_TICK],
     period_len: usize,
     /// Samples invented since the last real one.
     invented: usize,
@@ -27,20 +32,33 @@ pub struct Concealer {
 
 impl Default for Concealer {
     fn default() -> Self {
-        Self { history: [0; HISTORY], period: [0; LONGEST_PERIOD], period_len: LONGEST_PERIOD, invented: 0 }
+        Self::new(1)
     }
 }
 
 impl Concealer {
+    /// For audio at `per_tick` times 8 kHz: 1 or 2.
+    pub fn new(per_tick: usize) -> Self {
+        let per_tick = per_tick.clamp(1, MOST_PER_TICK);
+        Self {
+            per_tick,
+            history: [0; HISTORY * MOST_PER_TICK],
+            period: [0; LONGEST_PERIOD * MOST_PER_TICK],
+            period_len: LONGEST_PERIOD * per_tick,
+            invented: 0,
+        }
+    }
+
     /// Takes note of real samples; the first after a gap are mixed with the invented continuation.
     pub fn heard(&mut self, samples: &mut [i16]) {
         if self.invented > 0 {
-            let over = CROSSFADE.min(samples.len());
+            let crossfade = CROSSFADE * self.per_tick;
+            let over = crossfade.min(samples.len());
             for (n, sample) in samples[..over].iter_mut().enumerate() {
                 let invented = i32::from(self.next_invented());
                 let weight = (n + 1) as i32;
-                let mixed = i32::from(*sample) * weight + invented * (CROSSFADE as i32 - weight);
-                *sample = (mixed / CROSSFADE as i32) as i16;
+                let mixed = i32::from(*sample) * weight + invented * (crossfade as i32 - weight);
+                *sample = (mixed / crossfade as i32) as i16;
             }
             self.invented = 0;
         }
@@ -60,31 +78,34 @@ impl Concealer {
 
     /// Whether concealment has faded to silence.
     pub fn is_silent(&self) -> bool {
-        self.invented >= SILENT_AFTER
+        self.invented >= SILENT_AFTER * self.per_tick
     }
 
     fn next_invented(&mut self) -> i16 {
+        let (full_level, silent_after) = (FULL_LEVEL * self.per_tick, SILENT_AFTER * self.per_tick);
         let level = match self.invented {
-            0..FULL_LEVEL => 256,
-            FULL_LEVEL..SILENT_AFTER => (SILENT_AFTER - self.invented) * 256 / (SILENT_AFTER - FULL_LEVEL),
-            _ => 0,
+            invented if invented < full_level => 256,
+            invented => silent_after.saturating_sub(invented) * 256 / (silent_after - full_level),
         };
         let sample = i32::from(self.period[self.invented % self.period_len]) * level as i32 / 256;
         // The count stops mattering once silent; it must not wrap during a long hold.
-        self.invented = (self.invented + 1).min(SILENT_AFTER);
+        self.invented = (self.invented + 1).min(silent_after);
         sample as i16
     }
 
     fn remember(&mut self, samples: &[i16]) {
-        let new = &samples[samples.len().saturating_sub(HISTORY)..];
-        self.history.copy_within(new.len().., 0);
-        self.history[HISTORY - new.len()..].copy_from_slice(new);
+        let history = &mut self.history[..HISTORY * self.per_tick];
+        let new = &samples[samples.len().saturating_sub(history.len())..];
+        history.copy_within(new.len().., 0);
+        let kept = history.len() - new.len();
+        history[kept..].copy_from_slice(new);
     }
 
     fn find_period(&mut self) {
-        let recent = &self.history[HISTORY - WINDOW..];
+        let (end, window) = (HISTORY * self.per_tick, WINDOW * self.per_tick);
+        let recent = &self.history[end - window..end];
         let correlation = |lag: usize| {
-            let before = &self.history[HISTORY - WINDOW - lag..HISTORY - lag];
+            let before = &self.history[end - window - lag..end - lag];
             let (mut product, mut energy) = (0.0f32, 1.0f32);
             for (a, b) in recent.iter().zip(before) {
                 let b = f32::from(*b);
@@ -93,16 +114,17 @@ impl Concealer {
             }
             product / energy.sqrt()
         };
-        let best = (SHORTEST_PERIOD..=LONGEST_PERIOD)
+        let longest = LONGEST_PERIOD * self.per_tick;
+        let best = (SHORTEST_PERIOD * self.per_tick..=longest)
             .map(|lag| (lag, correlation(lag)))
-            .fold((LONGEST_PERIOD, f32::MIN), |best, next| if next.1 > best.1 { next } else { best });
+            .fold((longest, f32::MIN), |best, next| if next.1 > best.1 { next } else { best });
         self.period_len = best.0;
         let len = best.0;
-        self.period[..len].copy_from_slice(&self.history[HISTORY - len..]);
+        self.period[..len].copy_from_slice(&self.history[end - len..end]);
         // The end of the loop leans towards what came before its beginning.
         let over = len / 4;
         for n in 0..over {
-            let earlier = i32::from(self.history[HISTORY - len - over + n]);
+            let earlier = i32::from(self.history[end - len - over + n]);
             let weight = (n + 1) as i32;
             let here = i32::from(self.period[len - over + n]);
             self.period[len - over + n] = ((here * (over as i32 - weight) + earlier * weight) / over as i32) as i16;
@@ -126,6 +148,22 @@ mod tests {
         for (n, (invented, real)) in gap.iter().zip(&signal[640..720]).enumerate() {
             assert!((i32::from(*invented) - i32::from(*real)).abs() < 1_600, "{n}: {invented} {real}");
         }
+    }
+
+    #[test]
+    fn wide_audio_is_continued_as_well() {
+        // 200 Hz at 16 kHz is 100 Hz at 8.
+        let mut signal = tone::sine(100.0, 8_000.0, 1_920);
+        let mut plc = Concealer::new(2);
+        plc.heard(&mut signal[..1_280]);
+        let mut gap = [0i16; 160];
+        plc.conceal(&mut gap);
+        for (n, (invented, real)) in gap.iter().zip(&signal[1_280..1_440]).enumerate() {
+            assert!((i32::from(*invented) - i32::from(*real)).abs() < 1_600, "{n}: {invented} {real}");
+        }
+        let mut rest = [0i16; 960];
+        plc.conceal(&mut rest);
+        assert!(rest[800..].iter().all(|s| *s == 0) && plc.is_silent());
     }
 
     #[test]

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use crate::domain::IpNet;
 
-use super::codec::Codec;
+use super::codec::stream::MOST_TICKS;
+use super::codec::{Codec, Law};
 use super::dtmf::{Digit, DtmfReceiver};
-use super::frame::{FRAME_SAMPLES, PcmFrame};
+use super::frame::{FrameSamples, PcmFrame};
 use super::jitter::{Inserted, JitterBuffer, Micros};
 use super::relay::{Heard, Kind};
+use super::resample::Doubler;
 use super::rtcp::ReportBlock;
 use super::rtp::RtpReader;
 use super::sdp::MediaParams;
@@ -18,8 +20,6 @@ use super::stats::MediaStats;
 
 /// RFC 3389.
 pub const COMFORT_NOISE: u8 = 13;
-/// The longest packet taken: 120 ms.
-const MAX_SAMPLES: usize = 960;
 /// Packets in a row from an address the SDP did not name, before it is believed (100 ms of 20 ms packets).
 const PROBATION: u32 = 5;
 /// The same for the source that a re-INVITE has just moved away from (500 ms).
@@ -52,7 +52,8 @@ pub struct Receiver {
     allowed_nets: Vec<IpNet>,
     expected: Option<SocketAddr>,
     codec_payload_type: Option<(u8, Codec)>,
-    dtmf_payload_type: Option<u8>,
+    /// With the clock of its durations.
+    dtmf_payload_type: Option<(u8, u32)>,
     latch: Option<Latch>,
     probation: Option<(SocketAddr, u32)>,
     /// The source latched before the last re-INVITE that moved the media.
@@ -67,7 +68,8 @@ pub struct Receiver {
     /// Whether nobody wants frames: audio is counted and not decoded.
     deaf: bool,
     /// Scratch space for one packet's audio.
-    pcm: Box<[i16; MAX_SAMPLES]>,
+    pcm: Box<[i16; MOST_TICKS]>,
+    doubler: Doubler,
 }
 
 impl Receiver {
@@ -88,7 +90,8 @@ impl Receiver {
             sequences: Sequences::default(),
             last_packet: None,
             deaf: false,
-            pcm: Box::new([0; MAX_SAMPLES]),
+            pcm: Box::new([0; MOST_TICKS]),
+            doubler: Doubler::default(),
         }
     }
 
@@ -96,7 +99,9 @@ impl Receiver {
     /// moves the media, only a source exactly as named stays.
     pub fn configure(&mut self, params: &MediaParams) {
         self.codec_payload_type = Some((params.payload_type, params.codec));
-        self.dtmf_payload_type = params.dtmf_payload_type;
+        self.dtmf_payload_type = params.dtmf_payload_type.map(|payload_type| (payload_type, params.dtmf_clock_hz));
+        self.dtmf.set_clock(params.dtmf_clock_hz);
+        self.jitter.set_codec(params.codec);
         if params.remote.ip().is_unspecified() || self.expected == Some(params.remote) {
             return;
         }
@@ -177,19 +182,22 @@ impl Receiver {
 
     fn consume(&mut self, heard: &Heard<'_>, arrival: Micros, stats: &mut MediaStats) {
         let (payload, timestamp) = (heard.payload, heard.timestamp);
-        if matches!(heard.kind, Kind::Audio(_)) {
-            self.sequences.note_transit(timestamp, arrival);
+        if let Kind::Audio(codec) = heard.kind {
+            self.sequences.note_transit(timestamp, codec.clock_rate_hz(), arrival);
         }
         let inserted = match heard.kind {
             Kind::Audio(_) | Kind::Noise if self.deaf => Inserted::InTime,
-            Kind::Audio(codec) => {
-                let count = codec.decode_into(payload, self.pcm.as_mut_slice());
-                self.jitter.insert(timestamp, &self.pcm[..count], arrival)
-            }
+            Kind::Audio(codec) => match codec.law() {
+                Some(law) => self.insert_law(law, timestamp, payload, arrival),
+                None => {
+                    let ticks = codec.payload_ticks(payload).unwrap_or(0);
+                    self.jitter.insert_coded(timestamp, ticks, payload, arrival)
+                }
+            },
             Kind::Noise => {
                 self.jitter.insert_noise(timestamp, payload.first().map_or(127, |level| level & 0x7F), arrival)
             }
-            Kind::Event => {
+            Kind::Event { .. } => {
                 if !self.dtmf.receive(payload, timestamp, arrival) {
                     stats.packets_invalid += 1;
                 }
@@ -203,13 +211,30 @@ impl Receiver {
         stats.jitter_target_ms = u64::from(self.jitter.target_ms());
     }
 
+    /// G.711, also where G.722 was agreed: the clock is the same, and some far ends switch.
+    fn insert_law(&mut self, law: Law, timestamp: u32, payload: &[u8], arrival: Micros) -> Inserted {
+        let count = law.decode_into(payload, self.pcm.as_mut_slice());
+        let narrow = &self.pcm[..count];
+        if !self.is_wide() {
+            return self.jitter.insert(timestamp, narrow, arrival);
+        }
+        let mut wide = [0; 2 * MOST_TICKS];
+        self.doubler.process(narrow, &mut wide[..2 * count]);
+        self.jitter.insert(timestamp, &wide[..2 * count], arrival)
+    }
+
+    /// Whether frames are at 16 kHz.
+    pub fn is_wide(&self) -> bool {
+        self.codec_payload_type.is_some_and(|(_, codec)| codec.is_wide())
+    }
+
     /// The next 20 ms of the caller, to be called every 20 ms.
     pub fn pop(&mut self, now: Micros, media_ms: u64, stats: &mut MediaStats) -> PcmFrame {
         self.dtmf.tick(now);
         if self.deaf {
-            return PcmFrame::silence(media_ms);
+            return PcmFrame::silence_of(self.is_wide(), media_ms);
         }
-        let mut samples = [0; FRAME_SAMPLES];
+        let mut samples = FrameSamples::silence(self.is_wide());
         let popped = self.jitter.pop(now, &mut samples);
         if popped.concealed && self.ssrc.is_some() {
             stats.concealed_ms += 20;
@@ -227,19 +252,21 @@ impl Receiver {
         Some(self.sequences.report(self.ssrc?))
     }
 
-    /// What a payload type stands for. Both kinds of G.711 are taken whatever was agreed: some far ends switch.
+    /// What a payload type stands for. Both kinds of G.711 are taken whatever was agreed, if only the clock is the
+    /// same: some far ends switch.
     fn kind(&self, rtp: &RtpReader<'_>) -> Option<Kind> {
         let payload_type = rtp.payload_type();
-        if self.dtmf_payload_type == Some(payload_type) {
-            return Some(Kind::Event);
+        if let Some((_, clock_hz)) = self.dtmf_payload_type.filter(|(dtmf, _)| *dtmf == payload_type) {
+            return Some(Kind::Event { clock_hz });
         }
         if payload_type == COMFORT_NOISE {
             return Some(Kind::Noise);
         }
         let agreed = self.codec_payload_type.filter(|(pt, _)| *pt == payload_type).map(|(_, codec)| codec);
-        let codec = agreed.or_else(|| Codec::from_static_payload_type(payload_type))?;
-        let fits = !rtp.payload().is_empty() && rtp.payload().len() <= MAX_SAMPLES;
-        fits.then_some(Kind::Audio(codec))
+        let clock_hz = self.codec_payload_type.map_or(8_000, |(_, codec)| codec.clock_rate_hz());
+        let switched = || Codec::from_static_payload_type(payload_type).filter(|codec| codec.law().is_some());
+        let codec = agreed.or_else(|| switched().filter(|codec| codec.clock_rate_hz() == clock_hz))?;
+        codec.payload_ticks(rtp.payload()).map(|_| Kind::Audio(codec))
     }
 
     /// Symmetric RTP: decides whether the source counts, and latches on to it.
@@ -333,6 +360,8 @@ struct Sequences {
     transit: Option<i64>,
     /// In timestamp units, times 16.
     jitter: i64,
+    /// Of the RTP clock; 0 before the first packet.
+    clock_hz: u32,
 }
 
 impl Sequences {
@@ -358,13 +387,17 @@ impl Sequences {
         true
     }
 
-    fn note_transit(&mut self, timestamp: u32, arrival: Micros) {
+    fn note_transit(&mut self, timestamp: u32, clock_hz: u32, arrival: Micros) {
+        if std::mem::replace(&mut self.clock_hz, clock_hz) != clock_hz {
+            (self.transit, self.jitter) = (None, 0);
+        }
         // Differences of the lower 32 bits, so that the timestamp may wrap.
-        let transit = i64::from(((arrival / 125) as u32).wrapping_sub(timestamp) as i32);
+        let now = (u128::from(arrival) * u128::from(clock_hz) / 1_000_000) as u32;
+        let transit = i64::from(now.wrapping_sub(timestamp) as i32);
         if let Some(last) = self.transit {
             let difference = i64::from((transit as i32).wrapping_sub(last as i32).unsigned_abs());
             // A timeline that jumped by a second says nothing about the network.
-            if difference < 8_000 {
+            if difference < i64::from(clock_hz) {
                 self.jitter += difference - ((self.jitter + 8) >> 4);
             }
         }
@@ -380,7 +413,7 @@ impl Sequences {
     }
 
     fn jitter_us(&self) -> u64 {
-        (self.jitter.max(0) as u64 >> 4) * 125
+        (self.jitter.max(0) as u64 >> 4) * 1_000_000 / u64::from(self.clock_hz.max(1))
     }
 
     fn report(&mut self, ssrc: u32) -> ReportBlock {
@@ -435,3 +468,5 @@ impl DeadMedia {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wide_tests;

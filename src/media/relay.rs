@@ -4,15 +4,20 @@
 //! number and timestamp are the far end's own plus an offset, so that losses and changes of order stay visible to the
 //! other far end, whose jitter buffer is the one that counts. A-law and µ-law are mapped byte by byte on the way; the
 //! length of packets is left alone, because a receiver takes any (RFC 3551 §4.2).
+//!
+//! Where the two legs have no codec in common, the leg that hears decodes behind its jitter buffer, as it does for an
+//! agent, and the other leg sends its frames at the wheel's pace: losses are made good before they are encoded again.
+//! Keys go on packet by packet in both cases.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::codec::Codec;
+use super::frame::PcmFrame;
 
 /// Sequence numbers or seconds that a stream may jump before it counts as a new one.
 const MOST_SKIPPED: i16 = 3_000;
-const MOST_SAMPLES_SKIPPED: i32 = 60 * 8_000;
+const MOST_SECONDS_SKIPPED: u32 = 60;
 /// Payload bytes passed on in one turn of one leg; a flood beyond is dropped.
 const MOST_BYTES: usize = 16 * 1_024;
 
@@ -56,8 +61,10 @@ pub enum Kind {
     Audio(Codec),
     /// RFC 3389.
     Noise,
-    /// RFC 4733.
-    Event,
+    /// RFC 4733, with durations in units of this clock.
+    Event {
+        clock_hz: u32,
+    },
 }
 
 /// A packet that counts: of the latched source, in a format that was agreed, and no duplicate.
@@ -77,6 +84,7 @@ pub struct Outbox {
     packets: Vec<(Heard<'static>, std::ops::Range<usize>)>,
     bytes: Vec<u8>,
     digits: Vec<char>,
+    frame: Option<PcmFrame>,
 }
 
 impl Outbox {
@@ -94,8 +102,13 @@ impl Outbox {
         self.digits.push(digit);
     }
 
+    /// What was heard, decoded, for a leg in another codec.
+    pub fn push_frame(&mut self, frame: &PcmFrame) {
+        self.frame = Some(*frame);
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.packets.is_empty() && self.digits.is_empty()
+        self.packets.is_empty() && self.digits.is_empty() && self.frame.is_none()
     }
 
     pub fn packets(&self) -> impl Iterator<Item = Heard<'_>> {
@@ -106,7 +119,12 @@ impl Outbox {
         self.digits.iter().copied()
     }
 
+    pub fn frame(&self) -> Option<&PcmFrame> {
+        self.frame.as_ref()
+    }
+
     pub fn clear(&mut self) {
+        self.frame = None;
         self.packets.clear();
         self.bytes.clear();
         self.digits.clear();
@@ -132,10 +150,10 @@ pub struct Mapped {
 }
 
 impl Mapping {
-    /// Maps the next packet. A stream that is new, or has jumped, is laid at `next`: the sequence number and timestamp
-    /// that the leg would have sent.
-    pub fn map(mapping: &mut Option<Mapping>, heard: &Heard<'_>, next: (u16, u32)) -> Mapped {
-        let known = mapping.take().filter(|known| known.goes_on(heard));
+    /// Maps the next packet of a stream with this RTP clock. A stream that is new, or has jumped, is laid at `next`: the
+    /// sequence number and timestamp that the leg would have sent.
+    pub fn map(mapping: &mut Option<Mapping>, heard: &Heard<'_>, clock_hz: u32, next: (u16, u32)) -> Mapped {
+        let known = mapping.take().filter(|known| known.goes_on(heard, clock_hz));
         let begins = known.is_none();
         let mut current = known.unwrap_or(Mapping {
             ssrc: heard.ssrc,
@@ -154,12 +172,12 @@ impl Mapping {
         }
     }
 
-    fn goes_on(&self, heard: &Heard<'_>) -> bool {
+    fn goes_on(&self, heard: &Heard<'_>, clock_hz: u32) -> bool {
         let skipped = heard.sequence.wrapping_sub(self.last.0) as i16;
-        let samples = heard.timestamp.wrapping_sub(self.last.1) as i32;
+        let units = heard.timestamp.wrapping_sub(self.last.1) as i32;
         self.ssrc == heard.ssrc
             && skipped.unsigned_abs() < MOST_SKIPPED.unsigned_abs()
-            && samples.unsigned_abs() < MOST_SAMPLES_SKIPPED.unsigned_abs()
+            && units.unsigned_abs() < MOST_SECONDS_SKIPPED * clock_hz
     }
 }
 
@@ -175,7 +193,7 @@ mod tests {
     fn gaps_and_order_survive_and_numbers_wrap() {
         let mut mapping = None;
         let mut map = |s: u16, t: u32| {
-            let mapped = Mapping::map(&mut mapping, &heard(7, s, t), (65_535, u32::MAX));
+            let mapped = Mapping::map(&mut mapping, &heard(7, s, t), 8_000, (65_535, u32::MAX));
             (mapped.sequence, mapped.timestamp, mapped.begins)
         };
         assert_eq!(map(100, 1_000), (65_535, u32::MAX, true));
@@ -188,11 +206,11 @@ mod tests {
     #[test]
     fn a_new_stream_follows_what_the_leg_sent_last() {
         let mut mapping = None;
-        Mapping::map(&mut mapping, &heard(7, 100, 1_000), (10, 50));
+        Mapping::map(&mut mapping, &heard(7, 100, 1_000), 8_000, (10, 50));
         for (stream, ssrc, sequence, timestamp) in
             [("another SSRC", 8, 101, 1_160), ("a jump", 8, 30_000, 1_320), ("a leap in time", 8, 30_001, 9_000_000)]
         {
-            let mapped = Mapping::map(&mut mapping, &heard(ssrc, sequence, timestamp), (11, 210));
+            let mapped = Mapping::map(&mut mapping, &heard(ssrc, sequence, timestamp), 8_000, (11, 210));
             assert_eq!(mapped, Mapped { sequence: 11, timestamp: 210, begins: true }, "{stream}");
         }
     }

@@ -12,26 +12,27 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::domain::{DtmfMode, IpNet};
 
-use super::codec::Codec;
-use super::dtmf::{DtmfFrame, DtmfSender};
+use super::dtmf::{self, DtmfFrame, DtmfSender};
 use super::engine::{MediaEvent, Shared};
-use super::frame::{FRAME_MS, FRAME_SAMPLES, PcmFrame};
+use super::frame::{FRAME_MS, FRAME_SAMPLES, PcmFrame, SAMPLE_RATE_HZ};
 use super::jitter::Micros;
 use super::net::{self, RecvBatch, SocketPair};
-use super::playout::{Playout, PlayoutNote, Stopped};
+use super::playout::{OutFrame, Playout, PlayoutNote, Stopped};
 use super::receive::{DeadMedia, Receiver};
 use super::recorder::{Chunk, Job, Recorder};
 use super::relay::Outbox;
+use super::resample::Halver;
 use super::rtcp::{self, Item, SenderInfo};
 use super::rtp::{self, HEADER_BYTES, Header};
 use super::sdp::MediaParams;
 use super::stats::MediaStats;
-use super::tone;
 use super::wheel::Order;
 
 mod bridge;
+mod outgoing;
 
 use bridge::Bridge;
+use outgoing::{Format, Outgoing};
 
 /// Places in the event queue that frames leave to everything else.
 const RESERVED_EVENTS: usize = 32;
@@ -44,12 +45,9 @@ const MOST_BATCHES: usize = 8;
 const RTCP_READ_FRAMES: u64 = 25;
 const RTCP_SEND_FRAMES: u64 = 250;
 const RTCP_FIRST_FRAMES: [u64; 2] = [50, 100];
-/// The longest payload that is passed on: 120 ms.
-const MOST_RELAYED: usize = 960;
-/// One packet is 60 ms at most; another frame may lie behind it.
-const PACKET_BYTES: usize = HEADER_BYTES + MOST_RELAYED;
-/// Level of each of the two tones of a digit sent in band: -13 dBov.
-const TONE_AMPLITUDE: f32 = 7_000.0;
+/// The longest payload that is sent or passed on: 120 ms of G.711, and the most of Opus that fits an Ethernet frame.
+const MOST_PAYLOAD: usize = 1_440;
+const PACKET_BYTES: usize = HEADER_BYTES + MOST_PAYLOAD;
 
 /// What a session is made of.
 pub struct SessionParts {
@@ -118,21 +116,6 @@ pub struct Session {
     sockets: Option<SocketPair>,
 }
 
-/// The RTP stream that we send.
-struct Outgoing {
-    ssrc: u32,
-    sequence: u16,
-    /// Of the current frame.
-    timestamp: u32,
-    /// Of the event being sent.
-    event_timestamp: u32,
-    marker: bool,
-    packet: [u8; PACKET_BYTES],
-    filled: usize,
-    /// What was sent in this frame, for the recording.
-    audio: [u8; FRAME_SAMPLES],
-}
-
 #[derive(Default)]
 struct Rtcp {
     remote: Option<SocketAddr>,
@@ -145,6 +128,8 @@ struct Recording {
     chunk: Box<Chunk>,
     failure: Arc<OnceLock<String>>,
     recycled: StdReceiver<Box<Chunk>>,
+    /// For what is heard and what is sent: recordings are at 8 kHz.
+    halvers: [Halver; 2],
     /// A hole was reported.
     has_hole: bool,
 }
@@ -163,16 +148,7 @@ impl Session {
             dead: DeadMedia::new(parts.dead_media),
             bridge: None,
             listening: false,
-            out: Outgoing {
-                ssrc: rand::random(),
-                sequence: rand::random::<u16>() >> 1,
-                timestamp: rand::random(),
-                event_timestamp: 0,
-                marker: true,
-                packet: [0; PACKET_BYTES],
-                filled: 0,
-                audio: [Codec::Pcma.silence(); FRAME_SAMPLES],
-            },
+            out: Outgoing::new(),
             rtcp: Rtcp::default(),
             recording: None,
             recordings: 0,
@@ -198,6 +174,7 @@ impl Session {
         match order {
             Order::Configure(params) => self.configure(params),
             Order::Play(clips) => self.playout.push(clips),
+            Order::Repeat(clip) => self.playout.push_repeating(clip),
             Order::Stop { fade_ms } => {
                 let pending = &mut self.pending;
                 self.playout.stop(fade_ms, |stopped| pending.push_back(stopped.into()));
@@ -216,8 +193,7 @@ impl Session {
         if self.params.as_ref().is_some_and(|old| old.remote.ip() != params.remote.ip()) {
             self.rtcp.remote = None;
         }
-        // A packet begun in the old format is not worth keeping.
-        self.out.filled = 0;
+        self.out.configure(&params);
         self.params = Some(params);
     }
 
@@ -226,7 +202,7 @@ impl Session {
         if self.params.is_some() {
             self.flush_recording();
             self.frame += frames;
-            self.out.timestamp = self.out.timestamp.wrapping_add((frames as u32).wrapping_mul(FRAME_SAMPLES as u32));
+            self.out.advance(frames as u32);
         }
     }
 
@@ -234,41 +210,48 @@ impl Session {
     pub fn send(&mut self) {
         self.follow_bridge();
         let Some(params) = &self.params else { return };
-        let (codec, payload_type) = (params.codec, params.payload_type);
-        let dtmf_payload_type = self.events_out(params);
-        let packet_samples = params.ptime_ms.clamp(10, 60) as usize * 8;
+        let format = Format::from(params);
+        let events = self.events_out(params);
         let Some(to) = self.destination() else {
             // On hold: what plays waits.
-            self.out.audio.fill(codec.silence());
+            self.out.frame.mute(0);
             self.out.marker = true;
-            self.out.filled = 0;
-            self.out.timestamp = self.out.timestamp.wrapping_add(FRAME_SAMPLES as u32);
+            self.out.drop_waiting();
+            self.out.advance(1);
             return;
         };
-        if self.is_relaying(codec) {
-            self.out.timestamp = self.out.timestamp.wrapping_add(FRAME_SAMPLES as u32);
+        if self.is_relaying() {
+            self.out.advance(1);
             return;
         }
-        match self.dtmf.step(dtmf_payload_type.is_none()) {
+        match self.dtmf.step(events.is_none()) {
             Some(DtmfFrame::Event { payload, begins }) => {
-                self.out.audio.fill(codec.silence());
-                self.send_event(dtmf_payload_type.unwrap_or_default(), payload, begins, to);
+                self.out.frame.mute(0);
+                let (payload_type, clock_hz) = events.unwrap_or_default();
+                self.send_event(payload_type, dtmf::with_clock(payload, SAMPLE_RATE_HZ, clock_hz), begins, to);
             }
             Some(step) => {
-                self.out.audio.fill(codec.silence());
+                self.out.frame.mute(0);
                 if let DtmfFrame::Tone { digit, index } = step {
-                    self.out.fill_tone(codec, digit, index);
+                    self.out.fill_tone(digit, index);
                 }
-                self.send_audio(payload_type, packet_samples, to);
+                self.send_audio(&format, to);
             }
+            None if self.take_transcoded() => self.send_audio(&format, to),
             None => {
                 let notes = &mut self.notes;
-                self.playout.fill(&mut self.out.audio, |note| notes.push(note));
-                self.send_audio(payload_type, packet_samples, to);
+                self.playout.fill(&mut self.out.frame, |note| notes.push(note));
+                self.send_audio(&format, to);
                 self.note_playout();
             }
         }
-        self.out.timestamp = self.out.timestamp.wrapping_add(FRAME_SAMPLES as u32);
+        self.out.advance(1);
+    }
+
+    /// The payload type that keys are sent with, and the clock of their durations, where they are sent as telephone events.
+    fn events_out(&self, params: &MediaParams) -> Option<(u8, u32)> {
+        let payload_type = params.dtmf_payload_type.filter(|_| self.keys_by == DtmfMode::Rfc4733)?;
+        Some((payload_type, params.dtmf_clock_hz))
     }
 
     /// Where packets go: to the source heard, else to the address in the SDP; `None` while nothing may be sent.
@@ -284,25 +267,10 @@ impl Session {
         self.receiver.source().map(|(source, _)| source).or(stated)
     }
 
-    fn send_audio(&mut self, payload_type: u8, packet_samples: usize, to: SocketAddr) {
-        let start = HEADER_BYTES + self.out.filled;
-        self.out.packet[start..start + FRAME_SAMPLES].copy_from_slice(&self.out.audio);
-        let mut timestamp = self.out.timestamp.wrapping_sub(self.out.filled as u32);
-        self.out.filled += FRAME_SAMPLES;
-        while self.out.filled >= packet_samples {
-            let marker = std::mem::take(&mut self.out.marker);
-            self.send_packet(payload_type, marker, timestamp, packet_samples, to);
-            timestamp = timestamp.wrapping_add(packet_samples as u32);
-            self.out.filled -= packet_samples;
-            let rest = HEADER_BYTES + packet_samples;
-            self.out.packet.copy_within(rest..rest + self.out.filled, HEADER_BYTES);
-        }
-    }
-
     fn send_event(&mut self, payload_type: u8, payload: [u8; 4], begins: bool, to: SocketAddr) {
         if begins {
             self.out.event_timestamp = self.out.timestamp;
-            self.out.filled = 0;
+            self.out.drop_waiting();
         }
         self.out.packet[HEADER_BYTES..HEADER_BYTES + 4].copy_from_slice(&payload);
         self.send_packet(payload_type, begins, self.out.event_timestamp, 4, to);
@@ -352,7 +320,10 @@ impl Session {
         let media_ms = self.frame * u64::from(FRAME_MS);
         let mut frame = self.receiver.pop(clocks.now, media_ms, &mut self.stats);
         if !direction.recv {
-            frame = PcmFrame::silence(media_ms);
+            frame = PcmFrame::silence_of(frame.samples.is_wide(), media_ms);
+        }
+        if direction.recv && self.is_transcoded() {
+            outbox.push_frame(&frame);
         }
         while let Some(digit) = self.receiver.take_digit() {
             self.stats.dtmf_received += 1;
@@ -433,13 +404,14 @@ impl Session {
         if own_port && (beside || self.rtcp.remote.is_none()) {
             self.rtcp.remote = Some(source);
         }
+        let clock_hz = self.params.as_ref().map_or(SAMPLE_RATE_HZ, |params| params.codec.clock_rate_hz());
         let (stats, state, ours) = (&mut self.stats, &mut self.rtcp, self.out.ssrc);
         let arrived_unix_ns = clocks.unix_ns.saturating_sub((clocks.now - arrival) * 1_000);
         let read = rtcp::parse(packet, |item| match item {
             Item::Sender { info, .. } => state.last_sr = Some(((info.ntp >> 16) as u32, arrival)),
             Item::Block { block, .. } if block.ssrc == ours => {
                 stats.remote_fraction_lost = u64::from(block.fraction_lost);
-                stats.remote_jitter_us = u64::from(block.jitter) * 125;
+                stats.remote_jitter_us = u64::from(block.jitter) * 1_000_000 / u64::from(clock_hz);
                 if let Some(rtt) = rtcp::round_trip_us(&block, rtcp::ntp_from_unix_ns(arrived_unix_ns)) {
                     stats.rtt_us = rtt.max(1);
                 }
@@ -504,7 +476,8 @@ impl Session {
         let failure = Arc::new(OnceLock::new());
         let (recycle, recycled) = sync_channel(2);
         self.jobs.push_back(Job::Open { key, path, failure: Arc::clone(&failure), recycle });
-        self.recording = Some(Recording { key, chunk: Box::default(), failure, recycled, has_hole: false });
+        let (chunk, halvers) = (Box::default(), Default::default());
+        self.recording = Some(Recording { key, chunk, failure, recycled, halvers, has_hole: false });
     }
 
     fn record_frame(&mut self, frame: &PcmFrame) {
@@ -515,10 +488,18 @@ impl Session {
             self.recording = None;
             return;
         }
-        let codec = self.params.as_ref().map_or(Codec::Pcma, |params| params.codec);
-        let mut sent = [0i16; FRAME_SAMPLES];
-        codec.decode_into(&self.out.audio, &mut sent);
-        recording.chunk.push(self.frame * FRAME_SAMPLES as u64, &frame.samples, &sent);
+        let [of_heard, of_sent] = &mut recording.halvers;
+        let (mut heard, mut sent) = ([0i16; FRAME_SAMPLES], [0i16; FRAME_SAMPLES]);
+        if frame.samples.is_wide() {
+            of_heard.process(&frame.samples, &mut heard);
+        } else {
+            heard.copy_from_slice(&frame.samples);
+        }
+        match &self.out.frame {
+            OutFrame::Law(law, bytes) => _ = law.decode_into(bytes, &mut sent),
+            OutFrame::Wide(wide) => of_sent.process(wide.as_slice(), &mut sent),
+        }
+        recording.chunk.push(self.frame * FRAME_SAMPLES as u64, &heard, &sent);
         if recording.chunk.is_full() {
             self.flush_recording();
         }
@@ -575,17 +556,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Before `events`: who sees their end may count on the port being free.
         self.sockets = None;
-    }
-}
-
-impl Outgoing {
-    fn fill_tone(&mut self, codec: Codec, digit: char, index: u16) {
-        let Some((low, high)) = tone::keypad_pair(digit) else { return };
-        let mut samples = [0i16; FRAME_SAMPLES];
-        tone::dual(low, high, TONE_AMPLITUDE, usize::from(index) * FRAME_SAMPLES, &mut samples);
-        for (byte, sample) in self.audio.iter_mut().zip(samples) {
-            *byte = codec.encode_sample(sample);
-        }
     }
 }
 

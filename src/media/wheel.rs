@@ -34,6 +34,7 @@ const CATCH_UP_NS: u64 = 100_000_000;
 pub enum Order {
     Configure(MediaParams),
     Play(Vec<Clip>),
+    Repeat(Clip),
     Stop { fade_ms: u32 },
     Duck(Option<f32>),
     Dtmf(String),
@@ -218,7 +219,8 @@ impl Thread {
         let mut outbox = std::mem::take(&mut self.outbox);
         let peer = self.places[place][index].peer();
         if let Some(peer) = peer.and_then(|key| self.find(key)) {
-            peer.relay(&outbox);
+            let wants_frames = peer.relay(&outbox);
+            self.places[place][index].note_peer(wants_frames);
         }
         outbox.clear();
         self.outbox = outbox;

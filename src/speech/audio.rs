@@ -27,12 +27,12 @@ pub fn rms_dbfs(samples: &[i16]) -> f32 {
     (10.0 * mean.log10()) as f32
 }
 
-/// 10 ms at 8 kHz.
+/// 10 ms at 8 kHz, 5 ms at 16.
 const FRAME: usize = RATE_HZ as usize / 100;
 
-/// Where the sound is in `samples` (8 kHz), with `margin` samples kept on both sides; `None` when all of it is silent.
+/// Where the sound is in `samples` (8 or 16 kHz), with `margin` samples kept on both sides; `None` when all of it is silent.
 ///
-/// Silent is what lies below `floor_dbfs`, or more than 35 dB below the loudest 10 ms.
+/// Silent is what lies below `floor_dbfs`, or more than 35 dB below the loudest of them.
 pub fn sound_bounds(samples: &[i16], floor_dbfs: f32, margin: usize) -> Option<Range<usize>> {
     const BELOW_LOUDEST_DB: f32 = 35.0;
     let levels: Vec<f32> = samples.chunks(FRAME).map(rms_dbfs).collect();

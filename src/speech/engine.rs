@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Sample rate of all audio at the engines' doors, in Hz.
+/// Sample rate of audio at the engines' doors where no other is named, in Hz: that of the telephone.
 pub const RATE_HZ: u32 = 8000;
+/// The other rate at their doors, in Hz: that of wide-band calls.
+pub const WIDE_RATE_HZ: u32 = 16_000;
 
 /// A flag that one side raises and the other looks at; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +36,7 @@ pub trait SpeechToText: Send + Sync {
     /// Name of engine and model, for records and cache keys.
     fn name(&self) -> &str;
 
-    /// Transcribes `audio` (8 kHz mono) on the calling thread.
+    /// Transcribes `audio` (mono, at the rate in `options`) on the calling thread.
     ///
     /// Silence gives an empty text, not an error. Returns [`SttError::Cancelled`] soon after `cancel` is raised.
     fn transcribe(&self, audio: &[i16], options: &SttOptions, cancel: &CancelFlag) -> Result<Transcript, SttError>;
@@ -64,13 +66,15 @@ pub struct SttOptions {
     pub language: String,
     /// What kind of answer is expected.
     pub expect: Expect,
+    /// Sample rate of the audio, in Hz: [`RATE_HZ`] or [`WIDE_RATE_HZ`].
+    pub rate_hz: u32,
     /// When the result stops being of use; the engine gives up then with [`SttError::DeadlinePassed`].
     pub deadline: Option<Instant>,
 }
 
 impl Default for SttOptions {
     fn default() -> Self {
-        Self { prompt: None, language: "en".to_owned(), expect: Expect::General, deadline: None }
+        Self { prompt: None, language: "en".to_owned(), expect: Expect::General, rate_hz: RATE_HZ, deadline: None }
     }
 }
 
@@ -113,16 +117,27 @@ pub trait TextToSpeech: Send + Sync {
     /// Name of the voice, for records and cache keys.
     fn voice(&self) -> &str;
 
-    /// Speaks `text` (numbers already in words) into `sink` as 8 kHz mono chunks, on the calling thread.
+    /// Speaks `text` (numbers already in words) into `sink` as mono chunks at `rate_hz`, on the calling thread.
     ///
     /// The first sentence arrives before the second is made. Ends early without an error when `sink` breaks; returns
     /// [`TtsError::Cancelled`] soon after `cancel` is raised.
+    fn synthesize_at(
+        &self,
+        text: &str,
+        rate_hz: u32,
+        sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
+        cancel: &CancelFlag,
+    ) -> Result<(), TtsError>;
+
+    /// The same at [`RATE_HZ`].
     fn synthesize(
         &self,
         text: &str,
         sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
         cancel: &CancelFlag,
-    ) -> Result<(), TtsError>;
+    ) -> Result<(), TtsError> {
+        self.synthesize_at(text, RATE_HZ, sink, cancel)
+    }
 }
 
 /// Why a text was not spoken.
@@ -139,13 +154,23 @@ pub enum TtsError {
     Engine { engine: String, reason: String },
 }
 
-/// Collects all of `text` as one clip; a convenience over [`TextToSpeech::synthesize`].
+/// Collects all of `text` as one clip at [`RATE_HZ`].
 pub fn synthesize_all(tts: &dyn TextToSpeech, text: &str, cancel: &CancelFlag) -> Result<Vec<i16>, TtsError> {
+    synthesize_all_at(tts, text, RATE_HZ, cancel)
+}
+
+/// Collects all of `text` as one clip at `rate_hz`.
+pub fn synthesize_all_at(
+    tts: &dyn TextToSpeech,
+    text: &str,
+    rate_hz: u32,
+    cancel: &CancelFlag,
+) -> Result<Vec<i16>, TtsError> {
     let mut samples = Vec::new();
     let mut collect = |chunk: &[i16]| {
         samples.extend_from_slice(chunk);
         ControlFlow::Continue(())
     };
-    tts.synthesize(text, &mut collect, cancel)?;
+    tts.synthesize_at(text, rate_hz, &mut collect, cancel)?;
     Ok(samples)
 }

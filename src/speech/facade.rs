@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::engine::{CancelFlag, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
+use super::engine::{CancelFlag, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 use super::models::{ModelError, ModelStore};
 use super::pool::{JobHandle, PoolFull, Priority, WorkerPool};
 use super::prompt_cache::{PromptCache, PromptError};
@@ -145,7 +145,7 @@ impl Speech {
         self.vad.as_ref().map_or_else(SileroVad::energy_only, |model| SileroVad::new(Arc::clone(model)))
     }
 
-    /// Transcribes `audio` (8 kHz mono) on the pool; dropping the handle cancels it.
+    /// Transcribes `audio` (mono, at the rate in `options`) on the pool; dropping the handle cancels it.
     pub fn transcribe(
         &self,
         audio: Vec<i16>,
@@ -156,10 +156,15 @@ impl Speech {
         self.pool.submit(priority, move |cancel: &CancelFlag| stt.transcribe(&audio, &options, cancel))
     }
 
-    /// Speaks `text` on the pool, one chunk (8 kHz mono) for each sentence.
+    /// Speaks `text` on the pool at 8 kHz: see [`Self::speak_at`].
+    pub fn speak(&self, text: String, priority: Priority) -> Result<Speaking, PoolFull> {
+        self.speak_at(text, RATE_HZ, priority)
+    }
+
+    /// Speaks `text` on the pool, one chunk (mono, at `rate_hz`) for each sentence.
     ///
     /// The channel closes after the last chunk; the handle then says whether all was spoken. Dropping either ends it.
-    pub fn speak(&self, text: String, priority: Priority) -> Result<Speaking, PoolFull> {
+    pub fn speak_at(&self, text: String, rate_hz: u32, priority: Priority) -> Result<Speaking, PoolFull> {
         let (sender, receiver) = mpsc::channel(SENTENCES_AHEAD);
         let tts = Arc::clone(&self.tts);
         let handle = self.pool.submit(priority, move |cancel: &CancelFlag| {
@@ -167,7 +172,7 @@ impl Speech {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             };
-            tts.synthesize(&text, &mut sink, cancel)
+            tts.synthesize_at(&text, rate_hz, &mut sink, cancel)
         })?;
         Ok((receiver, handle))
     }

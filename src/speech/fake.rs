@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::engine::{CancelFlag, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
+use super::engine::{CancelFlag, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 
 /// What a fake engine does with one request.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ impl SpeechToText for FakeStt {
         "fake-stt"
     }
 
-    fn transcribe(&self, audio: &[i16], _: &SttOptions, cancel: &CancelFlag) -> Result<Transcript, SttError> {
+    fn transcribe(&self, audio: &[i16], options: &SttOptions, cancel: &CancelFlag) -> Result<Transcript, SttError> {
         let step = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let text = match step {
             None => String::new(),
@@ -64,7 +64,7 @@ impl SpeechToText for FakeStt {
             Some(Scripted::Panic) => panic!("scripted panic"),
         };
         let confidence = if text.is_empty() { 0.0 } else { 0.9 };
-        let audio_ms = audio.len() as u64 * 1000 / u64::from(RATE_HZ);
+        let audio_ms = audio.len() as u64 * 1000 / u64::from(options.rate_hz);
         Ok(Transcript { no_speech: 1.0 - confidence, text, confidence, audio_ms, ..Transcript::default() })
     }
 }
@@ -89,9 +89,10 @@ impl TextToSpeech for FakeTts {
         "tone"
     }
 
-    fn synthesize(
+    fn synthesize_at(
         &self,
         text: &str,
+        rate_hz: u32,
         sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
         cancel: &CancelFlag,
     ) -> Result<(), TtsError> {
@@ -105,7 +106,7 @@ impl TextToSpeech for FakeTts {
             _ => {}
         }
         let word: Vec<i16> =
-            (0..RATE_HZ / 5).map(|i| ((i as f32 * 440.0 * TAU / RATE_HZ as f32).sin() * 8000.0) as i16).collect();
+            (0..rate_hz / 5).map(|i| ((i as f32 * 440.0 * TAU / rate_hz as f32).sin() * 8000.0) as i16).collect();
         for _ in text.split_whitespace() {
             if cancel.is_cancelled() {
                 return Err(TtsError::Cancelled);

@@ -1,4 +1,5 @@
-//! Phrases that were synthesised before anybody waited for them, kept on disk as they go into RTP packets.
+//! Phrases that were synthesised before anybody waited for them, kept on disk: in A-law as it goes into RTP packets, and
+//! in G.722 for wide-band calls, in as many bytes. Both come of one synthesis.
 //!
 //! A file's name is the hash of engine, voice, codec and text, so a change of any of them asks for a new file and an
 //! old one can stay.
@@ -12,15 +13,17 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::engine::{CancelFlag, TextToSpeech, TtsError, synthesize_all};
+use super::engine::{CancelFlag, TextToSpeech, TtsError, WIDE_RATE_HZ, synthesize_all_at};
 use super::models::hex;
 use super::pool::{Class, JobError, Priority, WorkerPool};
+use crate::media::resample::Halver;
 use crate::media::{Codec, EncodedAudio};
 
 /// Bytes of audio kept in memory: over an hour of speech.
 pub const MEMORY_BYTES: usize = 32 << 20;
-/// All prompts are stored in A-law, which Indian trunks use; µ-law calls transcode by table.
-const CODEC: Codec = Codec::Pcma;
+/// What prompts are stored in: A-law, which Indian trunks use (µ-law calls transcode by table), and what every wide-band
+/// call encodes anew, so that clips join and levels change without a click.
+const STORED: [(Codec, &str); 2] = [(Codec::Pcma, "alaw"), (Codec::G722, "g722")];
 
 /// Why a phrase could not be kept or made.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,22 @@ pub struct Prepared {
     pub present: usize,
     /// Phrases that could not be made; calls can go on without them.
     pub failed: Vec<PromptError>,
+}
+
+/// One phrase in each of the codecs that are stored.
+#[derive(Debug, Clone)]
+pub struct Rendition {
+    narrow: EncodedAudio,
+    wide: EncodedAudio,
+}
+
+impl Rendition {
+    /// Encodes 16-bit PCM at 16 kHz.
+    pub fn from_wide_pcm(samples: &[i16]) -> Self {
+        let mut narrow = vec![0; samples.len() / 2];
+        Halver::default().process(samples, &mut narrow);
+        Self { narrow: EncodedAudio::from_pcm(Codec::Pcma, &narrow), wide: EncodedAudio::from_wide_pcm(samples) }
+    }
 }
 
 struct Entry {
@@ -81,9 +100,18 @@ impl PromptCache {
         Ok(Self { dir, tts, memory: Mutex::default(), memory_bytes: MEMORY_BYTES })
     }
 
-    /// The phrase, when it is ready. Reads one small file the first time.
+    /// The phrase at 8 kHz, when it is ready. Reads one small file the first time.
     pub fn get(&self, text: &str) -> Option<EncodedAudio> {
-        let key = self.key(text);
+        self.get_in(text, STORED[0])
+    }
+
+    /// The phrase for a call of this band: at 16 kHz for a wide one, where it is ready like that, else at 8 kHz.
+    pub fn get_for(&self, text: &str, wide: bool) -> Option<EncodedAudio> {
+        wide.then(|| self.get_in(text, STORED[1])).flatten().or_else(|| self.get(text))
+    }
+
+    fn get_in(&self, text: &str, stored: (Codec, &str)) -> Option<EncodedAudio> {
+        let key = self.key(text, stored);
         let mut memory = self.lock();
         memory.clock += 1;
         let now = memory.clock;
@@ -92,28 +120,35 @@ impl PromptCache {
             return Some(entry.audio.clone());
         }
         drop(memory);
-        let bytes = fs::read(self.path(&key)).ok().filter(|bytes| !bytes.is_empty())?;
-        let audio = EncodedAudio { codec: CODEC, bytes: bytes.into() };
+        let bytes = fs::read(self.dir.join(&key)).ok().filter(|bytes| !bytes.is_empty())?;
+        let audio = EncodedAudio { codec: stored.0, bytes: bytes.into() };
         self.remember(key, audio.clone());
         Some(audio)
     }
 
-    /// Keeps a phrase; on disk it appears whole or not at all.
-    pub fn insert(&self, text: &str, samples: &[i16]) -> Result<EncodedAudio, PromptError> {
-        let key = self.key(text);
-        let audio = EncodedAudio::from_pcm(CODEC, samples);
-        let path = self.path(&key);
-        // Two writers of one phrase must not share a temporary file.
-        let partial = self.dir.join(format!("{key}.{:?}.part", std::thread::current().id()));
-        let write = || {
-            let mut file = fs::File::create(&partial)?;
-            file.write_all(&audio.bytes)?;
-            file.sync_all()?;
-            fs::rename(&partial, &path)
-        };
-        write().map_err(io_error("write", &path))?;
-        self.remember(key, audio.clone());
-        Ok(audio)
+    /// Keeps a phrase; on disk each file appears whole or not at all.
+    pub fn insert(&self, text: &str, rendition: &Rendition) -> Result<(), PromptError> {
+        for (stored, audio) in STORED.into_iter().zip([&rendition.narrow, &rendition.wide]) {
+            let key = self.key(text, stored);
+            let path = self.dir.join(&key);
+            // Two writers of one phrase must not share a temporary file.
+            let partial = self.dir.join(format!("{key}.{:?}.part", std::thread::current().id()));
+            let write = || {
+                let mut file = fs::File::create(&partial)?;
+                file.write_all(&audio.bytes)?;
+                file.sync_all()?;
+                fs::rename(&partial, &path)
+            };
+            write().map_err(io_error("write", &path))?;
+            if stored == STORED[0] {
+                self.remember(key, audio.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_there(&self, text: &str) -> bool {
+        STORED.into_iter().all(|stored| self.dir.join(self.key(text, stored)).is_file())
     }
 
     /// Synthesises on `pool` whatever of `texts` is missing; `progress` gets the number done and the number in all.
@@ -124,7 +159,7 @@ impl PromptCache {
         progress: &mut (dyn FnMut(usize, usize) + Send),
     ) -> Prepared {
         let mut prepared = Prepared::default();
-        let mut missing: Vec<&String> = texts.iter().filter(|text| !self.path(&self.key(text)).is_file()).collect();
+        let mut missing: Vec<&String> = texts.iter().filter(|text| !self.is_there(text)).collect();
         missing.sort_unstable();
         missing.dedup();
         prepared.present = texts.len() - missing.len();
@@ -148,12 +183,15 @@ impl PromptCache {
         prepared
     }
 
-    async fn submit(&self, pool: &WorkerPool, text: &str) -> super::pool::JobHandle<Result<Vec<i16>, TtsError>> {
+    async fn submit(&self, pool: &WorkerPool, text: &str) -> super::pool::JobHandle<Result<Rendition, TtsError>> {
         const PATIENCE: Duration = Duration::from_millis(50);
         let priority = Priority { deadline: Instant::now(), class: Class::Background };
         loop {
             let (tts, text) = (Arc::clone(&self.tts), text.to_owned());
-            let job = move |cancel: &CancelFlag| synthesize_all(&*tts, &text, cancel);
+            let job = move |cancel: &CancelFlag| {
+                let samples = synthesize_all_at(&*tts, &text, WIDE_RATE_HZ, cancel)?;
+                Ok(Rendition::from_wide_pcm(&samples))
+            };
             match pool.submit(priority, job) {
                 Ok(handle) => return handle,
                 // Callers have the workers now.
@@ -162,26 +200,23 @@ impl PromptCache {
         }
     }
 
-    fn keep(&self, text: &str, outcome: Result<Result<Vec<i16>, TtsError>, JobError>) -> Result<(), PromptError> {
+    fn keep(&self, text: &str, outcome: Result<Result<Rendition, TtsError>, JobError>) -> Result<(), PromptError> {
         let text_owned = || text.to_owned();
-        let samples = outcome
+        let rendition = outcome
             .map_err(|source| PromptError::Job { text: text_owned(), source })?
             .map_err(|source| PromptError::Synthesis { text: text_owned(), source })?;
-        self.insert(text, &samples).map(drop)
+        self.insert(text, &rendition)
     }
 
-    fn key(&self, text: &str) -> String {
+    /// The name of the phrase's file.
+    fn key(&self, text: &str, (codec, extension): (Codec, &str)) -> String {
         let mut hash = Sha256::new();
-        for part in [self.tts.name(), self.tts.voice(), &format!("{CODEC:?}"), text] {
+        for part in [self.tts.name(), self.tts.voice(), &format!("{codec:?}"), text] {
             // The length keeps ("ab", "c") and ("a", "bc") apart.
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
-        hex(&hash.finalize())
-    }
-
-    fn path(&self, key: &str) -> PathBuf {
-        self.dir.join(format!("{key}.alaw"))
+        format!("{}.{extension}", hex(&hash.finalize()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Memory> {
@@ -230,7 +265,13 @@ mod tests {
         assert_eq!((prepared.made, prepared.present, prepared.failed.len()), (2, 1, 0));
         assert_eq!(seen.last(), Some(&(3, 3)));
         let audio = cache.get("good morning").unwrap();
-        assert_eq!(audio.bytes.len(), 2 * 1600);
+        assert_eq!((audio.codec, audio.bytes.len()), (Codec::Pcma, 2 * 1600));
+        let wide = cache.get_for("good morning", true).unwrap();
+        assert_eq!((wide.codec, wide.bytes.len()), (Codec::G722, 2 * 1600));
+        for said in [audio.to_pcm(), wide.to_pcm()] {
+            assert!(crate::media::tone::is_present(&said[200..1_400], 440.0));
+        }
+        assert_eq!(cache.get_for("good morning", false), Some(audio.clone()));
 
         // A synthesiser that fails shows that nothing is synthesised again.
         let broken = FakeTts::new([Scripted::Fail, Scripted::Fail]);
@@ -239,7 +280,14 @@ mod tests {
         assert_eq!((prepared.made, prepared.present, prepared.failed.len()), (0, 3, 0));
         assert_eq!(again.get("good morning"), Some(audio));
         let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert!(left.iter().all(|path| path.extension().unwrap() == "alaw"), "{left:?}");
+        let of = |kind: &str| left.iter().filter(|path| path.extension().unwrap() == kind).count();
+        assert_eq!((of("alaw"), of("g722"), left.len()), (2, 2, 4), "{left:?}");
+        // What an earlier version has left is used in wide-band calls too, and then made anew.
+        left.iter().filter(|path| path.extension().unwrap() == "g722").for_each(|path| fs::remove_file(path).unwrap());
+        let old = PromptCache::open(dir.path(), Arc::new(FakeTts::default())).unwrap();
+        assert_eq!(old.get_for("goodbye", true).map(|audio| audio.codec), Some(Codec::Pcma));
+        assert_eq!(old.prepare(&pool, &wanted, &mut |_, _| {}).await.made, 2);
+        assert_eq!(old.get_for("goodbye", true).map(|audio| audio.codec), Some(Codec::G722));
     }
 
     #[tokio::test]
@@ -260,13 +308,16 @@ mod tests {
         let mut cache = PromptCache::open(dir.path(), Arc::new(FakeTts::default())).unwrap();
         cache.memory_bytes = 250;
         for text in ["a", "b"] {
-            cache.insert(text, &[0; 100]).unwrap();
+            cache.insert(text, &Rendition::from_wide_pcm(&[0; 200])).unwrap();
         }
         assert!(cache.get("a").is_some());
-        cache.insert("c", &[0; 100]).unwrap();
+        cache.insert("c", &Rendition::from_wide_pcm(&[0; 200])).unwrap();
         let memory = cache.lock();
         assert_eq!((memory.bytes, memory.entries.len()), (200, 2));
-        assert!(memory.entries.contains_key(&cache.key("a")) && !memory.entries.contains_key(&cache.key("b")));
+        assert!(
+            memory.entries.contains_key(&cache.key("a", STORED[0]))
+                && !memory.entries.contains_key(&cache.key("b", STORED[0]))
+        );
         drop(memory);
         assert!(cache.get("b").is_some(), "it is still on disk");
     }

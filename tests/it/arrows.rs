@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What `voice` and `speech` may know of `media`.
-const FRAMES: &str = "media::{frame, PcmFrame, FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ}";
+const FRAMES: &str = "media::{frame, PcmFrame, FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ, WIDE_SAMPLE_RATE_HZ}";
 
 #[test]
 fn modules_import_only_what_the_layout_allows() {

@@ -24,9 +24,7 @@ use vca::media::{MediaConfig, MediaEngine};
 use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, Peers, StackConfig};
 use vca::sip::trunk::Trunks;
-use vca::speech::{
-    CancelFlag, RATE_HZ, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError,
-};
+use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 
 use crate::harness::{DID, new_folder, wait_for};
 
@@ -38,6 +36,7 @@ pub struct Desk {
     pub sip: SocketAddr,
     hears: Arc<Mutex<String>>,
     closings: Mutex<Receiver<Closing>>,
+    book: Arc<Book>,
     _stop: watch::Sender<bool>,
     _folder: TempDir,
     _runtime: tokio::runtime::Runtime,
@@ -76,7 +75,7 @@ impl Desk {
             let prepared = speech.prompts.prepare(&speech.pool, &lines, &mut |_, _| {}).await;
             assert!(prepared.failed.is_empty());
             let node = Node {
-                book,
+                book: Arc::<Book>::clone(&book),
                 media,
                 speech: Arc::new(speech),
                 admission: admission.clone(),
@@ -89,12 +88,17 @@ impl Desk {
             tokio::spawn(call::serve(Arc::new(node), incoming, stopped));
             sip
         });
-        Self { sip, hears, closings: Mutex::new(closings), _stop: stop, _folder: folder, _runtime: runtime }
+        Self { sip, hears, closings: Mutex::new(closings), book, _stop: stop, _folder: folder, _runtime: runtime }
     }
 
     /// What the recogniser hears from now on, whatever the sound.
     pub fn hear(&self, text: &str) {
         text.clone_into(&mut self.hears.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The turns of all calls so far.
+    pub fn turns(&self) -> Vec<Turn> {
+        self.book.turns.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The record of the next call that is closed.
@@ -140,14 +144,15 @@ impl TextToSpeech for Tones {
         "tone"
     }
 
-    fn synthesize(
+    fn synthesize_at(
         &self,
         text: &str,
+        rate_hz: u32,
         sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
         _: &CancelFlag,
     ) -> Result<(), TtsError> {
-        let length = text.split_whitespace().count() * RATE_HZ as usize * 60 / 1_000;
-        let at = |n: usize| (n as f32 * AGENT_HZ * std::f32::consts::TAU / RATE_HZ as f32).sin() * 8_000.0;
+        let length = text.split_whitespace().count() * rate_hz as usize * 60 / 1_000;
+        let at = |n: usize| (n as f32 * AGENT_HZ * std::f32::consts::TAU / rate_hz as f32).sin() * 8_000.0;
         let samples: Vec<i16> = (0..length).map(|n| at(n) as i16).collect();
         let _ = sink(&samples);
         Ok(())
@@ -157,6 +162,7 @@ impl TextToSpeech for Tones {
 /// One tenant, and its closed calls.
 struct Book {
     route: Route,
+    turns: Mutex<Vec<Turn>>,
     closings: Mutex<Sender<Closing>>,
 }
 
@@ -165,7 +171,11 @@ impl Book {
         let id = TenantId::from_uuid(uuid::Uuid::from_u128(7));
         let tenant = Tenant { id, name: "Clinic".to_owned(), max_calls: 10 };
         let profile = AgentProfile { transfers, record_calls: false, ..demo_profile() };
-        Self { route: Route { scope: TenantScope::proven(id), tenant, profile }, closings: Mutex::new(closings) }
+        Self {
+            route: Route { scope: TenantScope::proven(id), tenant, profile },
+            turns: Mutex::default(),
+            closings: Mutex::new(closings),
+        }
     }
 }
 
@@ -183,7 +193,8 @@ impl CallBook for Book {
         done()
     }
 
-    fn turn<'a>(&'a self, _: TenantScope, _: CallId, _: &'a Turn) -> BoxFuture<'a, Result<(), PortError>> {
+    fn turn<'a>(&'a self, _: TenantScope, _: CallId, turn: &'a Turn) -> BoxFuture<'a, Result<(), PortError>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).push(turn.clone());
         done()
     }
 

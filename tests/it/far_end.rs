@@ -243,6 +243,8 @@ struct State {
     stopped: bool,
     heard: VecDeque<i16>,
     received: u64,
+    /// Frames since the beginning.
+    age: u64,
     /// Frames since something was heard.
     quiet: u32,
     /// Frames since a packet came.
@@ -327,6 +329,12 @@ impl Voice {
         self.wait("quiet", |state| state.quiet >= 30);
     }
 
+    /// Waits until so much time has passed on the clock of the media.
+    pub fn expect_time(&self, seconds: u64) {
+        let until = self.state().age + seconds * 50;
+        self.wait("time", |state| state.age >= until);
+    }
+
     /// Waits until no packet came for 600 ms.
     pub fn expect_nothing(&self) {
         self.wait("no packets", |state| state.idle >= 30);
@@ -394,6 +402,7 @@ fn run(socket: &UdpSocket, state: &Mutex<State>) {
         if state.stopped {
             return;
         }
+        state.age += 1;
         state.quiet += 1;
         state.idle += 1;
         let mut buffer = [0; 2_048];

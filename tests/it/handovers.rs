@@ -142,10 +142,8 @@ fn hold_in_a_bridge_is_answered_by_the_book_and_gives_the_other_side_music() {
     }
     // A hold that lasts is no dead media.
     voice.go_dead();
-    let before = caller.voice.received();
-    while caller.voice.received() < before + 300 {
-        assert!(!caller.phone.has_request("BYE"), "six seconds on hold end nothing");
-    }
+    voice.expect_time(6);
+    assert!(!caller.phone.has_request("BYE"), "six seconds on hold end nothing");
     voice.come_back();
     let sdp = reoffer(&mut person, &mut dialog, &mut voice, "sendrecv");
     assert!(sdp.contains("a=sendrecv"), "{sdp}");
@@ -165,6 +163,27 @@ fn hold_in_a_bridge_is_answered_by_the_book_and_gives_the_other_side_music() {
     assert!(reason.starts_with("Q.850;cause=16"), "{reason}");
     assert_eq!((closing.end_cause, closing.outcome), (EndCause::CallerHungUp, CallOutcome::Transferred));
     assert_eq!(results(&closing), [("Dr Rao", TransferResult::Bridged)]);
+}
+
+#[test]
+fn a_call_that_begins_on_hold_is_greeted_when_it_is_taken_back() {
+    let desk = Desk::start(transfers(Vec::new()), None, Duration::from_secs(4));
+    let (mut phone, mut voice) = (Phone::at("127.0.0.1"), Voice::at("127.0.0.1"));
+    let (dialog, sdp) = phone.call(desk.sip, DID, &voice.sdp("inactive"));
+    assert!(sdp.contains("a=inactive"), "{sdp}");
+    voice.send_to(&sdp);
+    // Longer than the receptionist waits for anything, and than media may be dead.
+    voice.expect_time(8);
+    assert_eq!(voice.received(), 0);
+    let mut caller = Caller { phone, voice, dialog };
+    caller.reoffers("sendrecv");
+    caller.voice.expect_tone(AGENT_HZ);
+    caller.voice.expect_quiet();
+    let closing = caller.hangs_up(&desk);
+    assert_eq!((closing.end_cause, closing.outcome), (EndCause::CallerHungUp, CallOutcome::Nothing));
+    let turns = desk.turns();
+    assert_eq!(turns.len(), 1, "the greeting, and no filler: {turns:?}");
+    assert_eq!(turns[0].heard, None, "{turns:?}");
 }
 
 #[test]
@@ -327,6 +346,7 @@ fn a_person_who_is_busy_for_the_carrier_is_not_called_again() {
     let (desk, carrier) = carrier(ip);
     let (mut caller, refer) = referred(&desk, carrier, ip);
     caller.phone.respond(&refer, "202 Accepted", "", "");
+    caller.voice.expect_tones(&RINGING_HZ);
     notify(&mut caller, "terminated;reason=noresource", "486 Busy Here");
     caller.voice.expect_tone(AGENT_HZ);
     assert!(!caller.phone.has_request("INVITE"), "once is enough");

@@ -3,6 +3,8 @@
 mod admission;
 mod arrows;
 mod asterisk;
+mod carriers;
+mod codecs;
 mod conversations;
 mod corpus;
 mod desk;

@@ -193,6 +193,24 @@ fn a_person_hears_who_calls_takes_the_call_and_both_hear_each_other() {
 }
 
 #[test]
+fn a_caller_in_opus_and_a_person_in_a_law_hear_each_other() {
+    let steps = ["--codec", "opus", "--say", "Can I talk to a person?", "--say", "Hello doctor, I have a toothache."];
+    let (report, call) = call_with_person(&steps, async |phone, _| {
+        let ringing = phone.ringing().await;
+        let mut talk = phone.answer(ringing).await;
+        talk.hear().await;
+        talk.media.send_dtmf("1");
+        talk.say("Good morning, this is the hospital. How can I help you?").await;
+        let heard = talk.hear().await;
+        assert!(heard.contains("tooth"), "the person hears the caller: {heard}");
+        talk.leg.bye(Some("Q.850;cause=16".to_owned())).await;
+    });
+    let heard = heard_by_caller(&report);
+    assert!(heard.contains("hospital"), "the caller hears the person: {heard}");
+    assert_eq!((&call["outcome"], &call["recording"]), (&"transferred".into(), &"complete".into()), "{call:#}");
+}
+
+#[test]
 fn a_person_who_declines_sends_the_caller_back_to_leave_a_message() {
     let steps = [
         "--say",

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use crate::media::PcmFrame;
+use crate::media::resample::{Halver, join_frames};
+use crate::media::{FRAME_SAMPLES, PcmFrame};
 use crate::speech::pool::{Class, JobError, Priority};
 use crate::speech::{SileroVad, Speech, SttError, SttOptions, Transcript, Vad};
 use crate::voice::{Ms, UtteranceId};
@@ -41,6 +42,8 @@ pub enum HearingFailure {
 pub struct Ears {
     speech: Arc<Speech>,
     vad: SileroVad,
+    /// Voice activity is found at 8 kHz, also in wide-band calls.
+    halver: Halver,
     audio: VecDeque<(Ms, PcmFrame)>,
     jobs: JoinSet<Heard>,
     /// The transcription that is under way or done for an utterance, and up to where it listens.
@@ -56,12 +59,18 @@ struct Wanted {
 impl Ears {
     pub fn new(speech: Arc<Speech>) -> Self {
         let vad = speech.new_vad();
-        Self { speech, vad, audio: VecDeque::new(), jobs: JoinSet::new(), wanted: None }
+        Self { speech, vad, halver: Halver::default(), audio: VecDeque::new(), jobs: JoinSet::new(), wanted: None }
     }
 
     /// Takes one frame in and says whether it is voice.
     pub fn hear(&mut self, frame: PcmFrame, now: Ms) -> Vad {
-        let vad = self.vad.push(&frame.samples);
+        let mut narrow = [0; FRAME_SAMPLES];
+        if frame.samples.is_wide() {
+            self.halver.process(&frame.samples, &mut narrow);
+        } else {
+            narrow.copy_from_slice(&frame.samples);
+        }
+        let vad = self.vad.push(&narrow);
         if self.audio.len() == KEPT_FRAMES {
             self.audio.pop_front();
         }
@@ -72,7 +81,9 @@ impl Ears {
     /// Starts to transcribe `from..to`, in place of an earlier transcription of the same utterance.
     pub fn transcribe(&mut self, utterance: UtteranceId, from: Ms, to: Ms, class: Class, options: SttOptions) {
         self.drop_transcription(utterance);
-        let samples = self.range(from, to);
+        let wanted = self.audio.iter().filter(|(at, _)| (from..=to).contains(at)).map(|(_, frame)| frame);
+        let (samples, rate_hz) = join_frames(wanted);
+        let options = SttOptions { rate_hz, ..options };
         let priority = Priority { deadline: Instant::now() + TRANSCRIPTION_LIMIT, class };
         let job = self.speech.transcribe(samples, options, priority);
         let task = self.jobs.spawn(async move {
@@ -113,12 +124,6 @@ impl Ears {
                 None => std::future::pending::<()>().await,
             }
         }
-    }
-
-    /// The caller's samples between two moments.
-    fn range(&self, from: Ms, to: Ms) -> Vec<i16> {
-        let wanted = self.audio.iter().filter(|(at, _)| (from..=to).contains(at));
-        wanted.flat_map(|(_, frame)| frame.samples).collect()
     }
 }
 

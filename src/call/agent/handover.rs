@@ -179,7 +179,7 @@ impl Conversation<'_> {
                     news
                 }
                 event = waits.media_events.recv() => {
-                    self.on_waiting_media(event, reaching);
+                    self.on_waiting_media(event);
                     None
                 }
                 found = placed(&mut reaching.placing) => self.on_placed(found, reaching).await,
@@ -352,13 +352,9 @@ impl Conversation<'_> {
     }
 
     /// The caller's own session, while they wait: nothing is listened to.
-    fn on_waiting_media(&mut self, event: Option<MediaEvent>, reaching: &mut Reaching) {
+    fn on_waiting_media(&mut self, event: Option<MediaEvent>) {
         match event {
             Some(MediaEvent::Frame(_) | MediaEvent::Dtmf { .. }) => {}
-            Some(MediaEvent::PlayoutFinished { id: COMPANY, .. }) if reaching.company == Company::Clip => {
-                // Taken up again by `keep_company`.
-                reaching.company = Company::Line { until: Instant::now() };
-            }
             Some(event) => self.on_media(event),
             None => self.over = Some(EndCause::DeadMedia),
         }
@@ -372,7 +368,7 @@ impl Conversation<'_> {
                 TransferKind::Warm => sounds::hold_music(),
                 TransferKind::Blind => sounds::ringback(),
             };
-            self.media.play(vec![Clip { id: COMPANY, audio }]);
+            self.media.play_repeating(Clip { id: COMPANY, audio });
             reaching.company = Company::Clip;
         }
     }

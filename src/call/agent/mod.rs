@@ -176,6 +176,8 @@ impl<'a> Conversation<'a> {
         if let Some(cause) = self.wait_for_ack(&mut waits.leg_events).await {
             return cause;
         }
+        // A call may begin on hold, as one that is picked up for somebody else.
+        self.follow_hold();
         self.step(dialogue::Input::Answered);
         loop {
             self.carry_out();

@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::dialogue::Line;
 use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaSession};
 use crate::speech::pool::{Class, Priority};
-use crate::speech::{Speaking, Speech};
+use crate::speech::{RATE_HZ, Speaking, Speech, WIDE_RATE_HZ};
 use crate::voice::{LineId, Ms};
 
 /// How long one part of a line may take to be synthesised before it is left out.
@@ -94,11 +94,11 @@ impl Mouth {
         self.next_line += 1;
         let mut parts = Vec::new();
         for segment in &line.segments {
-            match self.speech.prompts.get(&segment.text) {
+            match self.speech.prompts.get_for(&segment.text, media.is_wide()) {
                 Some(audio) => parts.push(Part::ready(segment.text.clone(), audio)),
                 None => {
                     for sentence in sentences(&segment.text) {
-                        let audio = self.make(id, parts.len(), sentence);
+                        let audio = self.make(id, parts.len(), sentence, media.is_wide());
                         parts.push(Part::new(sentence.to_owned(), audio));
                     }
                 }
@@ -249,25 +249,25 @@ impl Mouth {
         events
     }
 
-    fn make(&mut self, line: LineId, part: usize, text: &str) -> Audio {
-        let Some(speaking) = begin(&self.speech, text.to_owned()) else { return Audio::Missing };
-        self.syntheses.spawn(async move { Synthesised { line, part, audio: collect(speaking).await } });
+    fn make(&mut self, line: LineId, part: usize, text: &str, wide: bool) -> Audio {
+        let Some(speaking) = begin(&self.speech, text.to_owned(), wide) else { return Audio::Missing };
+        self.syntheses.spawn(async move { Synthesised { line, part, audio: collect(speaking, wide).await } });
         Audio::Making
     }
 }
 
-/// Has a text spoken, in one piece; `None` when that fails or takes too long.
+/// Has a text spoken at 8 kHz, in one piece; `None` when that fails or takes too long.
 pub async fn synthesise(speech: &Speech, text: String) -> Option<EncodedAudio> {
-    collect(begin(speech, text)?).await
+    collect(begin(speech, text, false)?, false).await
 }
 
-fn begin(speech: &Speech, text: String) -> Option<Speaking> {
+fn begin(speech: &Speech, text: String, wide: bool) -> Option<Speaking> {
     let priority = Priority { deadline: Instant::now() + SYNTHESIS_LIMIT, class: Class::Final };
-    let started = speech.speak(text, priority);
+    let started = speech.speak_at(text, if wide { WIDE_RATE_HZ } else { RATE_HZ }, priority);
     started.inspect_err(|full| warn!(error = %full, "a part of a line is left out")).ok()
 }
 
-async fn collect((mut chunks, job): Speaking) -> Option<EncodedAudio> {
+async fn collect((mut chunks, job): Speaking, wide: bool) -> Option<EncodedAudio> {
     let whole = async {
         let mut samples = Vec::new();
         while let Some(chunk) = chunks.recv().await {
@@ -280,6 +280,7 @@ async fn collect((mut chunks, job): Speaking) -> Option<EncodedAudio> {
         }
     };
     match tokio::time::timeout(SYNTHESIS_LIMIT, whole).await {
+        Ok(Ok(samples)) if wide => Some(EncodedAudio::from_wide_pcm(&samples)),
         Ok(Ok(samples)) => Some(EncodedAudio::from_pcm(Codec::Pcma, &samples)),
         Ok(Err(failure)) => {
             warn!(error = %failure, "a part of a line could not be synthesised");

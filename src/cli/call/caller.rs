@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use super::script::Step;
 use crate::call::leg::Answerer;
-use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaEvent, MediaSession, PcmFrame};
+use crate::media::resample::join_frames;
+use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaEvent, MediaSession, PcmFrame, SAMPLE_RATE_HZ};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::{Class, Priority};
 use crate::speech::{Speech, SttOptions};
@@ -65,10 +66,15 @@ pub enum Prepared {
 }
 
 impl Prepared {
-    /// What a step needs to be performed.
-    pub fn speak(step: &Step, text: String, samples: &[i16]) -> Self {
-        let loud = samples.chunks(160).rposition(|chunk| level_dbfs(chunk) > SOUND_DBFS).map_or(0, |i| i + 1);
-        let audio = EncodedAudio::from_pcm(Codec::Pcma, samples);
+    /// What a step needs to be performed; the samples are at 8 or 16 kHz.
+    pub fn speak(step: &Step, text: String, samples: &[i16], rate_hz: u32) -> Self {
+        let frame = (rate_hz / 50) as usize;
+        let loud = samples.chunks(frame).rposition(|chunk| level_dbfs(chunk) > SOUND_DBFS).map_or(0, |i| i + 1);
+        let audio = if rate_hz == SAMPLE_RATE_HZ {
+            EncodedAudio::from_pcm(Codec::Pcma, samples)
+        } else {
+            EncodedAudio::from_wide_pcm(samples)
+        };
         Self::Speak { text, audio, sound_ms: loud as u64 * 20, interrupt: matches!(step, Step::Interrupt(_)) }
     }
 }
@@ -246,9 +252,10 @@ impl<'a> Caller<'a> {
         let end_ms = self.last_sound.map_or(0, |at| self.at(at));
         let Some(index) = self.said.iter().rposition(|said| said.speaker == "agent") else { return };
         self.said[index].end_ms = end_ms;
-        let samples: Vec<i16> = self.hearing.drain(..).flat_map(|frame| frame.samples).collect();
+        let (samples, rate_hz) = join_frames(self.hearing.iter());
+        self.hearing.clear();
         let priority = Priority { deadline: Instant::now() + Duration::from_secs(30), class: Class::Final };
-        match self.speech.transcribe(samples, SttOptions::default(), priority) {
+        match self.speech.transcribe(samples, SttOptions { rate_hz, ..SttOptions::default() }, priority) {
             Ok(job) => {
                 self.recognised.spawn(async move {
                     let text = match job.await {

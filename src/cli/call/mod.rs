@@ -12,11 +12,14 @@ use tokio::sync::mpsc;
 
 use super::Failure;
 use crate::call::leg::Answerer;
-use crate::media::{MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, resample};
+use crate::media::{
+    Capabilities, Codec, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, WIDE_SAMPLE_RATE_HZ,
+    resample,
+};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{self, Leg, LegEvent, LegPolicy, OutgoingInvite, StackConfig, Transport};
 use crate::speech::pool::{Class, Priority};
-use crate::speech::{Speech, SpeechConfig, synthesize_all};
+use crate::speech::{Speech, SpeechConfig, synthesize_all_at};
 
 mod caller;
 mod script;
@@ -53,6 +56,9 @@ pub struct CallArgs {
     /// Hang up after so many seconds whatever happens
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     limit: u64,
+    /// Offer CODEC: pcma, pcmu, g722 or opus (may be repeated; the first is preferred) [default: pcma, pcmu]
+    #[arg(long = "codec", value_name = "CODEC", value_parser = codec)]
+    codecs: Vec<Codec>,
     /// Signal over TCP instead of UDP
     #[arg(long)]
     tcp: bool,
@@ -103,7 +109,13 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::run(&error))?
         .map_err(|error| Failure::setup(&error))?;
     let speech = Arc::new(speech);
-    let steps = prepare(&speech, args.steps.0.clone()).await?;
+    let capabilities = match &args.codecs[..] {
+        [] => Capabilities::default(),
+        codecs => Capabilities { codecs: codecs.to_vec(), ..Capabilities::default() },
+    };
+    let rate_hz =
+        if capabilities.codecs.iter().any(|codec| codec.is_wide()) { WIDE_SAMPLE_RATE_HZ } else { SAMPLE_RATE_HZ };
+    let steps = prepare(&speech, args.steps.0.clone(), rate_hz).await?;
 
     let transport = if args.tcp { Transport::Tcp } else { Transport::Udp };
     let (stack, _incoming) = net::start(stack_config(local_ip)).await.map_err(|error| Failure::setup(&error))?;
@@ -111,7 +123,7 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::setup(&error))?;
     let options = SessionOptions { recording: Some(args.record.clone()), ..SessionOptions::default() };
     let (session, mut media_events) = media.open(options).map_err(|error| Failure::setup(&error))?;
-    let mut answerer = Answerer::new(SdpSession::new(rand::random()));
+    let mut answerer = Answerer::new(SdpSession::new(rand::random())).with_capabilities(capabilities);
     let offer = answerer.offer(SocketAddr::new(local_ip, session.local_port()));
     let from = Uri::sip(Some(&args.from), &local_ip.to_string())
         .map_err(|error| Failure::Setup(format!("--from {}: {error}", args.from)))?;
@@ -226,7 +238,12 @@ fn local_ip_towards(destination: SocketAddr) -> Result<IpAddr, Failure> {
     local.map(|addr| addr.ip()).map_err(|error| Failure::Setup(format!("no way to {destination}: {error}")))
 }
 
-async fn prepare(speech: &Arc<Speech>, steps: Vec<Step>) -> Result<Vec<Prepared>, Failure> {
+fn codec(name: &str) -> Result<Codec, String> {
+    let known = Codec::ALL.into_iter().find(|codec| codec.rtpmap_name().eq_ignore_ascii_case(name));
+    known.ok_or_else(|| "not one of pcma, pcmu, g722, opus".to_owned())
+}
+
+async fn prepare(speech: &Arc<Speech>, steps: Vec<Step>, rate_hz: u32) -> Result<Vec<Prepared>, Failure> {
     let mut prepared = Vec::new();
     for step in steps {
         prepared.push(match &step {
@@ -235,21 +252,21 @@ async fn prepare(speech: &Arc<Speech>, steps: Vec<Step>) -> Result<Vec<Prepared>
             Step::Say(text) | Step::Interrupt(text) => {
                 let priority = Priority { deadline: Instant::now() + Duration::from_secs(60), class: Class::Final };
                 let (tts, words) = (Arc::clone(&speech.tts), text.clone());
-                let job = speech.pool.submit(priority, move |cancel| synthesize_all(&*tts, &words, cancel));
+                let job = speech.pool.submit(priority, move |cancel| synthesize_all_at(&*tts, &words, rate_hz, cancel));
                 let samples = job.map_err(|error| Failure::run(&error))?.await.map_err(|error| Failure::run(&error))?;
-                Prepared::speak(&step, text.clone(), &samples.map_err(|error| Failure::run(&error))?)
+                Prepared::speak(&step, text.clone(), &samples.map_err(|error| Failure::run(&error))?, rate_hz)
             }
             Step::Wav(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                Prepared::speak(&step, format!("[{name}]"), &read_wav(path)?)
+                Prepared::speak(&step, format!("[{name}]"), &read_wav(path, rate_hz)?, rate_hz)
             }
         });
     }
     Ok(prepared)
 }
 
-/// A WAV file's first channel at 8 kHz.
-fn read_wav(path: &Path) -> Result<Vec<i16>, Failure> {
+/// A WAV file's first channel at this rate.
+fn read_wav(path: &Path, rate_hz: u32) -> Result<Vec<i16>, Failure> {
     let wrong = |what: String| Failure::Setup(format!("--wav {}: {what}", path.display()));
     let mut reader = hound::WavReader::open(path).map_err(|error| wrong(error.to_string()))?;
     let spec = reader.spec();
@@ -258,7 +275,7 @@ fn read_wav(path: &Path) -> Result<Vec<i16>, Failure> {
     }
     let samples: Result<Vec<i16>, _> = reader.samples::<i16>().step_by(usize::from(spec.channels.max(1))).collect();
     let samples = samples.map_err(|error| wrong(error.to_string()))?;
-    resample::resample_i16(&samples, spec.sample_rate, SAMPLE_RATE_HZ).map_err(|error| wrong(error.to_string()))
+    resample::resample_i16(&samples, spec.sample_rate, rate_hz).map_err(|error| wrong(error.to_string()))
 }
 
 fn printer(json: bool) -> impl FnMut(&Said) {

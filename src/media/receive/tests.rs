@@ -1,4 +1,5 @@
 use super::*;
+use crate::media::codec::stream::OpusWishes;
 use crate::media::rtp::{HEADER_BYTES, Header};
 use crate::media::sdp::Direction;
 use crate::media::tone;
@@ -45,7 +46,7 @@ impl FarEnd {
         let samples = self.packet_ms as usize * 8;
         // A period divides every packet length, so that each packet may begin at phase zero.
         let pcm = tone::sine(self.hz, 8_000.0, samples);
-        let payload: Vec<u8> = pcm.iter().map(|s| self.codec.encode_sample(*s)).collect();
+        let payload: Vec<u8> = pcm.iter().map(|s| self.codec.law().unwrap().encode_sample(*s)).collect();
         let timestamp = self.timestamp;
         self.timestamp = timestamp.wrapping_add(samples as u32);
         self.packet(self.payload_type, timestamp, &payload)
@@ -80,6 +81,8 @@ impl Near {
             codec: Codec::Pcma,
             payload_type: 8,
             dtmf_payload_type: Some(101),
+            dtmf_clock_hz: 8_000,
+            opus: OpusWishes::default(),
             remote: remote.parse().unwrap(),
             direction: Direction::SEND_RECV,
             ptime_ms: 20,

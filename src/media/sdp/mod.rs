@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 
 use super::codec::Codec;
+use super::codec::stream::OpusWishes;
 use crate::domain::{SrtpUse, TrunkSettings};
 
 #[cfg(test)]
@@ -44,12 +45,19 @@ impl Default for Capabilities {
 impl From<&TrunkSettings> for Capabilities {
     fn from(trunk: &TrunkSettings) -> Self {
         Self {
-            codecs: trunk.codecs.iter().filter_map(|codec| Codec::of_trunk(*codec)).collect(),
+            codecs: trunk.codecs.iter().map(|codec| Codec::from(*codec)).collect(),
             dtmf: true,
             dtmf_payload_type: trunk.dtmf_payload_type,
             ptime_ms: trunk.ptime_ms.into(),
             srtp: trunk.srtp,
         }
+    }
+}
+
+impl Capabilities {
+    /// Every codec there is, G.711 first: for a far end of which nothing is known but its offer.
+    pub fn any_codec() -> Self {
+        Self { codecs: Codec::ALL.to_vec(), ..Self::default() }
     }
 }
 
@@ -98,6 +106,10 @@ pub struct MediaParams {
     pub payload_type: u8,
     /// The payload type of telephone events, when both sides know them.
     pub dtmf_payload_type: Option<u8>,
+    /// The clock of their durations, in Hz: the codec's, or another where the far end offers none of that clock.
+    pub dtmf_clock_hz: u32,
+    /// What the far end wishes of the Opus sent to it.
+    pub opus: OpusWishes,
     /// Where the far end says it wants RTP; unspecified (0.0.0.0) in an old-style hold.
     pub remote: SocketAddr,
     /// Ours.
@@ -213,10 +225,13 @@ pub fn offer(caps: &Capabilities, local: SocketAddr, direction: Direction, sessi
     }
     session.offered = direction;
     let first = caps.codecs.first().copied().unwrap_or(Codec::Pcma);
+    let events = caps.dtmf.then_some(caps.dtmf_payload_type);
     let params = MediaParams {
         codec: first,
-        payload_type: first.static_payload_type(),
-        dtmf_payload_type: caps.dtmf.then_some(caps.dtmf_payload_type),
+        payload_type: offered_payload_type(first, events),
+        dtmf_payload_type: events,
+        dtmf_clock_hz: caps.codecs.iter().map(|codec| codec.clock_rate_hz()).min().unwrap_or(8_000),
+        opus: OpusWishes::default(),
         remote: local,
         direction,
         ptime_ms: caps.ptime_ms,
@@ -241,6 +256,15 @@ pub fn accept_answer(answer: &[u8], caps: &Capabilities, session: &mut SdpSessio
     let mut params = choose(&answer, media, &theirs)?;
     params.direction = direction(&answer, media, params.remote.ip()).reversed().and(session.offered);
     Ok(params)
+}
+
+/// What we wish of the Opus sent to us: speech at 16 kHz, one channel, with the coarse copy that makes a loss good.
+const OPUS_FMTP: &str = "maxplaybackrate=16000;sprop-maxcapturerate=16000;stereo=0;useinbandfec=1";
+
+/// The payload type that we offer a codec with, which is not that of the telephone events.
+fn offered_payload_type(codec: Codec, events: Option<u8>) -> u8 {
+    const OTHERWISE: u8 = 112;
+    Some(codec.default_payload_type()).filter(|usual| Some(*usual) != events).unwrap_or(OTHERWISE)
 }
 
 /// Keeps the lines that matter, as UTF-8 and with single spaces, and parses those.
@@ -277,10 +301,17 @@ fn choose(session: &Session, media: &Media, caps: &Capabilities) -> Result<Media
         .iter()
         .find_map(|codec| payload_types(media).find(|pt| codec_of(media, *pt) == Some(*codec)).map(|pt| (*codec, pt)))
         .ok_or(SdpError::NoCommonCodec)?;
-    let dtmf_payload_type = payload_types(media).find(|pt| caps.dtmf && is_telephone_event(media, *pt));
+    let events = || payload_types(media).filter_map(|pt| Some((pt, telephone_event_clock(media, pt)?)));
+    // The clock should be the audio's (RFC 4733 §2.1), and often is not.
+    let event = events().find(|(_, clock)| *clock == codec.clock_rate_hz()).or_else(|| events().next());
+    let event = event.filter(|_| caps.dtmf);
+    let dtmf_payload_type = event.map(|(pt, _)| pt);
+    let dtmf_clock_hz = event.map_or(codec.clock_rate_hz(), |(_, clock)| clock);
+    let opus = opus_wishes(media, payload_type);
     let remote = SocketAddr::new(address(session, media).ok_or(SdpError::NoAddress)?, media.port);
     let ptime_ms = ptime(media, caps.ptime_ms);
-    Ok(MediaParams { codec, payload_type, dtmf_payload_type, remote, direction: Direction::SEND_RECV, ptime_ms })
+    let direction = Direction::SEND_RECV;
+    Ok(MediaParams { codec, payload_type, dtmf_payload_type, dtmf_clock_hz, opus, remote, direction, ptime_ms })
 }
 
 fn codecs_in_order(media: &Media, caps: &Capabilities) -> Vec<Codec> {
@@ -308,16 +339,41 @@ fn rtpmap(media: &Media, payload_type: u8) -> Option<(&str, u32, u32)> {
 
 fn codec_of(media: &Media, payload_type: u8) -> Option<Codec> {
     match rtpmap(media, payload_type) {
-        Some((name, clock, 1)) => [Codec::Pcma, Codec::Pcmu]
-            .into_iter()
-            .find(|codec| codec.rtpmap_name().eq_ignore_ascii_case(name) && codec.clock_rate_hz() == clock),
-        Some(_) => None,
+        Some((name, clock, channels)) => Codec::ALL.into_iter().find(|codec| {
+            codec.rtpmap_name().eq_ignore_ascii_case(name)
+                && codec.clock_rate_hz() == clock
+                && codec.rtpmap_channels() == channels
+        }),
         None => Codec::from_static_payload_type(payload_type),
     }
 }
 
-fn is_telephone_event(media: &Media, payload_type: u8) -> bool {
-    matches!(rtpmap(media, payload_type), Some((name, 8_000, _)) if name.eq_ignore_ascii_case("telephone-event"))
+/// The clock of a payload type that stands for telephone events, in Hz.
+fn telephone_event_clock(media: &Media, payload_type: u8) -> Option<u32> {
+    let (name, clock, _) = rtpmap(media, payload_type)?;
+    (name.eq_ignore_ascii_case("telephone-event") && matches!(clock, 8_000 | 16_000 | 48_000)).then_some(clock)
+}
+
+/// The parameters in `fmtp` of what the writer wants to receive (RFC 7587 §6.1); unknown ones are passed over.
+fn opus_wishes(media: &Media, payload_type: u8) -> OpusWishes {
+    let mut wishes = OpusWishes::default();
+    let of_type = |value: &'_ str| {
+        let (pt, parameters) = value.trim().split_once(' ')?;
+        (pt.parse() == Ok(payload_type)).then(|| parameters.to_owned())
+    };
+    let parameters = media.get_attribute_values("fmtp").flatten().find_map(of_type).unwrap_or_default();
+    for parameter in parameters.split(';') {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        match name.as_str() {
+            "useinbandfec" => wishes.fec = value == "1",
+            "usedtx" => wishes.dtx = value == "1",
+            "cbr" => wishes.cbr = value == "1",
+            "maxaveragebitrate" => wishes.max_bitrate = value.parse().ok(),
+            _ => {}
+        }
+    }
+    wishes
 }
 
 /// The media's own connection line, or the session's. Names are not resolved and groups are not joined.
@@ -377,21 +433,36 @@ fn rejected(line: &MediaLine) -> Media {
 }
 
 fn audio_line(line: &MediaLine, local: SocketAddr, params: &MediaParams, codecs: &[Codec]) -> Media {
-    let mut formats: Vec<(u8, String)> = Vec::new();
+    let mut formats: Vec<(u8, String, Option<&str>)> = Vec::new();
     for codec in codecs {
-        let pt = if *codec == params.codec { params.payload_type } else { codec.static_payload_type() };
-        formats.push((pt, format!("{}/{}", codec.rtpmap_name(), codec.clock_rate_hz())));
+        let pt = if *codec == params.codec {
+            params.payload_type
+        } else {
+            offered_payload_type(*codec, params.dtmf_payload_type)
+        };
+        let channels =
+            if codec.rtpmap_channels() == 1 { String::new() } else { format!("/{}", codec.rtpmap_channels()) };
+        let rtpmap = format!("{}/{}{channels}", codec.rtpmap_name(), codec.clock_rate_hz());
+        formats.push((pt, rtpmap, (*codec == Codec::Opus).then_some(OPUS_FMTP)));
     }
     if let Some(pt) = params.dtmf_payload_type {
-        formats.push((pt, "telephone-event/8000".into()));
+        formats.push((pt, format!("telephone-event/{}", params.dtmf_clock_hz), Some("0-15")));
     }
-    let fmt: Vec<String> = formats.iter().map(|(pt, _)| pt.to_string()).collect();
+    // An offer of several codecs has events for the clock of each (RFC 4733 §2.1); an answer has one codec.
+    let clocks = codecs.iter().map(|codec| codec.clock_rate_hz()).filter(|clock| *clock != params.dtmf_clock_hz);
+    if let Some(clock) = clocks.max().filter(|_| codecs.len() > 1 && params.dtmf_payload_type.is_some()) {
+        let free = (96..128).find(|pt| formats.iter().all(|(taken, ..)| taken != pt));
+        formats.extend(free.map(|pt| (pt, format!("telephone-event/{clock}"), Some("0-15"))));
+    }
+    let fmt: Vec<String> = formats.iter().map(|(pt, ..)| pt.to_string()).collect();
     let mut media = media_with(line, local.port(), fmt.join(" "));
-    for (pt, name) in formats {
+    for (pt, name, _) in &formats {
         media.attributes.push(Attribute::with_value("rtpmap", format!("{pt} {name}")));
     }
-    if let Some(pt) = params.dtmf_payload_type {
-        media.attributes.push(Attribute::with_value("fmtp", format!("{pt} 0-15")));
+    for (pt, _, parameters) in &formats {
+        if let Some(parameters) = parameters {
+            media.attributes.push(Attribute::with_value("fmtp", format!("{pt} {parameters}")));
+        }
     }
     media.attributes.push(Attribute::with_value("ptime", params.ptime_ms));
     media.attributes.push(Attribute::new(params.direction.attribute()));

@@ -46,6 +46,8 @@ fn a_plain_offer_is_answered_in_full() {
         codec: Codec::Pcma,
         payload_type: 8,
         dtmf_payload_type: Some(96),
+        dtmf_clock_hz: 8_000,
+        opus: OpusWishes::default(),
         remote: "203.0.113.5:4000".parse().unwrap(),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,
@@ -276,6 +278,79 @@ fn an_offer_of_ours_is_answered_by_ourselves() {
 }
 
 #[test]
+fn a_trunks_codecs_are_offered_in_its_order() {
+    use crate::domain::TrunkCodec;
+    let settings = TrunkSettings {
+        codecs: vec![TrunkCodec::Opus, TrunkCodec::G722, TrunkCodec::Pcma],
+        ptime_ms: 40,
+        ..TrunkSettings::default()
+    };
+    let caps = Capabilities::from(&settings);
+    let sdp = offer(&caps, local(), Direction::SEND_RECV, &mut SdpSession::new(2));
+    insta::assert_snapshot!(text(&sdp), @r"
+    v=0
+    o=vca 1 1 IN IP4 192.0.2.1
+    s=-
+    c=IN IP4 192.0.2.1
+    t=0 0
+    m=audio 16384 RTP/AVP 111 9 8 101 96
+    a=rtpmap:111 opus/48000/2
+    a=rtpmap:9 G722/8000
+    a=rtpmap:8 PCMA/8000
+    a=rtpmap:101 telephone-event/8000
+    a=rtpmap:96 telephone-event/48000
+    a=fmtp:111 maxplaybackrate=16000;sprop-maxcapturerate=16000;stereo=0;useinbandfec=1
+    a=fmtp:101 0-15
+    a=fmtp:96 0-15
+    a=ptime:40
+    a=sendrecv
+    ");
+    assert_eq!(Capabilities::from(&TrunkSettings::default()), Capabilities::default(), "G.711 where nothing is said");
+    // The same order decides which codec of an offer is taken.
+    let theirs = carrier("m=audio 4000 RTP/AVP 8 9 96\r\na=rtpmap:96 OPUS/48000/2\r\n");
+    let got = answer(theirs.as_bytes(), &caps, local(), &mut SdpSession::new(1)).unwrap();
+    assert_eq!((got.media.codec, got.media.payload_type), (Codec::Opus, 96));
+}
+
+#[test]
+fn opus_is_answered_with_what_the_far_end_wishes_and_events_of_its_clock() {
+    let caps = Capabilities::any_codec();
+    let offer = carrier(
+        "m=audio 4000 RTP/AVP 96 100 101 102\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n\
+         a=rtpmap:102 telephone-event/48000\r\n\
+         a=fmtp:96 minptime=10; UseInbandFEC=1;usedtx=1;maxaveragebitrate=16000;cbr\r\n",
+    );
+    let got = answer(offer.as_bytes(), &caps, local(), &mut SdpSession::new(1)).unwrap();
+    let wishes = OpusWishes { fec: true, dtx: true, cbr: false, max_bitrate: Some(16_000) };
+    assert_eq!(got.media.opus, wishes);
+    assert_eq!((got.media.dtmf_payload_type, got.media.dtmf_clock_hz), (Some(102), 48_000));
+    let sdp = text(&got.sdp);
+    assert!(
+        sdp.contains("m=audio 16384 RTP/AVP 96 102\na=rtpmap:96 opus/48000/2\na=rtpmap:102 telephone-event/48000\n"),
+        "{sdp}"
+    );
+    // One of another clock is better than none.
+    let only =
+        carrier("m=audio 4000 RTP/AVP 96 101\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n");
+    let got = answer(only.as_bytes(), &caps, local(), &mut SdpSession::new(1)).unwrap();
+    assert_eq!((got.media.dtmf_payload_type, got.media.dtmf_clock_hz), (Some(101), 8_000));
+    assert!(text(&got.sdp).contains("a=rtpmap:101 telephone-event/8000"));
+    assert_eq!(got.media.opus, OpusWishes::default());
+    // Opus by a wrong clock or number of channels is something else, and G.722 has the clock of RFC 3551.
+    for wrong in ["opus/16000/2", "opus/48000", "G722/16000"] {
+        let offer = carrier(&format!("m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 {wrong}\r\n"));
+        assert_eq!(answer(offer.as_bytes(), &caps, local(), &mut SdpSession::new(1)), Err(SdpError::NoCommonCodec));
+    }
+    let static_type = carrier("m=audio 4000 RTP/AVP 9\r\n");
+    let got = answer(static_type.as_bytes(), &caps, local(), &mut SdpSession::new(1)).unwrap();
+    assert_eq!((got.media.codec, got.media.payload_type), (Codec::G722, 9));
+    // Beside G.711 it is not taken by who knows nothing better of the far end.
+    let both = carrier("m=audio 4000 RTP/AVP 9 0\r\n");
+    let got = answer(both.as_bytes(), &caps, local(), &mut SdpSession::new(1)).unwrap();
+    assert_eq!(got.media.codec, Codec::Pcmu);
+}
+
+#[test]
 fn bad_answers_are_refused() {
     let caps = Capabilities::default();
     let mut session = SdpSession::new(2);
@@ -322,15 +397,16 @@ proptest! {
     }
 
     #[test]
-    fn what_we_offer_we_can_answer(id in any::<u64>(), mu_first in any::<bool>(), dtmf in any::<bool>(),
+    fn what_we_offer_we_can_answer(id in any::<u64>(), first in 0usize..4, dtmf in any::<bool>(),
                                    ptime_ms in 1u32..7, port in 1u16..) {
-        let mut codecs = vec![Codec::Pcma, Codec::Pcmu];
-        if mu_first { codecs.reverse(); }
+        let mut codecs = Codec::ALL.to_vec();
+        codecs.rotate_left(first);
         let caps = Capabilities { codecs: codecs.clone(), dtmf, ptime_ms: ptime_ms * 10, ..Capabilities::default() };
         let addr: SocketAddr = ([192, 0, 2, 9], port).into();
         let mut session = SdpSession::new(id);
         let sdp = offer(&caps, addr, Direction::SEND_RECV, &mut session);
         let far = answer(&sdp, &caps, local(), &mut SdpSession::new(1)).unwrap();
+        prop_assert!(!dtmf || far.media.dtmf_clock_hz == codecs[0].clock_rate_hz());
         prop_assert_eq!(far.media.remote, addr);
         let near = accept_answer(&far.sdp, &caps, &mut session).unwrap();
         prop_assert_eq!(near.codec, codecs[0]);

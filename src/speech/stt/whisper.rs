@@ -15,7 +15,7 @@ use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextPar
 use super::guard::{cut_echo, cut_loop, is_doubled, is_looping, is_subtitle_phrase, is_too_fast, spoken_text};
 use crate::media::resample::resample_f32;
 use crate::speech::audio::{sound_bounds, to_float};
-use crate::speech::engine::{CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, Transcript};
+use crate::speech::engine::{CancelFlag, Expect, SpeechToText, SttError, SttOptions, Transcript};
 
 /// Whisper's own sample rate.
 const WHISPER_HZ: u32 = 16_000;
@@ -25,8 +25,8 @@ const FULL_WINDOW: u32 = 1500;
 const PROMPT_TOKENS: usize = 64;
 /// Quieter than this is silence around an utterance.
 const SILENT_DBFS: f32 = -55.0;
-/// Kept around the sound, in samples at 8 kHz: 200 ms, so that soft consonants at the edges stay.
-const MARGIN: usize = RATE_HZ as usize / 5;
+/// Kept around the sound, in milliseconds, so that soft consonants at the edges stay.
+const MARGIN_MS: u32 = 200;
 /// whisper.cpp leaves out what is shorter than 100 ms, and short clips transcribe better with silence after them.
 const SHORTEST: usize = WHISPER_HZ as usize;
 
@@ -212,11 +212,13 @@ impl SpeechToText for Whisper {
 
     fn transcribe(&self, audio: &[i16], options: &SttOptions, cancel: &CancelFlag) -> Result<Transcript, SttError> {
         let began = thread_cpu_ms();
-        let audio_ms = audio.len() as u64 * 1000 / u64::from(RATE_HZ);
+        let rate_hz = options.rate_hz;
+        let audio_ms = audio.len() as u64 * 1000 / u64::from(rate_hz);
+        let margin = (rate_hz * MARGIN_MS / 1000) as usize;
         let nothing = |cpu_ms| Transcript { no_speech: 1.0, cpu_ms, audio_ms, ..Transcript::default() };
-        let Some(bounds) = sound_bounds(audio, SILENT_DBFS, MARGIN) else { return Ok(nothing(0)) };
+        let Some(bounds) = sound_bounds(audio, SILENT_DBFS, margin) else { return Ok(nothing(0)) };
         Abort { cancel, deadline: options.deadline }.verdict()?;
-        let sound = resample_f32(&to_float(&audio[bounds]), RATE_HZ, WHISPER_HZ).map_err(|error| self.error(error))?;
+        let sound = resample_f32(&to_float(&audio[bounds]), rate_hz, WHISPER_HZ).map_err(|error| self.error(error))?;
         let mut samples = vec![0.0; (self.tuning.lead_ms * WHISPER_HZ / 1000) as usize];
         samples.extend(sound);
         let seconds = samples.len() as f32 / WHISPER_HZ as f32;

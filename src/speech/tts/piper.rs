@@ -13,19 +13,19 @@ use super::espeak::Espeak;
 use super::text::{Clause, sentences};
 use crate::media::resample::resample_f32;
 use crate::speech::audio::{normalise_level, sound_bounds, to_pcm};
-use crate::speech::engine::{CancelFlag, RATE_HZ, TextToSpeech, TtsError};
+use crate::speech::engine::{CancelFlag, TextToSpeech, TtsError};
 use crate::speech::onnx::one_thread;
 
 /// Level of all synthesised speech, root mean square in dB below full scale: as loud as a person on the telephone.
 const LEVEL_DBFS: f32 = -16.0;
-/// Silence kept before the first sound, in samples: at most 20 ms, so that answers begin at once.
-const LEAD: usize = RATE_HZ as usize * 15 / 1000;
+/// Silence kept before the first sound, in milliseconds: little, so that answers begin at once.
+const LEAD_MS: u32 = 15;
 /// Quieter than this is silence around a sentence.
 const SILENT_DBFS: f32 = -50.0;
-/// Pause after a sentence, in samples.
-const SENTENCE_PAUSE: usize = RATE_HZ as usize * 200 / 1000;
-/// Pause after a clause that was spoken on its own, in samples.
-const CLAUSE_PAUSE: usize = RATE_HZ as usize * 80 / 1000;
+/// Pause after a sentence, in milliseconds.
+const SENTENCE_PAUSE_MS: u32 = 200;
+/// Pause after a clause that was spoken on its own, in milliseconds.
+const CLAUSE_PAUSE_MS: u32 = 80;
 
 /// A voice, ready to speak on many threads at once.
 pub struct Piper {
@@ -154,13 +154,18 @@ impl Piper {
         Ok(audio.to_vec())
     }
 
-    /// 8 kHz, at the telephone's level, without silence around it.
-    fn finish(&self, audio: &[f32]) -> Result<Vec<i16>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut audio = resample_f32(audio, self.rate_hz, RATE_HZ)?;
+    /// At the rate asked for and the telephone's level, without silence around it.
+    fn finish(&self, audio: &[f32], rate_hz: u32) -> Result<Vec<i16>, Box<dyn std::error::Error + Send + Sync>> {
+        let mut audio = resample_f32(audio, self.rate_hz, rate_hz)?;
         normalise_level(&mut audio, LEVEL_DBFS);
         let pcm = to_pcm(&audio);
-        Ok(sound_bounds(&pcm, SILENT_DBFS, LEAD).map_or_else(Vec::new, |bounds| pcm[bounds].to_vec()))
+        Ok(sound_bounds(&pcm, SILENT_DBFS, samples(LEAD_MS, rate_hz))
+            .map_or_else(Vec::new, |bounds| pcm[bounds].to_vec()))
     }
+}
+
+const fn samples(ms: u32, rate_hz: u32) -> usize {
+    (ms * rate_hz / 1000) as usize
 }
 
 impl TextToSpeech for Piper {
@@ -172,9 +177,10 @@ impl TextToSpeech for Piper {
         &self.voice
     }
 
-    fn synthesize(
+    fn synthesize_at(
         &self,
         text: &str,
+        rate_hz: u32,
         sink: &mut dyn FnMut(&[i16]) -> ControlFlow<()>,
         cancel: &CancelFlag,
     ) -> Result<(), TtsError> {
@@ -193,11 +199,12 @@ impl TextToSpeech for Piper {
             done += sentence.len();
             let mut pcm = self
                 .infer(ids)
-                .and_then(|audio| self.finish(&audio))
+                .and_then(|audio| self.finish(&audio, rate_hz))
                 .map_err(|error| TtsError::Engine { engine: "piper".to_owned(), reason: error.to_string() })?;
             if done < clauses.len() {
                 let full_stop = sentence.last().is_some_and(|clause| matches!(clause.mark, '.' | '?' | '!'));
-                pcm.resize(pcm.len() + if full_stop { SENTENCE_PAUSE } else { CLAUSE_PAUSE }, 0);
+                let pause_ms = if full_stop { SENTENCE_PAUSE_MS } else { CLAUSE_PAUSE_MS };
+                pcm.resize(pcm.len() + samples(pause_ms, rate_hz), 0);
             }
             if sink(&pcm).is_break() {
                 return Ok(());

@@ -1,7 +1,7 @@
 use super::*;
 use crate::speech::audio::rms_dbfs;
 use crate::speech::models::ModelStore;
-use crate::speech::synthesize_all;
+use crate::speech::{RATE_HZ, synthesize_all};
 
 fn voice() -> Piper {
     Piper::load(&ModelStore::default().locate("piper-joe").unwrap()).unwrap()
@@ -20,7 +20,7 @@ fn speech_has_the_telephones_level_and_begins_at_once() {
     for pcm in &sentences {
         let onset = pcm.chunks(80).position(|frame| rms_dbfs(frame) > SILENT_DBFS).unwrap();
         assert!(onset <= 2, "{} ms of silence first", onset * 10);
-        let level = rms_dbfs(&pcm[..pcm.len() - SENTENCE_PAUSE]);
+        let level = rms_dbfs(&pcm[..pcm.len() - samples(SENTENCE_PAUSE_MS, RATE_HZ)]);
         assert!((-20.0..=-14.0).contains(&level), "{level} dBFS");
         let seconds = pcm.len() as f32 / 8000.0;
         assert!((0.5..2.5).contains(&seconds), "{seconds} s");
