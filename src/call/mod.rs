@@ -258,7 +258,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         None if invite.body.is_some() => Capabilities::any_codec(),
         None => Capabilities::default(),
     };
-    let mut sdp = Answerer::new(SdpSession::new(rand::random())).with_capabilities(capabilities);
+    let mut sdp = Answerer::new(SdpSession::random()).with_capabilities(capabilities);
     // The endpoint lets no body through that is not SDP (415).
     let offer = invite.body.as_ref().map(|(_, offer)| offer.as_slice());
     let answer = sdp.reinvite(offer, leg, &media).map_err(|(status, reason)| {
