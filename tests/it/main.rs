@@ -17,6 +17,7 @@ mod registrar;
 mod serve;
 mod signalling;
 mod softphone;
+mod srtp;
 mod surroundings;
 mod tls_trunk;
 mod transfer;
