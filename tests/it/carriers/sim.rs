@@ -15,8 +15,11 @@ use super::wire::{Arrived, Link, Wire, lock};
 /// A simulated carrier; its threads end when it is dropped.
 pub struct Sim {
     pub shared: Arc<Shared>,
-    calls: Receiver<(Msg, Link, Receiver<(Msg, Link)>)>,
+    calls: Receiver<Placed>,
 }
+
+/// A call that we placed: its INVITE, the way back, and what follows.
+type Placed = (Msg, Link, Receiver<(Msg, Link)>);
 
 pub struct Shared {
     pub carrier: Carrier,
@@ -28,7 +31,7 @@ pub struct Shared {
 #[derive(Default)]
 struct State {
     inboxes: HashMap<String, Sender<(Msg, Link)>>,
-    calls: Option<Sender<(Msg, Link, Receiver<(Msg, Link)>)>>,
+    calls: Option<Sender<Placed>>,
     /// Contacts with their expiry.
     bindings: HashMap<String, u32>,
     registrations: u32,
