@@ -19,6 +19,7 @@ fuzz_target!(|data: &[u8]| {
         remote: ([203, 0, 113, 5], 4_000).into(),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,
+        srtp: None,
     });
     let mut rest = data;
     let mut now = 0u64;

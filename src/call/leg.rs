@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::domain::DtmfMode;
-use crate::media::{Capabilities, Direction, MediaSession, Negotiated, SdpError, SdpSession, sdp};
+use crate::media::{Capabilities, Direction, MediaParams, MediaSession, Negotiated, SdpError, SdpSession, Suite, sdp};
 use crate::sip::net::Leg;
 
 /// Answers the offers of one leg, the first and every later one, with one session identity.
@@ -12,18 +12,20 @@ pub struct Answerer {
     capabilities: Capabilities,
     /// Ours, as negotiated last.
     direction: Direction,
+    /// Of the media, when they are encrypted.
+    suite: Option<Suite>,
 }
 
 impl Answerer {
     pub fn new(session: SdpSession) -> Self {
-        Self { session, capabilities: Capabilities::default(), direction: Direction::SEND_RECV }
+        Self { session, capabilities: Capabilities::default(), direction: Direction::SEND_RECV, suite: None }
     }
 
     pub fn with_capabilities(self, capabilities: Capabilities) -> Self {
         Self { capabilities, ..self }
     }
 
-    /// The offer of an outgoing call.
+    /// The offer of an outgoing call, or for an INVITE without one.
     pub fn offer(&mut self, local: SocketAddr) -> Vec<u8> {
         sdp::offer(&self.capabilities, local, Direction::SEND_RECV, &mut self.session)
     }
@@ -34,14 +36,18 @@ impl Answerer {
     /// When the answer does not fit the offer; nothing changes then.
     pub fn accept(&mut self, answer: &[u8], media: &MediaSession) -> Result<(), SdpError> {
         let params = sdp::accept_answer(answer, &self.capabilities, &mut self.session)?;
-        self.direction = params.direction;
-        media.configure(params);
+        self.configure(params, media);
         Ok(())
     }
 
     /// Whether the far end wants to hear nothing: it has put us on hold.
     pub fn is_held(&self) -> bool {
         !self.direction.send
+    }
+
+    /// The crypto suite of the media, when they are encrypted.
+    pub fn suite(&self) -> Option<Suite> {
+        self.suite
     }
 
     /// Answers an INVITE or re-INVITE: the SDP to send, or the status that refuses it. One without a body gets an offer.
@@ -51,13 +57,23 @@ impl Answerer {
     pub fn reinvite(&mut self, body: Option<&[u8]>, leg: &Leg, media: &MediaSession) -> Result<Vec<u8>, (u16, String)> {
         let local = SocketAddr::new(leg.local_ip(), media.local_port());
         let Some(offer) = body else {
-            return Ok(sdp::offer(&self.capabilities, local, Direction::SEND_RECV, &mut self.session));
+            // It may be to connect another device (RFC 3725), which cannot go on with the old one's keys.
+            self.session.renew_keys();
+            return Ok(self.offer(local));
         };
-        let Negotiated { sdp, media: params } =
-            sdp::answer(offer, &self.capabilities, local, &mut self.session).map_err(|error| refusal(&error))?;
-        self.direction = params.direction;
-        media.configure(params);
+        self.answer(offer, local, media).map_err(|error| refusal(&error))
+    }
+
+    fn answer(&mut self, offer: &[u8], local: SocketAddr, media: &MediaSession) -> Result<Vec<u8>, SdpError> {
+        let Negotiated { sdp, media: params } = sdp::answer(offer, &self.capabilities, local, &mut self.session)?;
+        self.configure(params, media);
         Ok(sdp)
+    }
+
+    fn configure(&mut self, params: MediaParams, media: &MediaSession) {
+        self.direction = params.direction;
+        self.suite = params.srtp.as_ref().map(|keys| keys.suite);
+        media.configure(params);
     }
 
     /// Takes the answer to an offer of ours that came in the ACK; an answer that fits nothing changes nothing.
@@ -71,8 +87,8 @@ impl Answerer {
 /// The SIP status that refuses an offer.
 pub fn refusal(error: &SdpError) -> (u16, String) {
     match error {
-        SdpError::NoCommonCodec => (488, "Not Acceptable Here".to_owned()),
-        _ => (400, format!("Bad SDP: {error}").replace(['\r', '\n'], " ")),
+        SdpError::Malformed(_) => (400, format!("Bad SDP: {error}").replace(['\r', '\n'], " ")),
+        _ => (488, "Not Acceptable Here".to_owned()),
     }
 }
 

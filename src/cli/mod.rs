@@ -18,7 +18,7 @@ mod log;
 pub mod models;
 mod onboard;
 pub mod serve;
-mod server;
+pub mod server;
 mod wiring;
 
 /// Answers the phone for small businesses.

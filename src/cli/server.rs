@@ -85,6 +85,15 @@ impl Server {
     /// # Errors
     /// One line that says what, where and how to mend it.
     pub async fn start(config: &Config, store: Store) -> Result<Self, Failure> {
+        Self::start_with(config, store, None).await
+    }
+
+    /// The same with these engines in place of those that the configuration names: for tests of all around them.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    #[doc(hidden)]
+    pub async fn start_with(config: &Config, store: Store, engines: Option<Arc<Speech>>) -> Result<Self, Failure> {
         let http_listener = tokio::net::TcpListener::bind(config.http.listen).await.map_err(|error| {
             let listen = config.http.listen;
             Failure::Setup(format!(
@@ -113,7 +122,11 @@ impl Server {
             }
         });
 
-        let speech = if config.mock_agent { no_speech(config)? } else { load_speech(config, &store).await? };
+        let speech = match engines {
+            Some(speech) => speech,
+            None if config.mock_agent => no_speech(config)?,
+            None => load_speech(config, &store).await?,
+        };
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
             .thread_name("call")
@@ -163,17 +176,28 @@ impl Server {
         })
     }
 
+    /// The trunks, for their states.
+    pub fn trunks(&self) -> &Trunks {
+        &self.trunks
+    }
+
     /// Waits for an interrupt or a termination signal, then drains: no new calls, the others may finish.
     ///
     /// # Errors
     /// When signals cannot be received.
-    pub async fn run_until_signal(mut self) -> Result<(), Failure> {
+    pub async fn run_until_signal(self) -> Result<(), Failure> {
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
             .map_err(|error| Failure::run(&error))?;
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
+        self.stop().await;
+        Ok(())
+    }
+
+    /// Takes no new calls, lets the others finish, and frees everything.
+    pub async fn stop(mut self) {
         info!("stopping: no new calls; calls under way may finish");
         self.readiness.send_replace(Readiness::Draining);
         self.shutdown.send_replace(true);
@@ -190,7 +214,6 @@ impl Server {
         if let Some(runtime) = self.call_runtime.take() {
             runtime.shutdown_background();
         }
-        Ok(())
     }
 }
 

@@ -13,10 +13,10 @@ impl<T> fmt::Debug for Pii<T> {
     }
 }
 
-/// A secret (password, API key): neither `Debug` nor serialisation reveals it.
+/// A secret (password, API key, media key): neither `Debug` nor serialisation reveals it.
 #[derive(Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(transparent)]
-pub struct Secret(String);
+pub struct Secret<T = String>(T);
 
 impl Secret {
     /// Wraps a secret.
@@ -30,13 +30,25 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
+impl<const N: usize> Secret<[u8; N]> {
+    /// Wraps a key.
+    pub fn from_bytes(key: [u8; N]) -> Self {
+        Self(key)
+    }
+
+    /// The key itself, to be used and not kept.
+    pub fn bytes(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
     }
 }
 
-impl serde::Serialize for Secret {
+impl<T> serde::Serialize for Secret<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str("…")
     }

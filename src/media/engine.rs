@@ -380,4 +380,6 @@ impl Drop for MediaSession {
 #[cfg(test)]
 mod bridge_tests;
 #[cfg(test)]
+mod srtp_tests;
+#[cfg(test)]
 mod tests;

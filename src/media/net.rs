@@ -136,6 +136,13 @@ impl RecvBatch {
         Some((&self.packets[n][..self.lengths[n].min(PACKET_BYTES)], source, self.timestamp(n)))
     }
 
+    /// The same, to be decrypted where it lies.
+    pub fn get_mut(&mut self, n: usize) -> Option<(&mut [u8], SocketAddr, Option<u64>)> {
+        let source = to_socket_addr(&self.names[n])?;
+        let stamp = self.timestamp(n);
+        Some((&mut self.packets[n][..self.lengths[n].min(PACKET_BYTES)], source, stamp))
+    }
+
     /// The first control message, when it is a timestamp: no others are asked for.
     fn timestamp(&self, n: usize) -> Option<u64> {
         let needed = size_of::<libc::cmsghdr>() + size_of::<libc::timespec>();

@@ -117,6 +117,14 @@ impl Receiver {
         }
     }
 
+    /// Forgets who was heard so far: nobody had proven to be the far end.
+    pub fn forget_source(&mut self) {
+        self.latch = None;
+        self.probation = None;
+        self.retired = None;
+        self.restart();
+    }
+
     /// Where the far end really is, once it has been heard, and whether the SDP said exactly so.
     pub fn source(&self) -> Option<(SocketAddr, bool)> {
         self.latch.map(|latch| (latch.source, latch.fit == Fit::Exact))

@@ -30,9 +30,11 @@ use super::wheel::Order;
 
 mod bridge;
 mod outgoing;
+mod security;
 
 use bridge::Bridge;
 use outgoing::{Format, Outgoing};
+use security::Security;
 
 /// Places in the event queue that frames leave to everything else.
 const RESERVED_EVENTS: usize = 32;
@@ -92,6 +94,7 @@ pub struct Session {
     /// Frames since the media start.
     frame: u64,
     receiver: Receiver,
+    security: Security,
     playout: Playout,
     dtmf: DtmfSender,
     keys_by: DtmfMode,
@@ -142,6 +145,7 @@ impl Session {
             params: None,
             frame: 0,
             receiver: Receiver::new(parts.allowed_nets, parts.jitter_ms),
+            security: Security::default(),
             playout: Playout::default(),
             dtmf: DtmfSender::default(),
             keys_by: parts.keys_by,
@@ -188,6 +192,9 @@ impl Session {
     }
 
     fn configure(&mut self, params: MediaParams) {
+        if self.security.configure(params.srtp.as_ref()) {
+            self.receiver.forget_source();
+        }
         self.receiver.configure(&params);
         self.playout.set_codec(params.codec);
         if self.params.as_ref().is_some_and(|old| old.remote.ip() != params.remote.ip()) {
@@ -281,8 +288,11 @@ impl Session {
         let header = Header { payload_type, marker, sequence: self.out.sequence, timestamp, ssrc: self.out.ssrc };
         header.write(&mut self.out.packet);
         self.out.sequence = self.out.sequence.wrapping_add(1);
-        let packet = &self.out.packet[..HEADER_BYTES + payload];
-        let Some(sockets) = &self.sockets else { return };
+        let packet = self.security.protect_rtp(&self.out.packet[..HEADER_BYTES + payload]);
+        let (Some(sockets), Some(packet)) = (&self.sockets, packet) else {
+            self.stats.send_errors += 1;
+            return;
+        };
         let sent = if self.connected == Some(to) { sockets.rtp.send(packet) } else { sockets.rtp.send_to(packet, to) };
         match sent {
             Ok(_) => {
@@ -354,11 +364,12 @@ impl Session {
         for _ in 0..MOST_BATCHES {
             let Some(sockets) = &self.sockets else { return };
             let count = batch.receive(&sockets.rtp);
-            for (packet, source, stamp) in (0..count).filter_map(|n| batch.get(n)) {
+            for n in 0..count {
+                let Some((packet, source, stamp)) = batch.get_mut(n) else { continue };
                 let arrival = clocks.arrival(stamp);
                 if rtp::looks_like_rtcp(packet) {
                     self.take_rtcp(packet, source, false, arrival, clocks);
-                } else {
+                } else if let Some(packet) = self.security.unprotect_rtp(packet, &mut self.stats) {
                     let heard = self.receiver.receive(packet, source, arrival, &mut self.stats);
                     heard.into_iter().filter(|_| passes_on).for_each(|heard| outbox.push(heard));
                 }
@@ -386,19 +397,21 @@ impl Session {
     fn read_rtcp(&mut self, batch: &mut RecvBatch, clocks: Clocks) {
         let Some(sockets) = &self.sockets else { return };
         let count = batch.receive(&sockets.rtcp);
-        for (packet, source, stamp) in (0..count).filter_map(|n| batch.get(n)) {
+        for n in 0..count {
+            let Some((packet, source, stamp)) = batch.get_mut(n) else { continue };
             self.take_rtcp(packet, source, true, clocks.arrival(stamp), clocks);
         }
     }
 
     /// Only the host that sends the media may report on it.
-    fn take_rtcp(&mut self, packet: &[u8], source: SocketAddr, own_port: bool, arrival: Micros, clocks: Clocks) {
+    fn take_rtcp(&mut self, packet: &mut [u8], source: SocketAddr, own_port: bool, arrival: Micros, clocks: Clocks) {
         let stated = self.params.as_ref().map(|params| params.remote.ip());
         let heard = self.receiver.source().map(|(source, _)| source.ip());
         if ![stated, heard].contains(&Some(source.ip())) {
             self.stats.packets_foreign += 1;
             return;
         }
+        let Some(packet) = self.security.unprotect_rtcp(packet, &mut self.stats) else { return };
         // Symmetric like RTP: the port beside the media's is right, another only while that one is silent.
         let beside = self.rtp_remote().is_some_and(|rtp| source.port() == rtp.port().saturating_add(1));
         if own_port && (beside || self.rtcp.remote.is_none()) {
@@ -441,7 +454,8 @@ impl Session {
         });
         let mut buffer = [0; rtcp::MAX_BYTES];
         let packet = rtcp::write(&mut buffer, self.out.ssrc, sender, block, goodbye);
-        if let Some(sockets) = &self.sockets {
+        let packet = self.security.protect_rtcp(packet);
+        if let (Some(sockets), Some(packet)) = (&self.sockets, packet) {
             // Reports are for information; a far end without RTCP refuses them.
             _ = sockets.rtcp.send_to(packet, to);
         }

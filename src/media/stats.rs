@@ -30,7 +30,7 @@ counters! {
         packets_sent,
         /// Payload bytes in the packets sent, as in RTCP.
         octets_sent,
-        /// Packets that the socket refused.
+        /// Packets that the socket refused, or that could not be encrypted.
         send_errors,
         /// RTP packets of the latched source.
         packets_received,
@@ -43,6 +43,8 @@ counters! {
         packets_foreign,
         /// Neither RTP nor RTCP, or with a payload type that was not agreed.
         packets_invalid,
+        /// SRTP or SRTCP whose tag is wrong.
+        packets_unauthentic,
         /// Milliseconds of the caller's audio that were invented.
         concealed_ms,
         /// Interarrival jitter of RFC 3550 §6.4.1, in microseconds.

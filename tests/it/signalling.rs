@@ -1,9 +1,28 @@
 //! SIPp, an independent user agent, against the whole binary.
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
+use vca::sip::message::{NameAddr, Uri};
+use vca::sip::net::{LegPolicy, OutgoingInvite, Transport};
+
 use crate::harness::{DID, Demo, assert_sipp, new_folder, sipp, wait_for};
+
+/// A call to the demo number at this address.
+pub fn invite(to: SocketAddr, transport: Transport) -> OutgoingInvite {
+    let from = format!("sip:caller@{}", SocketAddr::new(to.ip(), 5060));
+    OutgoingInvite {
+        to: Uri::parse(format!("sip:{DID}@{to}").as_bytes()).expect("a URI"),
+        from: NameAddr::new(Uri::parse(from.as_bytes()).expect("a URI")),
+        destination: None,
+        transport,
+        credentials: None,
+        headers: Vec::new(),
+        body: Some(("application/sdp".to_owned(), b"offer".to_vec())),
+        policy: LegPolicy::default(),
+    }
+}
 
 #[test]
 fn a_call_is_answered_and_its_record_closed_at_bye() {

@@ -82,7 +82,7 @@ impl Outgoing {
             return Ok(Way::Refer { to: line.invite.to, by: line.invite.from });
         }
         let (media, media_events) = opened.map_err(|error| NoLine(error.to_string()))?;
-        let mut sdp = Answerer::new(SdpSession::new(rand::random())).with_capabilities(line.capabilities);
+        let mut sdp = Answerer::new(SdpSession::random()).with_capabilities(line.capabilities);
         let offer = sdp.offer(SocketAddr::new(line.local_ip, media.local_port()));
         line.invite.body = Some(("application/sdp".to_owned(), offer));
         let (leg, events) = self.stack.invite(line.invite).await.map_err(|error| NoLine(error.to_string()))?;

@@ -12,9 +12,10 @@ use tokio::sync::mpsc;
 
 use super::Failure;
 use crate::call::leg::Answerer;
+use crate::domain::SrtpUse;
 use crate::media::{
-    Capabilities, Codec, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, WIDE_SAMPLE_RATE_HZ,
-    resample,
+    Capabilities, Codec, MediaConfig, MediaEngine, SAMPLE_RATE_HZ, SdpSession, SessionOptions, Suite,
+    WIDE_SAMPLE_RATE_HZ, resample,
 };
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{self, Leg, LegEvent, LegPolicy, OutgoingInvite, StackConfig, Transport};
@@ -62,6 +63,9 @@ pub struct CallArgs {
     /// Signal over TCP instead of UDP
     #[arg(long)]
     tcp: bool,
+    /// Encrypt the media: offer it, or require it
+    #[arg(long, value_name = "offer|require", value_parser = srtp_use)]
+    srtp: Option<SrtpUse>,
     /// Folder with the speech models [default: $VCA_MODELS or ~/.cache/vca/models]
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
@@ -76,6 +80,8 @@ struct Report<'a> {
     answered_ms: u64,
     ending: Ending,
     duration_ms: u64,
+    /// The crypto suite of the media, when they were encrypted.
+    srtp: Option<&'static str>,
     conversation: &'a [Said],
     recording: &'a Path,
 }
@@ -109,10 +115,10 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::run(&error))?
         .map_err(|error| Failure::setup(&error))?;
     let speech = Arc::new(speech);
-    let capabilities = match &args.codecs[..] {
-        [] => Capabilities::default(),
-        codecs => Capabilities { codecs: codecs.to_vec(), ..Capabilities::default() },
-    };
+    let mut capabilities = Capabilities { srtp: args.srtp.unwrap_or(SrtpUse::Off), ..Capabilities::default() };
+    if !args.codecs.is_empty() {
+        capabilities.codecs.clone_from(&args.codecs);
+    }
     let rate_hz =
         if capabilities.codecs.iter().any(|codec| codec.is_wide()) { WIDE_SAMPLE_RATE_HZ } else { SAMPLE_RATE_HZ };
     let steps = prepare(&speech, args.steps.0.clone(), rate_hz).await?;
@@ -123,7 +129,7 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::setup(&error))?;
     let options = SessionOptions { recording: Some(args.record.clone()), ..SessionOptions::default() };
     let (session, mut media_events) = media.open(options).map_err(|error| Failure::setup(&error))?;
-    let mut answerer = Answerer::new(SdpSession::new(rand::random())).with_capabilities(capabilities);
+    let mut answerer = Answerer::new(SdpSession::random()).with_capabilities(capabilities);
     let offer = answerer.offer(SocketAddr::new(local_ip, session.local_port()));
     let from = Uri::sip(Some(&args.from), &local_ip.to_string())
         .map_err(|error| Failure::Setup(format!("--from {}: {error}", args.from)))?;
@@ -144,6 +150,7 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     answerer
         .accept(&answer, &session)
         .map_err(|error| Failure::Run(format!("the answer's SDP cannot be used: {error}")))?;
+    let suite = answerer.suite().map(Suite::name);
 
     let mut print = printer(args.json);
     let started = Instant::now();
@@ -159,9 +166,17 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     }
     drop(leg);
     stack.shutdown().await;
-    let report =
-        Report { ringing_ms, answered_ms, ending, duration_ms, conversation: &conversation, recording: &args.record };
+    let (conversation, recording) = (conversation.as_slice(), args.record.as_path());
+    let report = Report { ringing_ms, answered_ms, ending, duration_ms, srtp: suite, conversation, recording };
     conclude(&report, args.json)
+}
+
+fn srtp_use(text: &str) -> Result<SrtpUse, String> {
+    match text {
+        "offer" => Ok(SrtpUse::Offer),
+        "require" => Ok(SrtpUse::Require),
+        _ => Err("write `offer` or `require`".to_owned()),
+    }
 }
 
 /// A stack that only calls out: any port, both transports.
@@ -306,7 +321,8 @@ fn conclude(report: &Report<'_>, json: bool) -> Result<ExitCode, Failure> {
             Ending::Failed => "the call failed",
         };
         let seconds = report.duration_ms as f64 / 1_000.0;
-        format!("{ending} after {seconds:.1} s; both sides are in {}", report.recording.display())
+        let encrypted = report.srtp.map_or_else(String::new, |suite| format!(", encrypted by {suite}"));
+        format!("{ending} after {seconds:.1} s{encrypted}; both sides are in {}", report.recording.display())
     };
     writeln!(std::io::stdout(), "{text}").map_err(|error| Failure::run(&error))?;
     Ok(if report.ending == Ending::Failed { ExitCode::from(1) } else { ExitCode::SUCCESS })

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::Config;
-use crate::domain::{E164, TrunkMode};
+use crate::domain::{E164, SrtpUse, TrunkMode, TrunkTransport};
 
 /// Whether VCA can start all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +176,11 @@ fn trunks(config: &Config, findings: &mut Findings) {
             }
         } else if settings.sbc_ips.is_empty() && settings.outbound_proxy.is_none() {
             findings.warning(key("sbc_ips"), "is empty: calls of this trunk come only from `sip.peers`");
+        }
+        if settings.srtp != SrtpUse::Off && settings.transport != TrunkTransport::Tls {
+            let message =
+                "sends the media's keys in signalling that anybody on the way can read: set `transport` to tls";
+            findings.warning(key("srtp"), message);
         }
         if let Some(did) = trunk.dids.iter().find(|did| !config.tenants.iter().any(|t| t.dids.contains(did))) {
             findings.warning(key("dids"), format!("{did} is no [[tenants]]'s: answered if the database knows it"));

@@ -283,4 +283,19 @@ mod tests {
             assert!(registering.contains(key), "{registering}");
         }
     }
+
+    #[test]
+    fn keys_that_anybody_can_read_are_warned_of() {
+        let warned = |more: &str| {
+            let text = format!("[[trunks]]\nname = \"t\"\nprofile = \"generic-peer\"\n{more}\n");
+            let findings = check(&load(&text, &[]).unwrap().config, &|_, _| Ok(()));
+            findings.iter().any(|finding| finding.to_string().starts_with("warning: `trunks.t.srtp`"))
+        };
+        for clear in ["srtp = \"offer\"", "srtp = \"require\"\ntransport = \"tcp\""] {
+            assert!(warned(clear), "{clear}");
+        }
+        for fine in ["", "srtp = \"off\"", "srtp = \"require\"\ntransport = \"tls\""] {
+            assert!(!warned(fine), "{fine}");
+        }
+    }
 }

@@ -41,6 +41,7 @@ pub(super) fn to(remote: SocketAddr) -> MediaParams {
         remote,
         direction: Direction::SEND_RECV,
         ptime_ms: 20,
+        srtp: None,
     }
 }
 

@@ -86,6 +86,7 @@ impl Near {
             remote: remote.parse().unwrap(),
             direction: Direction::SEND_RECV,
             ptime_ms: 20,
+            srtp: None,
         });
     }
 

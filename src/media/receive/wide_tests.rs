@@ -20,6 +20,7 @@ fn params(codec: Codec) -> MediaParams {
         remote: SDP.parse().unwrap(),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,
+        srtp: None,
     }
 }
 

@@ -9,8 +9,13 @@ use sdp_types::{Attribute, Connection, Media, Origin, Session};
 
 use super::codec::Codec;
 use super::codec::stream::OpusWishes;
+use super::srtp::SrtpKeys;
 use crate::domain::{SrtpUse, TrunkSettings};
+use crypto::{CryptoLine, KeyRing};
 
+mod crypto;
+#[cfg(test)]
+mod crypto_tests;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +30,7 @@ pub struct Capabilities {
     pub dtmf_payload_type: u8,
     /// The packet length wished for, in milliseconds: 10 to 60.
     pub ptime_ms: u32,
-    /// Whether SDES-SRTP is offered, or insisted on.
+    /// Whether SRTP is offered and wanted; a peer's offer of it is always answered in kind.
     pub srtp: SrtpUse,
 }
 
@@ -116,6 +121,8 @@ pub struct MediaParams {
     pub direction: Direction,
     /// The length of the packets we send, in milliseconds: 10 to 60.
     pub ptime_ms: u32,
+    /// The keys, when the stream is SRTP.
+    pub srtp: Option<SrtpKeys>,
 }
 
 /// An answer to send and what it means.
@@ -126,7 +133,7 @@ pub struct Negotiated {
 }
 
 /// Why a session description cannot be used. The SIP answer is 400 for [`SdpError::Malformed`] and 488 for all others.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum SdpError {
     #[error("malformed session description: {0}")]
     Malformed(String),
@@ -138,6 +145,10 @@ pub enum SdpError {
     NoAddress,
     #[error("the answer does not match the offer")]
     NotAnAnswer,
+    #[error("none of the SRTP keys can be used")]
+    NoUsableKey,
+    #[error("only SRTP is allowed")]
+    SrtpRequired,
 }
 
 /// One `m=` line of the last exchange: the lines may never be reordered or taken away (RFC 3264 §8).
@@ -149,7 +160,7 @@ struct MediaLine {
     is_audio: bool,
 }
 
-/// What one dialog has to remember between offers: the `o=` line and the order of the `m=` lines.
+/// What one dialog has to remember between offers: the `o=` line, the order of the `m=` lines, and its SRTP keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SdpSession {
     id: u64,
@@ -157,14 +168,58 @@ pub struct SdpSession {
     last: Option<Session>,
     lines: Vec<MediaLine>,
     offered: Direction,
+    keys: Option<KeyRing>,
+    /// Our last offer had keys in it.
+    offered_keys: bool,
 }
 
 impl SdpSession {
-    /// Begins with the session id of the `o=` line, which must be unique for this host: random, or the time.
+    /// Begins with the session id of the `o=` line, which must be unique for this host: random, or the time. Without
+    /// keys: SRTP is neither offered nor accepted.
     pub fn new(id: u64) -> Self {
         // RFC 8866 wants a decimal number; 63 bits suit peers that keep it signed.
         let id = id >> 1;
-        Self { id, version: id, last: None, lines: Vec::new(), offered: Direction::SEND_RECV }
+        Self {
+            id,
+            version: id,
+            last: None,
+            lines: Vec::new(),
+            offered: Direction::SEND_RECV,
+            keys: None,
+            offered_keys: false,
+        }
+    }
+
+    /// Makes our SRTP keys of this seed, which must come from a cryptographic source.
+    pub fn with_keys(self, seed: [u8; 32]) -> Self {
+        Self { keys: Some(KeyRing::new(seed)), ..self }
+    }
+
+    /// The next offer has new SRTP keys: for one that another device may answer than the one that knows the old ones.
+    pub fn renew_keys(&mut self) {
+        self.keys.iter_mut().for_each(KeyRing::renew);
+    }
+
+    /// Whether the audio stream's protocol is a secure one.
+    fn is_secure(&self) -> bool {
+        self.lines.iter().any(|line| line.is_audio && crypto::is_secure(&line.proto) == Some(true))
+    }
+
+    /// What the answer to our offer makes of its keys; none for plain RTP.
+    fn accept_key(&mut self, media: &Media, allowed: SrtpUse) -> Result<Option<SrtpKeys>, SdpError> {
+        let secure = self.is_secure();
+        match self.keys.as_mut().filter(|_| self.offered_keys) {
+            Some(keys) => match crypto::answered(media, secure)? {
+                Some(line) => Ok(Some(keys.agree(line))),
+                None if allowed == SrtpUse::Require => Err(SdpError::SrtpRequired),
+                None => {
+                    keys.agree_none();
+                    Ok(None)
+                }
+            },
+            None if secure || crypto::is_secure(&media.proto) == Some(true) => Err(SdpError::NotAnAnswer),
+            None => Ok(None),
+        }
     }
 
     /// Writes the description; its version goes up when anything but the version has changed (RFC 3264 §8).
@@ -198,20 +253,31 @@ pub fn answer(
     let mut reason = SdpError::NoAudio;
     let mut chosen = None;
     for (index, media) in offer.medias.iter().enumerate() {
-        match choose(&offer, media, caps) {
-            Ok(params) => {
-                chosen = Some((index, params));
+        let found = choose(&offer, media, caps)
+            .and_then(|params| Ok((index, params, crypto::offered(media, caps.srtp, session.keys.is_some())?)));
+        match found {
+            Ok(found) => {
+                chosen = Some(found);
                 break;
             }
             Err(SdpError::NoAudio) => {}
             Err(error) => reason = error,
         }
     }
-    let (index, mut params) = chosen.ok_or(reason)?;
+    let (index, mut params, key) = chosen.ok_or(reason)?;
     params.direction = direction(&offer, &offer.medias[index], params.remote.ip()).reversed();
 
     session.lines = lines(&offer, index);
-    let local_media = |line: &MediaLine| audio_line(line, local, &params, &[params.codec]);
+    let mut ours = None;
+    match (session.keys.as_mut(), key) {
+        (Some(keys), Some(theirs)) => {
+            let (line, agreed) = keys.answer(theirs);
+            (ours, params.srtp) = (Some(line), Some(agreed));
+        }
+        (Some(keys), None) => keys.agree_none(),
+        (None, _) => {}
+    }
+    let local_media = |line: &MediaLine| audio_line(line, local, &params, &[params.codec], ours.as_slice());
     let medias = session.lines.iter().map(|line| if line.is_audio { local_media(line) } else { rejected(line) });
     let medias = medias.collect();
     Ok(Negotiated { sdp: session.write(local.ip(), medias), media: params })
@@ -220,7 +286,8 @@ pub fn answer(
 /// Makes an offer: for an outgoing INVITE, for the answer to an INVITE without one, or for a hold of our own.
 pub fn offer(caps: &Capabilities, local: SocketAddr, direction: Direction, session: &mut SdpSession) -> Vec<u8> {
     if session.lines.is_empty() {
-        let line = MediaLine { media: "audio".into(), proto: "RTP/AVP".into(), fmt: String::new(), is_audio: true };
+        let proto = if caps.srtp == SrtpUse::Require { "RTP/SAVP" } else { "RTP/AVP" }.into();
+        let line = MediaLine { media: "audio".into(), proto, fmt: String::new(), is_audio: true };
         session.lines.push(line);
     }
     session.offered = direction;
@@ -235,11 +302,16 @@ pub fn offer(caps: &Capabilities, local: SocketAddr, direction: Direction, sessi
         remote: local,
         direction,
         ptime_ms: caps.ptime_ms,
+        srtp: None,
     };
+    let wanted =
+        caps.srtp != SrtpUse::Off || session.is_secure() || session.keys.as_ref().is_some_and(KeyRing::is_agreed);
+    let keys: Vec<CryptoLine> = session.keys.iter_mut().filter(|_| wanted).flat_map(KeyRing::offer).collect();
+    session.offered_keys = !keys.is_empty();
     let lines = session.lines.clone();
     let medias = lines
         .iter()
-        .map(|line| if line.is_audio { audio_line(line, local, &params, &caps.codecs) } else { rejected(line) });
+        .map(|line| if line.is_audio { audio_line(line, local, &params, &caps.codecs, &keys) } else { rejected(line) });
     session.write(local.ip(), medias.collect())
 }
 
@@ -255,6 +327,7 @@ pub fn accept_answer(answer: &[u8], caps: &Capabilities, session: &mut SdpSessio
     let theirs = Capabilities { codecs: codecs_in_order(media, caps), ..caps.clone() };
     let mut params = choose(&answer, media, &theirs)?;
     params.direction = direction(&answer, media, params.remote.ip()).reversed().and(session.offered);
+    params.srtp = session.accept_key(media, caps.srtp)?;
     Ok(params)
 }
 
@@ -270,19 +343,15 @@ fn offered_payload_type(codec: Codec, events: Option<u8>) -> u8 {
 /// Keeps the lines that matter, as UTF-8 and with single spaces, and parses those.
 fn parse(bytes: &[u8]) -> Result<Session, SdpError> {
     let mut kept = String::with_capacity(bytes.len());
-    for line in bytes.split(|b| *b == b'\n') {
+    for (number, line) in bytes.split(|b| *b == b'\n').enumerate() {
         let line = String::from_utf8_lossy(line);
         let line = line.trim();
         match line.as_bytes() {
             [b'm' | b'c', b'=', ..] => kept.extend(line.split_ascii_whitespace().flat_map(|word| [word, " "])),
             [b'v' | b'a', b'=', ..] => kept.push_str(line),
             [_, b'=', ..] | [] => continue,
-            _ => {
-                return Err(SdpError::Malformed(format!(
-                    "not a line: {:?}",
-                    line.chars().take(20).collect::<String>()
-                )));
-            }
+            // Without its text, which could be part of a key.
+            _ => return Err(SdpError::Malformed(format!("line {} has no type", number + 1))),
         }
         let end = kept.trim_end_matches(' ').len();
         kept.truncate(end);
@@ -293,7 +362,7 @@ fn parse(bytes: &[u8]) -> Result<Session, SdpError> {
 
 /// What the media line allows, with the direction left open; the first of our codecs that it lists wins.
 fn choose(session: &Session, media: &Media, caps: &Capabilities) -> Result<MediaParams, SdpError> {
-    if media.media != "audio" || media.port == 0 || !matches!(media.proto.as_str(), "RTP/AVP" | "RTP/AVPF") {
+    if media.media != "audio" || media.port == 0 || crypto::is_secure(&media.proto).is_none() {
         return Err(SdpError::NoAudio);
     }
     let (codec, payload_type) = caps
@@ -311,7 +380,8 @@ fn choose(session: &Session, media: &Media, caps: &Capabilities) -> Result<Media
     let remote = SocketAddr::new(address(session, media).ok_or(SdpError::NoAddress)?, media.port);
     let ptime_ms = ptime(media, caps.ptime_ms);
     let direction = Direction::SEND_RECV;
-    Ok(MediaParams { codec, payload_type, dtmf_payload_type, dtmf_clock_hz, opus, remote, direction, ptime_ms })
+    let srtp = None;
+    Ok(MediaParams { codec, payload_type, dtmf_payload_type, dtmf_clock_hz, opus, remote, direction, ptime_ms, srtp })
 }
 
 fn codecs_in_order(media: &Media, caps: &Capabilities) -> Vec<Codec> {
@@ -432,7 +502,13 @@ fn rejected(line: &MediaLine) -> Media {
     media_with(line, 0, line.fmt.clone())
 }
 
-fn audio_line(line: &MediaLine, local: SocketAddr, params: &MediaParams, codecs: &[Codec]) -> Media {
+fn audio_line(
+    line: &MediaLine,
+    local: SocketAddr,
+    params: &MediaParams,
+    codecs: &[Codec],
+    keys: &[CryptoLine],
+) -> Media {
     let mut formats: Vec<(u8, String, Option<&str>)> = Vec::new();
     for codec in codecs {
         let pt = if *codec == params.codec {
@@ -466,5 +542,6 @@ fn audio_line(line: &MediaLine, local: SocketAddr, params: &MediaParams, codecs:
     }
     media.attributes.push(Attribute::with_value("ptime", params.ptime_ms));
     media.attributes.push(Attribute::new(params.direction.attribute()));
+    media.attributes.extend(keys.iter().map(CryptoLine::attribute));
     media
 }

@@ -51,6 +51,7 @@ fn a_plain_offer_is_answered_in_full() {
         remote: "203.0.113.5:4000".parse().unwrap(),
         direction: Direction::SEND_RECV,
         ptime_ms: 20,
+        srtp: None,
     };
     assert_eq!(got.media, expected);
 }
@@ -153,7 +154,8 @@ fn what_cannot_be_carried_has_its_reason() {
     assert_eq!(answered(&carrier("m=audio 4000 RTP/AVP 18\r\n")), Err(SdpError::NoCommonCodec));
     assert_eq!(answered(&carrier("m=video 4000 RTP/AVP 8\r\n")), Err(SdpError::NoAudio));
     assert_eq!(answered(&carrier("m=audio 0 RTP/AVP 8\r\n")), Err(SdpError::NoAudio));
-    assert_eq!(answered(&carrier("m=audio 4000 RTP/SAVP 8\r\n")), Err(SdpError::NoAudio));
+    assert_eq!(answered(&carrier("m=audio 4000 RTP/SAVP 8\r\n")), Err(SdpError::NoUsableKey));
+    assert_eq!(answered(&carrier("m=audio 4000 UDP/TLS/RTP/SAVP 8\r\n")), Err(SdpError::NoAudio));
     assert_eq!(answered(&carrier("")), Err(SdpError::NoAudio));
     assert_eq!(answered("v=0\r\nm=audio 4000 RTP/AVP 8\r\n"), Err(SdpError::NoAddress));
     assert_eq!(answered("v=0\r\nc=IN IP4 224.1.2.3/127\r\nm=audio 4000 RTP/AVP 8\r\n"), Err(SdpError::NoAddress));

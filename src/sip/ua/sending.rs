@@ -53,11 +53,12 @@ impl Endpoint {
         &mut self,
         branch: &str,
         mut request: Request,
-        flow: Flow,
+        mut flow: Flow,
         purpose: Purpose,
         leg: Option<LegId>,
         now: Instant,
     ) -> Option<u64> {
+        self.name_tls(&mut flow, &request);
         let Fitted { flow, data, udp } = self.fit(&mut request, flow, branch, now);
         self.note_known(flow.remote.ip(), now);
         let row = ClientRow {

@@ -129,7 +129,7 @@ impl Endpoint {
     }
 
     /// Notes the name that the server at the other end of a new connection must prove (RFC 5922 §7.1).
-    fn name_tls(&mut self, flow: &mut Flow, request: &Request) {
+    pub(super) fn name_tls(&mut self, flow: &mut Flow, request: &Request) {
         if flow.transport == Transport::Tls && flow.conn.is_none() && flow.tls_name.is_none() {
             flow.tls_name = super::address::next_host(request).and_then(|host| self.keep_tls_name(&host));
         }
@@ -144,8 +144,6 @@ impl Endpoint {
         leg: Option<LegId>,
         now: Instant,
     ) -> Option<u64> {
-        let mut flow = flow;
-        self.name_tls(&mut flow, &request);
         let branch = self.tokens.branch();
         request.headers.push_front(HeaderName::Via, self.via(&flow, &branch));
         let cnonce = self.tokens.cnonce();

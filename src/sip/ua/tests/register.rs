@@ -539,3 +539,14 @@ fn a_nat_is_kept_open_by_empty_lines_and_no_other_registrar_gets_them() {
     assert_eq!(empty_lines(&mut rig, 100), [0; 0]);
     assert_eq!(keep_alives(US, 100).0, [0; 0]);
 }
+
+#[test]
+fn a_registrar_over_tls_is_verified_under_its_name() {
+    let listeners = vec![Listener { transport: Transport::Tls, addr: addr(US) }];
+    let mut rig = Rig::new(EndpointConfig { listeners, ..super::config() });
+    let targets = vec![Target { transport: Transport::Tls, addr: addr(PEER) }];
+    rig.endpoint.register(RegistrationConfig { targets, ..setup() }, HashMap::new(), rig.now).unwrap();
+    rig.collect();
+    let (flow, _) = rig.sent.pop().unwrap();
+    assert_eq!(flow.tls_name.and_then(|name| rig.endpoint.tls_name(name)), Some("ims.example"));
+}
