@@ -164,6 +164,30 @@ struct Prepared {
     sdp: Answerer,
 }
 
+impl Prepared {
+    /// The record as it is opened at the answer, which is now.
+    fn record(&self, invite: &InviteInfo) -> CallRecord {
+        CallRecord {
+            id: self.id,
+            tenant: self.route.scope.tenant(),
+            profile: self.route.profile.id,
+            did: self.did.clone(),
+            caller: self.caller.clone(),
+            sip_call_id: invite.call_id.to_string(),
+            status: CallStatus::Active,
+            answered_at: Timestamp::now(),
+            ended_at: None,
+            end_cause: None,
+            outcome: None,
+            slots: CallSlots::default(),
+            summary: None,
+            recording: if self.route.profile.record_calls { RecordingState::Partial } else { RecordingState::Off },
+            transfers: Vec::new(),
+            bridged_ms: 0,
+        }
+    }
+}
+
 async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<bool>) {
     let IncomingCall { leg, mut events, invite } = call;
     match prepare(&node, &leg, &invite).await {
@@ -258,35 +282,17 @@ async fn converse(
     prepared: Prepared,
     shutdown: watch::Receiver<bool>,
 ) {
+    let record = prepared.record(invite);
     let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp } = prepared;
     let started = Instant::now();
     leg.answer(answer).await;
-    let dialled = did.clone();
-    let record = CallRecord {
-        id,
-        tenant: route.scope.tenant(),
-        profile: route.profile.id,
-        did,
-        caller: caller.clone(),
-        sip_call_id: invite.call_id.to_string(),
-        status: CallStatus::Active,
-        answered_at: Timestamp::now(),
-        ended_at: None,
-        end_cause: None,
-        outcome: None,
-        slots: CallSlots::default(),
-        summary: None,
-        recording: if route.profile.record_calls { RecordingState::Partial } else { RecordingState::Off },
-        transfers: Vec::new(),
-        bridged_ms: 0,
-    };
     let journal = Journal::open(Arc::clone(&node.book), route.scope, record);
     info!(call = %id, tenant = %route.scope.tenant(), trunk = trunk.as_ref().map(|trunk| trunk.name.as_str()), "answered");
     let outgoing = transfer::Outgoing {
         stack: node.stack.clone(),
         lines: Arc::clone(&node.lines),
         media: Arc::clone(&node.media),
-        did: dialled,
+        did,
         trunk,
         source: invite.source,
         transport: invite.transport,

@@ -19,5 +19,6 @@ mod signalling;
 mod softphone;
 mod srtp;
 mod surroundings;
+mod tls_trunk;
 mod transfer;
 mod trunks;

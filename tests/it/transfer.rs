@@ -171,7 +171,8 @@ fn a_person_hears_who_calls_takes_the_call_and_both_hear_each_other() {
         let mut talk = phone.answer(ringing).await;
         let summary = talk.hear().await;
         // Recognition without a hint of the name spells it by its sound.
-        let named = ["rahul", "raul", "rahool"].iter().any(|name| summary.contains(name)) && summary.contains("verma");
+        let sounds_like = |names: &[&str]| names.iter().any(|name| summary.contains(name));
+        let named = sounds_like(&["rahul", "raul", "rahool"]) && sounds_like(&["verma", "varma", "burma", "berma"]);
         assert!(named && summary.contains("call"), "the summary says who calls: {summary}");
         assert!(summary.contains("press"), "the summary says what to do: {summary}");
         talk.media.send_dtmf("1");
@@ -194,7 +195,9 @@ fn a_person_hears_who_calls_takes_the_call_and_both_hear_each_other() {
 
 #[test]
 fn a_caller_in_opus_and_a_person_in_a_law_hear_each_other() {
-    let steps = ["--codec", "opus", "--say", "Can I talk to a person?", "--say", "Hello doctor, I have a toothache."];
+    // Said again at each turn: a slow machine may leave a pause for the first before the person is there.
+    let said = "Hello doctor, I have a toothache.";
+    let steps = ["--codec", "opus", "--say", "Can I talk to a person?", "--say", said, "--say", said, "--say", said];
     let (report, call) = call_with_person(&steps, async |phone, _| {
         let ringing = phone.ringing().await;
         let mut talk = phone.answer(ringing).await;

@@ -133,8 +133,8 @@ impl WideEncoder {
     }
 }
 
-/// An encoder in the state that the standard begins with. The crate's own beginning is another: for the first quarter of
-/// a second, loud audio would be distorted at a far end that keeps to the standard. Silence takes both to the same.
+/// An encoder that has heard 20 ms of silence, which takes it close to the state that the standard begins with. From the
+/// crate's own beginning, loud audio would be distorted for a quarter of a second at a far end that keeps to the standard.
 pub fn g722_encoder() -> G722Encoder {
     let mut encoder = G722Encoder::new();
     g722_frame(&mut encoder, &[0; WIDE_FRAME_SAMPLES]);
