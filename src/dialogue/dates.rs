@@ -157,7 +157,7 @@ fn calendar_day(words: &[Word], at: usize, now: &Zoned) -> Option<Date> {
         return upcoming(day, Some(month), now);
     }
     // "First" and "second" alone order things more often than they name days.
-    let certain = ordinal && day > 2 || words[at].norm.starts_with(|letter: char| letter.is_ascii_digit()) && ordinal;
+    let certain = ordinal && (day > 2 || words[at].norm.starts_with(|letter: char| letter.is_ascii_digit()));
     upcoming(day, None, now).filter(|_| certain)
 }
 

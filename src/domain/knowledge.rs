@@ -103,7 +103,7 @@ impl Knowledge {
     /// The first thing that is wrong, in words for its owner.
     pub fn check(&self) -> Result<(), KnowledgeError> {
         let limits = [("services", self.services.len(), MOST_SERVICES), ("faqs", self.faqs.len(), MOST_FAQS)];
-        for (what, count, most) in limits.into_iter().filter(|(_, count, most)| count > most) {
+        if let Some((what, count, most)) = limits.into_iter().find(|(_, count, most)| count > most) {
             return Err(KnowledgeError::TooMany { what, count, most });
         }
         for (index, service) in (1..).zip(&self.services) {

@@ -223,9 +223,8 @@ async fn a_call_to_a_person_leaves_as_the_carrier_wants_it_and_its_refusal_comes
     assert_eq!(identity, "<sip:00918047180000@ims.example;user=phone>");
     let refused = async {
         loop {
-            match events.recv().await.expect("an answer") {
-                net::LegEvent::Failed { status, .. } => return status,
-                _ => {}
+            if let net::LegEvent::Failed { status, .. } = events.recv().await.expect("an answer") {
+                return status;
             }
         }
     };
