@@ -2,8 +2,9 @@
 //! plays what it hears, so a tone that comes back was decrypted by both sides.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,14 +63,24 @@ struct Baresip {
     _folder: TempDir,
 }
 
+/// An address for baresip, which listens by UDP and TCP there and by TLS on the port after it. Below the ports that the
+/// system gives out, so that no test beside this one takes it between the look and the start.
+fn free_address() -> SocketAddr {
+    let is_free = |port: &u16| {
+        UdpSocket::bind(("127.0.0.1", *port)).is_ok()
+            && [*port, port + 1].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+    };
+    static NEXT: AtomicU16 = AtomicU16::new(28_000);
+    let mut ports = std::iter::repeat_with(|| NEXT.fetch_add(2, Ordering::Relaxed)).take_while(|port| *port < 30_000);
+    ([127, 0, 0, 1], ports.find(is_free).expect("a port is free")).into()
+}
+
 impl Baresip {
     /// `encryption` is baresip's `mediaenc`; `dials` is whom it calls at its start.
     fn start(encryption: &str, dials: Option<&str>) -> Self {
         let folder = new_folder();
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file is written");
-        let probe = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
-        let address = probe.local_addr().expect("an address");
-        drop(probe);
+        let address = free_address();
         let loopback = ["audio_player", "audio_source", "audio_alert"].map(|key| format!("{key} aubridge,loop\n"));
         let modules = ["g711", "srtp", "aubridge"].map(|name| format!("module {name}.so\n")).concat();
         write(
