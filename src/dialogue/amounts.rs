@@ -7,7 +7,8 @@ const LAKH: u64 = 100_000;
 /// Amounts from here on are not told: 10^14 rupees are more than a business asks for.
 const MOST: u64 = 100_000_000_000_000;
 
-const SMALL: [&str; 20] = [
+/// The numbers that are one word, from zero.
+pub(super) const SMALL: [&str; 20] = [
     "zero",
     "one",
     "two",

@@ -29,6 +29,7 @@ mod names;
 pub mod numbers;
 mod phrases;
 mod receptionist;
+mod replay;
 mod reply;
 mod slots;
 mod summary;
@@ -39,6 +40,7 @@ mod turn;
 mod yes_no;
 
 pub use demo::demo_profile;
-pub use receptionist::{Receptionist, replay};
+pub use receptionist::Receptionist;
+pub use replay::replay;
 pub use slots::is_whole_answer;
 pub use turn::{Action, Expectation, Input, Line, Segment, SlotName, TransferFailure};

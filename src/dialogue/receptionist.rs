@@ -172,7 +172,7 @@ impl Receptionist {
             reply.segments.insert(0, self.phrases.segment(self.phrases.notice()));
         }
         self.last = reply.clone();
-        let mut actions = changes(&before, &self.slots);
+        let mut actions = slots::changes(&before, &self.slots);
         actions.extend(reply.into_actions());
         actions
     }
@@ -590,31 +590,6 @@ impl Receptionist {
         self.count.repeats += 1;
         if self.count.repeats > 3 { self.miss() } else { self.last.clone() }
     }
-}
-
-/// The slot actions that lead from one state of the slots to the next.
-fn changes(before: &CallSlots, after: &CallSlots) -> Vec<Action> {
-    let number = |slots: &CallSlots| slots.number.as_ref().map(ToString::to_string);
-    [
-        (SlotName::Name, before.name.clone(), after.name.clone()),
-        (SlotName::Number, number(before), number(after)),
-        (SlotName::Reason, before.reason.clone(), after.reason.clone()),
-        (SlotName::PreferredTime, before.preferred_time.clone(), after.preferred_time.clone()),
-    ]
-    .into_iter()
-    .filter(|(_, old, new)| old != new)
-    .map(|(slot, _, value)| Action::Slot { slot, value })
-    .collect()
-}
-
-/// Runs a recorded call again: the actions of every step.
-pub fn replay(
-    profile: &AgentProfile,
-    caller: Option<E164>,
-    inputs: impl IntoIterator<Item = (Input, Zoned)>,
-) -> Vec<Vec<Action>> {
-    let mut receptionist = Receptionist::new(profile.clone(), caller);
-    inputs.into_iter().map(|(input, now)| receptionist.step(input, &now)).collect()
 }
 
 #[cfg(test)]

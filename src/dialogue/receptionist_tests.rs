@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::super::{Expectation, Line, demo_profile};
+use super::super::{Expectation, Line, demo_profile, replay};
 use super::*;
 use crate::domain::{DayHours, TransferKind, TransferTarget, Transfers, WeeklyHours};
 

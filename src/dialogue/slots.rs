@@ -2,12 +2,28 @@
 
 use std::ops::Range;
 
-use super::Expectation;
 use super::intents::Purpose;
 use super::names;
 use super::numbers::{self, NumberHeard};
 use super::text::{self, Gap, Word};
 use super::times;
+use super::{Action, Expectation, SlotName};
+use crate::domain::CallSlots;
+
+/// The slot actions that lead from one state of the slots to the next.
+pub(super) fn changes(before: &CallSlots, after: &CallSlots) -> Vec<Action> {
+    let number = |slots: &CallSlots| slots.number.as_ref().map(ToString::to_string);
+    [
+        (SlotName::Name, before.name.clone(), after.name.clone()),
+        (SlotName::Number, number(before), number(after)),
+        (SlotName::Reason, before.reason.clone(), after.reason.clone()),
+        (SlotName::PreferredTime, before.preferred_time.clone(), after.preferred_time.clone()),
+    ]
+    .into_iter()
+    .filter(|(_, old, new)| old != new)
+    .map(|(slot, _, value)| Action::Slot { slot, value })
+    .collect()
+}
 
 /// What a caller's turn holds besides its intent.
 #[derive(Debug, Clone, PartialEq, Eq)]

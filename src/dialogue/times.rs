@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::dates;
 use super::text::{self, Gap, Word};
+use super::{amounts, dates, hours};
 
 /// What a word can be in a phrase of time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,52 +60,11 @@ fn is_ordinal(norm: &str) -> bool {
 }
 
 fn is_small_number(norm: &str) -> bool {
-    const NUMBERS: &[&str] = &[
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-        "eleventh",
-        "twelfth",
-        "thirteenth",
-        "fourteenth",
-        "fifteenth",
-        "sixteenth",
-        "seventeenth",
-        "eighteenth",
-        "nineteenth",
-        "twentieth",
-        "thirtieth",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "fifteen",
-        "twenty",
-        "thirty",
-        "forty",
-        "fortyfive",
-        "fifty",
-        "thirteen",
-        "fourteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    NUMBERS.contains(&norm) || (1..=4).contains(&norm.len()) && norm.bytes().all(|b| b.is_ascii_digit())
+    // "First", "second" and "zero" say more often something else; no clock has more than fifty minutes to name.
+    let ordinal = hours::ORDINALS[2..].contains(&norm);
+    let number = amounts::SMALL[1..].contains(&norm);
+    let tens = matches!(norm, "twenty" | "thirty" | "forty" | "fortyfive" | "fifty" | "thirtieth");
+    ordinal || number || tens || (1..=4).contains(&norm.len()) && norm.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The longest phrase of time in the words, as a range. `taken` are words that belong to something else.
