@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Demo, wait_for};
+use crate::harness::{Demo, MESSAGE, wait_for};
 
 /// What the agent said, as recognised out of the audio at the caller's end.
 fn heard_by_caller(report: &Value) -> String {
@@ -105,20 +105,7 @@ fn a_silent_caller_is_asked_again_and_the_call_ends() {
 #[test]
 fn keys_and_this_same_number_are_taken() {
     let demo = Demo::start();
-    demo.call(&[
-        "--say",
-        "I want to leave a message.",
-        "--say",
-        "Anita Desai.",
-        "--dtmf",
-        "9988776655#",
-        "--say",
-        "Please send me the bill.",
-        "--say",
-        "Yes.",
-        "--say",
-        "No, thank you.",
-    ]);
+    demo.call(&MESSAGE);
     let call = demo.closed_call();
     assert_eq!(call["slots"]["number"], "+919988776655", "{call:#}");
 }

@@ -11,6 +11,21 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub const DID: &str = "+918047180000";
+/// What a caller of `vca call` says and types to leave a message of Anita Desai's, with +91 99887 76655.
+pub const MESSAGE: [&str; 12] = [
+    "--say",
+    "I want to leave a message.",
+    "--say",
+    "Anita Desai.",
+    "--dtmf",
+    "9988776655#",
+    "--say",
+    "Please send me the bill.",
+    "--say",
+    "Yes.",
+    "--say",
+    "No, thank you.",
+];
 const KEY: &str = "test-key-0123456789abcdef";
 
 /// Real engines share two cores: one whole call at a time.

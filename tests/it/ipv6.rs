@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 use vca::sip::net::{self, StackConfig, Transport};
 
-use crate::harness::{DID, Demo, new_folder};
+use crate::harness::{DID, Demo, MESSAGE, new_folder};
 
 fn assert_message_taken(report: &Value, call: &Value) {
     let detail = || format!("{call:#}\n{report:#}");
@@ -18,21 +18,6 @@ fn assert_message_taken(report: &Value, call: &Value) {
         lines.iter().filter(|l| l["speaker"] == "agent").filter_map(|l| l["text"].as_str()).collect();
     assert!(heard.join(" ").to_lowercase().contains("dental clinic"), "the caller hears speech: {}", detail());
 }
-
-const MESSAGE: [&str; 12] = [
-    "--say",
-    "I want to leave a message.",
-    "--say",
-    "Anita Desai.",
-    "--dtmf",
-    "9988776655#",
-    "--say",
-    "Please send me the bill.",
-    "--say",
-    "Yes.",
-    "--say",
-    "No, thank you.",
-];
 
 #[test]
 fn a_whole_call_over_ipv6() {
