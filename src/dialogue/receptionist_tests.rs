@@ -200,6 +200,33 @@ fn said(actions: &[Action]) -> Vec<&Line> {
     actions.iter().filter_map(|action| if let Action::Say(line) = action { Some(line) } else { None }).collect()
 }
 
+/// Whatever order silence, noise and a dead recogniser come in, and whatever was asked: twelve of them are never borne.
+#[test]
+fn every_order_of_nothing_ends_the_call() {
+    fn walk(receptionist: &Receptionist, now: &Zoned, order: &mut Vec<Input>) {
+        assert!(order.len() < 12, "still on the line after {order:?}");
+        for input in [Input::NoInput, Input::NotUnderstood, Input::SttUnavailable] {
+            let mut next = receptionist.clone_for_test();
+            order.push(input.clone());
+            if !next.step(input, now).contains(&Action::End) {
+                walk(&next, now, order);
+            }
+            order.pop();
+        }
+    }
+    let now = monday_noon();
+    let sentences = ["I want an appointment", "Rahul Verma", "98765 43210", "a tooth ache", "tomorrow at five", "no"];
+    for caller in [None, E164::parse("+919812345678").ok()] {
+        let mut receptionist = Receptionist::new(demo_profile(), caller);
+        receptionist.step(Input::Answered, &now);
+        for sentence in sentences {
+            walk(&receptionist, &now, &mut Vec::new());
+            receptionist.step(Input::Said { text: sentence.into(), confidence: 0.9 }, &now);
+        }
+        walk(&receptionist, &now, &mut Vec::new());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -378,21 +378,27 @@ impl Receptionist {
     }
 
     /// The keypad gave no number either: the one the call comes from, or none.
+    ///
+    /// A caller who is not understood at all is asked nothing more.
     pub(super) fn without_number(&mut self) -> Reply {
-        let lead = match self.caller.clone().filter(|_| self.fixing.is_none()) {
+        if self.fixing.is_some() {
+            return self.close();
+        }
+        let lead = match self.caller.clone() {
             Some(caller) => {
                 self.slots.number = Some(caller);
                 Phrase::UseCallerNumber
             }
+            None if self.deaf => return self.close_unheard(),
             None => {
                 self.skipped.push(SlotName::Number);
                 Phrase::NoProblem
             }
         };
-        if self.fixing.is_some() {
-            return self.close();
+        if self.deaf {
+            return self.reply(&[lead]).followed_by(self.end(&[Phrase::CloseKeypad]));
         }
-        self.next(&[lead])
+        self.next_without(lead)
     }
 
     /// Leaves a slot empty and goes on.
@@ -401,8 +407,13 @@ impl Receptionist {
             return self.close();
         }
         self.skipped.push(slot);
+        self.next_without(Phrase::AllRight)
+    }
+
+    /// Goes on to the next question, and does not count this turn as one that gave something.
+    fn next_without(&mut self, lead: Phrase) -> Reply {
         let failures = self.count.failures;
-        let reply = self.next(&[Phrase::AllRight]);
+        let reply = self.next(&[lead]);
         self.count.failures = failures;
         reply
     }
