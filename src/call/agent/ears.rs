@@ -9,7 +9,8 @@ use tracing::warn;
 
 use crate::media::resample::{Halver, join_frames};
 use crate::media::{FRAME_SAMPLES, PcmFrame};
-use crate::speech::pool::{Class, JobError, Priority};
+use crate::speech::plausible::believable;
+use crate::speech::pool::{Begun, Class, JobError, JobHandle, Priority};
 use crate::speech::{SileroVad, Speech, SttError, SttOptions, Transcript, Vad};
 use crate::voice::{Ms, UtteranceId};
 
@@ -54,6 +55,8 @@ struct Wanted {
     utterance: UtteranceId,
     to: Ms,
     task: tokio::task::AbortHandle,
+    /// When a worker took it up; `None` when the pool was full.
+    begun: Option<Begun>,
 }
 
 impl Ears {
@@ -85,12 +88,16 @@ impl Ears {
         let (samples, rate_hz) = join_frames(wanted);
         let options = SttOptions { rate_hz, ..options };
         let priority = Priority { deadline: Instant::now() + TRANSCRIPTION_LIMIT, class };
+        let audio_ms = samples.len() as u64 * 1_000 / u64::from(rate_hz.max(1));
         let job = self.speech.transcribe(samples, options, priority);
+        let begun = job.as_ref().ok().map(JobHandle::begun);
         let task = self.jobs.spawn(async move {
             let result = match job {
                 Err(_full) => Err(HearingFailure::Busy),
                 Ok(job) => match tokio::time::timeout(TRANSCRIPTION_LIMIT, job).await {
-                    Ok(Ok(Ok(transcript))) => Ok(transcript),
+                    Ok(Ok(Ok(transcript))) => {
+                        Ok(Transcript { text: believable(transcript.text, audio_ms), ..transcript })
+                    }
                     Ok(Ok(Err(failure))) => Err(hearing_failure(&failure)),
                     Ok(Err(JobError::Panicked)) => Err(HearingFailure::Engine),
                     Ok(Err(JobError::Dropped)) | Err(_) => Err(HearingFailure::Busy),
@@ -98,12 +105,17 @@ impl Ears {
             };
             Heard { utterance, to, result }
         });
-        self.wanted = Some(Wanted { utterance, to, task });
+        self.wanted = Some(Wanted { utterance, to, task, begun });
     }
 
     /// Whether a transcription of this utterance up to `to` is under way or done.
     pub fn covers(&self, utterance: UtteranceId, to: Ms) -> bool {
         self.wanted.as_ref().is_some_and(|wanted| wanted.utterance == utterance && wanted.to == to)
+    }
+
+    /// When a worker began to transcribe the utterance that was last wanted, if it is this one.
+    pub fn started(&self, utterance: UtteranceId) -> Option<Instant> {
+        self.wanted.as_ref().filter(|wanted| wanted.utterance == utterance)?.begun.as_ref()?.at()
     }
 
     /// Gives up the transcription of an utterance, if one is under way.
