@@ -150,6 +150,8 @@ pub struct Speech {
     /// 0 is one for each core.
     pub threads: usize,
     pub vad: String,
+    /// "none" lets silence alone decide.
+    pub turn: String,
     pub stt: Stt,
     pub tts: Tts,
 }
@@ -213,11 +215,12 @@ impl Config {
     }
 
     /// The names of the models that are needed, with the keys that name them.
-    pub fn models(&self) -> [(&'static str, &str); 3] {
+    pub fn models(&self) -> [(&'static str, &str); 4] {
         [
             ("speech.stt.model", &self.speech.stt.model),
             ("speech.tts.voice", &self.speech.tts.voice),
             ("speech.vad", &self.speech.vad),
+            ("speech.turn", &self.speech.turn),
         ]
     }
 }

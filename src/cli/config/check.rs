@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::Config;
 use crate::domain::{E164, SrtpUse, TrunkMode, TrunkTransport};
+use crate::speech::NO_TURN_MODEL;
 
 /// Whether VCA can start all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +62,13 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
             findings.warning(key, "\"none\" recognises nothing: callers are asked to use the keypad");
             continue;
         }
-        if let Err(error) = locate(config, name) {
-            findings.error(key, error);
+        match locate(config, name) {
+            Err(_) if key == "speech.turn" && name == NO_TURN_MODEL => {}
+            Err(error) if key == "speech.turn" => {
+                findings.warning(key, format!("{error}; until then silence alone tells when a caller has finished"));
+            }
+            Err(error) => findings.error(key, error),
+            Ok(_) => {}
         }
     }
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.level) {
