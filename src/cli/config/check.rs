@@ -244,8 +244,11 @@ fn tls(config: &Config, findings: &mut Findings) {
 fn turns(config: &Config, findings: &mut Findings) {
     let turns = &config.turns;
     let ascending = [
-        ("turns.end_of_turn_ms", "turns.speculate_ms", turns.speculate_ms, turns.end_of_turn_ms),
+        ("turns.likely_end_ms", "turns.speculate_ms", turns.speculate_ms, turns.likely_end_ms),
+        ("turns.end_of_turn_ms", "turns.likely_end_ms", turns.likely_end_ms, turns.end_of_turn_ms),
+        ("turns.doubtful_end_ms", "turns.end_of_turn_ms", turns.end_of_turn_ms, turns.doubtful_end_ms),
         ("turns.dictation_end_ms", "turns.end_of_turn_ms", turns.end_of_turn_ms, turns.dictation_end_ms),
+        ("turns.likely_percent", "turns.doubtful_percent", turns.doubtful_percent, turns.likely_percent),
         ("turns.no_input_ms", "turns.dictation_end_ms", turns.dictation_end_ms, turns.no_input_ms),
         ("turns.max_utterance_ms", "turns.no_input_ms", turns.no_input_ms, turns.max_utterance_ms),
     ];
@@ -253,6 +256,16 @@ fn turns(config: &Config, findings: &mut Findings) {
         if upper < lower {
             findings.error(key, format!("{upper} must not be below `{lower_key}` ({lower})"));
         }
+    }
+    for (key, value) in
+        [("turns.doubtful_end_ms", turns.doubtful_end_ms), ("turns.dictation_end_ms", turns.dictation_end_ms)]
+    {
+        if value > turns.watchdog_ms {
+            findings.error(key, format!("{value} must not be above `turns.watchdog_ms` ({})", turns.watchdog_ms));
+        }
+    }
+    if turns.likely_percent > 100 {
+        findings.error("turns.likely_percent", "must be 100 at most");
     }
     if turns.speculate_ms < 60 {
         findings.error("turns.speculate_ms", "must be at least 60: shorter silences occur inside words");
