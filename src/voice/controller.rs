@@ -219,7 +219,7 @@ impl TurnController {
         let pause_ms = self.now.since(utterance.last_voiced);
         if self.now.since(utterance.speech_start) >= u64::from(self.settings.max_utterance_ms) {
             self.end_of_turn();
-        } else if pause_ms >= pauses.end_ms {
+        } else if pause_ms >= pauses.end_ms && self.detector.rising_until().is_none_or(|at| self.now >= at) {
             // No frames came for the whole pause when the detector is still on: what comes next is new.
             self.detector.end_voice();
             self.pause_is_the_end(pause_ms, pauses);
@@ -245,7 +245,8 @@ impl TurnController {
     fn utterance_deadline(&self) -> Option<Ms> {
         let utterance = self.utterance.as_ref()?;
         let pauses = Pauses::new(&self.settings, self.expects, utterance.evidence());
-        let end = utterance.last_voiced + pauses.end_ms;
+        let rising = self.detector.rising_until().unwrap_or_default();
+        let end = (utterance.last_voiced + pauses.end_ms).max(rising);
         let speculate = utterance.last_voiced + pauses.speculate_ms;
         let limit = utterance.speech_start + u64::from(self.settings.max_utterance_ms);
         let unduck = self.ducked.then_some(utterance.last_voiced + UNDUCK_MS);

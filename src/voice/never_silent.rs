@@ -278,7 +278,8 @@ fn bound_ms(settings: &TurnSettings) -> u64 {
     let slowest = settings.no_input_ms.max(settings.watchdog_ms).max(4_000);
     let ends = [settings.likely_end_ms, settings.doubtful_end_ms, settings.dictation_end_ms];
     let end = ends.into_iter().fold(settings.end_of_turn_ms, u32::max);
-    u64::from(slowest) + u64::from(end) + 40
+    // Voice may be rising when a pause would end.
+    u64::from(slowest) + u64::from(end) + 40 + 100
 }
 
 proptest! {

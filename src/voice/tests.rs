@@ -93,7 +93,7 @@ fn dictation_ends_when_the_words_are_all_that_was_asked_for() {
     call.speech(1_000).silence(320).recognised_as("9876543210", Ending::Whole).speech(500).silence(320);
     assert_eq!(call.log().last().unwrap(), "3120 speculate 0 700-3120", "who goes on has not ended");
     call.recognised_as("98765 43210", Ending::Whole).silence(400);
-    assert_eq!(call.log(), ["3320 turn 0 \"98765 43210\" 1000-2820 closed 3320"]);
+    assert_eq!(call.log(), ["3180 turn 0 \"98765 43210\" 1000-2820 closed 3180"]);
 
     call.speech(1_000).silence(700).recognised_as("98765 43210", Ending::Whole);
     assert_eq!(
@@ -112,7 +112,7 @@ fn a_turn_that_sounds_finished_ends_sooner() {
     assert_eq!(call.log(), ["2300 turn 0 \"hello there\" 1000-1800 closed 2160"]);
 
     call.speech(800).silence(420).judged(0.9);
-    let at_once = "3520 commit 1 2200-3300 ended 3100";
+    let at_once = "3520 commit 1 2000-3300 ended 3100";
     assert_eq!(call.log().last().unwrap(), at_once, "at once when the answer is late");
 }
 
@@ -125,7 +125,7 @@ fn a_turn_that_sounds_unfinished_is_waited_for() {
     assert_eq!(
         call.log(),
         [
-            "2860 drop 0",
+            "2880 drop 0",
             "3600 speculate 0 700-3600",
             "3760 commit 0 700-3600 ended 3400",
             "3760 turn 0 \"I would like a haircut\" 1000-3400 closed 3760",
