@@ -81,6 +81,7 @@ impl Load {
             lose: number("LOSE", 0),
         };
         assert!(!dtmf || load.hold_s >= 4, "HOLD: pressing the keys takes 4 s");
+        assert!(!tcp || load.lose == 0, "LOSE is for UDP: over TCP nobody sends a lost message again");
         load
     }
 

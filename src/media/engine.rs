@@ -68,6 +68,10 @@ pub struct SessionOptions {
     pub local_ip: Option<IpAddr>,
 }
 
+/// The media thread that a session is on: see [`MediaSession::beside`].
+#[derive(Clone)]
+pub struct Beside(Wheel);
+
 /// What a trunk's carrier needs of its calls' media.
 impl From<&TrunkSettings> for SessionOptions {
     fn from(trunk: &TrunkSettings) -> Self {
@@ -168,16 +172,16 @@ impl MediaEngine {
         self.open_on(wheel, opts)
     }
 
-    /// Opens a session on the wheel of `other`, so that the two can be joined by [`MediaSession::bridge`].
+    /// Opens a session on the wheel of another, so that the two can be joined by [`MediaSession::bridge`].
     ///
     /// # Errors
     /// When no port is free or can be bound.
     pub fn open_beside(
         &self,
-        other: &MediaSession,
+        other: &Beside,
         opts: SessionOptions,
     ) -> Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError> {
-        self.open_on(&other.wheel, opts)
+        self.open_on(&other.0, opts)
     }
 
     fn open_on(
@@ -279,6 +283,11 @@ impl MediaSession {
     /// Where RTP is received: the bound address, unspecified when the engine is bound to all.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Where a session that is to be joined with this one has to be opened; stays valid when this one ends.
+    pub fn beside(&self) -> Beside {
+        Beside(self.wheel.clone())
     }
 
     /// Applies a negotiation: the first starts the media clock, later ones are re-INVITEs and holds.

@@ -29,7 +29,9 @@ pub mod tone;
 mod wheel;
 
 pub use codec::{Codec, EncodedAudio};
-pub use engine::{Clip, ClipId, MediaConfig, MediaEngine, MediaError, MediaEvent, MediaSession, SessionOptions};
+pub use engine::{
+    Beside, Clip, ClipId, MediaConfig, MediaEngine, MediaError, MediaEvent, MediaSession, SessionOptions,
+};
 pub use frame::{
     FRAME_MS, FRAME_SAMPLES, FrameSamples, PcmFrame, SAMPLE_RATE_HZ, WIDE_FRAME_SAMPLES, WIDE_SAMPLE_RATE_HZ,
 };

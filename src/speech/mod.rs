@@ -5,12 +5,14 @@
 //! * [`vad`] — voice activity; [`turn`] — end of turn by sound
 //! * [`pool`] — the threads that engines run on, most urgent job first
 //! * [`prompt_cache`] — phrases synthesised beforehand
+//! * [`http`] — the client of the engines in the network
 //! * [`models`] — where model files live and how they get there
 
 mod audio;
 mod engine;
 mod facade;
 pub mod fake;
+pub mod http;
 pub mod models;
 #[cfg(feature = "piper")]
 mod onnx;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ use vca::media::{MediaConfig, MediaEngine};
 use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, Peers, StackConfig};
 use vca::sip::trunk::Trunks;
+use vca::speech::pool::{Class, Priority};
 use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 
 use crate::harness::{DID, new_folder, wait_for};
@@ -37,6 +38,7 @@ pub struct Desk {
     hears: Arc<Mutex<String>>,
     closings: Mutex<Receiver<Closing>>,
     book: Arc<Book>,
+    speech: Arc<Speech>,
     _stop: watch::Sender<bool>,
     _folder: TempDir,
     _runtime: tokio::runtime::Runtime,
@@ -58,8 +60,8 @@ impl Desk {
         let media = MediaEngine::start(media).expect("the media start");
         let book = Arc::new(Book::new(transfers, sender));
         let (stop, stopped) = watch::channel(false);
-        let sip = runtime.block_on(async {
-            let udp = vec!["127.0.0.1:0".parse().expect("an address")];
+        let (sip, speech) = runtime.block_on(async {
+            let udp = ["127.0.0.1:0", "[::1]:0"].map(|address| address.parse().expect("an address")).into();
             let config = StackConfig { udp, peers: Peers::any(), ..StackConfig::default() };
             let (stack, incoming) = net::start(config).await.expect("the stack starts");
             let trunks = Trunks::start(&stack, trunk.into_iter().collect(), Arc::new(TableDns::default()));
@@ -74,10 +76,11 @@ impl Desk {
             let lines = Receptionist::fixed_lines(&book.route.profile);
             let prepared = speech.prompts.prepare(&speech.pool, &lines, &mut |_, _| {}).await;
             assert!(prepared.failed.is_empty());
+            let speech = Arc::new(speech);
             let node = Node {
                 book: Arc::<Book>::clone(&book),
                 media,
-                speech: Arc::new(speech),
+                speech: Arc::clone(&speech),
                 admission: admission.clone(),
                 overload: Arc::default(),
                 stack,
@@ -86,14 +89,40 @@ impl Desk {
                 settings: settings(folder.path()),
             };
             tokio::spawn(call::serve(Arc::new(node), incoming, stopped));
-            sip
+            (sip, speech)
         });
-        Self { sip, hears, closings: Mutex::new(closings), book, _stop: stop, _folder: folder, _runtime: runtime }
+        Self {
+            sip,
+            hears,
+            closings: Mutex::new(closings),
+            book,
+            speech,
+            _stop: stop,
+            _folder: folder,
+            _runtime: runtime,
+        }
     }
 
     /// What the recogniser hears from now on, whatever the sound.
     pub fn hear(&self, text: &str) {
         text.clone_into(&mut self.hears.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Takes up all speech workers, and has one sentence wait for them, until what is returned is dropped.
+    pub fn hold_up_speech(&self) -> Sender<()> {
+        let (release, released) = channel();
+        let released = Arc::new(Mutex::new(released));
+        let priority = Priority { deadline: Instant::now(), class: Class::Final };
+        for _ in 0..=self.speech.pool.workers() {
+            let released = Arc::clone(&released);
+            let job = move |_: &CancelFlag| {
+                // Fails at once when the other end is gone: that is the release.
+                let _ = released.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            };
+            // The job runs to its end although nobody waits for it.
+            std::mem::forget(self.speech.pool.submit(priority, job).expect("there is room"));
+        }
+        release
     }
 
     /// The turns of all calls so far.

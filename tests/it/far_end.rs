@@ -58,6 +58,13 @@ pub struct Dialog {
     cseq: u32,
 }
 
+impl Dialog {
+    /// Whether this request belongs to it.
+    pub fn has(&self, request: &Message) -> bool {
+        request.header("Call-ID") == self.call_id
+    }
+}
+
 /// A SIP endpoint on one UDP port.
 pub struct Phone {
     socket: UdpSocket,
@@ -155,17 +162,22 @@ impl Phone {
         }
     }
 
-    /// Calls `number` at `peer` with this SDP; the dialog, and the SDP of the answer.
-    pub fn call(&mut self, peer: SocketAddr, number: &str, sdp: &str) -> (Dialog, String) {
+    /// A dialog for a call to `number` at `peer`, before its INVITE.
+    pub fn dialog(&mut self, peer: SocketAddr, number: &str) -> Dialog {
         self.serial += 1;
-        let mut dialog = Dialog {
+        Dialog {
             call_id: format!("call{}-{}", self.serial, self.address),
             ours: format!("<sip:+919812345678@{}>;tag=a{}", self.address, self.serial),
             theirs: format!("<sip:{number}@{peer}>"),
             target: format!("sip:{number}@{peer}"),
             peer,
             cseq: 0,
-        };
+        }
+    }
+
+    /// Calls `number` at `peer` with this SDP; the dialog, and the SDP of the answer.
+    pub fn call(&mut self, peer: SocketAddr, number: &str, sdp: &str) -> (Dialog, String) {
+        let mut dialog = self.dialog(peer, number);
         let answer = self.ask(&mut dialog, "INVITE", "", sdp);
         assert_eq!(answer.status(), Some(200), "{}", answer.text);
         (dialog, answer.body().to_owned())
@@ -242,6 +254,9 @@ struct State {
     mute: bool,
     stopped: bool,
     heard: VecDeque<i16>,
+    /// Keys that came as telephone events, and the RTP time of the last one.
+    keys: String,
+    last_key: Option<[u8; 4]>,
     received: u64,
     /// Frames since the beginning.
     age: u64,
@@ -270,8 +285,9 @@ impl Voice {
     pub fn sdp(&mut self, direction: &str) -> String {
         self.version += 1;
         let Self { port, ip, version, .. } = self;
+        let family = if ip.contains(':') { "IP6" } else { "IP4" };
         format!(
-            "v=0\r\no=- 7 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\n\
+            "v=0\r\no=- 7 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\n\
              a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
         )
     }
@@ -282,8 +298,8 @@ impl Voice {
             let line = sdp.lines().find_map(|line| line.strip_prefix(kind)).expect("a line of SDP");
             line.split_whitespace().nth(at).expect("a word of SDP").to_owned()
         };
-        let to = format!("{}:{}", word("c=", 2), word("m=audio", 0));
-        self.state().to = Some(to.parse().expect("an address"));
+        let ip = word("c=", 2).parse().expect("an address");
+        self.state().to = Some(SocketAddr::new(ip, word("m=audio", 0).parse().expect("a port")));
     }
 
     /// A tone from now on.
@@ -322,6 +338,11 @@ impl Voice {
     /// Waits until these together are most of what is heard.
     pub fn expect_tones(&self, hz: &[f32]) {
         self.wait(&format!("{hz:?} Hz"), |state| state.share(hz) > 0.6);
+    }
+
+    /// Waits until these keys, and no others, have come as telephone events (RFC 4733).
+    pub fn expect_keys(&self, keys: &str) {
+        self.wait(&format!("keys {keys}"), |state| state.keys == keys);
     }
 
     /// Waits until nothing was heard for 600 ms.
@@ -379,6 +400,9 @@ impl State {
     fn take(&mut self, packet: &[u8]) {
         self.received += 1;
         self.idle = 0;
+        if packet.len() >= 16 && packet[1] & 0x7F == 101 {
+            self.take_event(packet);
+        }
         if packet.len() < 12 || packet[1] & 0x7F != 8 {
             return;
         }
@@ -390,6 +414,18 @@ impl State {
         self.heard.extend(samples);
         let excess = self.heard.len().saturating_sub(WINDOW);
         self.heard.drain(..excess);
+    }
+}
+
+impl State {
+    /// A key counts at its end, of which there are three packets with one RTP time.
+    fn take_event(&mut self, packet: &[u8]) {
+        let time = [packet[4], packet[5], packet[6], packet[7]];
+        if packet[13] & 0x80 == 0 || self.last_key == Some(time) {
+            return;
+        }
+        self.last_key = Some(time);
+        self.keys.extend("0123456789*#ABCD".chars().nth(packet[12].into()));
     }
 }
 

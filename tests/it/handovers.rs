@@ -13,37 +13,37 @@ use crate::desk::{AGENT_HZ, Desk};
 use crate::far_end::{Dialog, Message, Phone, Voice};
 use crate::harness::DID;
 
-const CALLER_HZ: f32 = 1_000.0;
-const PERSON_HZ: f32 = 1_300.0;
+pub const CALLER_HZ: f32 = 1_000.0;
+pub const PERSON_HZ: f32 = 1_300.0;
 const EARLY_HZ: f32 = 1_700.0;
 /// The Indian ringing tone.
 const RINGING_HZ: [f32; 2] = [375.0, 425.0];
 /// The tune of the hold music, without the note that the agent's voice has.
-const MUSIC_HZ: [f32; 5] = [392.0, 523.3, 587.3, 659.3, 784.0];
+pub const MUSIC_HZ: [f32; 5] = [392.0, 523.3, 587.3, 659.3, 784.0];
 /// Longer than any of these calls.
-const NEVER: Duration = Duration::from_secs(600);
+pub const NEVER: Duration = Duration::from_secs(600);
 
-fn target(name: &str, number: &str, kind: TransferKind) -> TransferTarget {
+pub fn target(name: &str, number: &str, kind: TransferKind) -> TransferTarget {
     TransferTarget { name: name.to_owned(), number: number.parse().expect("a number"), hours: None, kind }
 }
 
-fn transfers(targets: Vec<TransferTarget>) -> Transfers {
+pub fn transfers(targets: Vec<TransferTarget>) -> Transfers {
     Transfers { targets, allow_foreign: false }
 }
 
 /// A caller who was greeted and has asked for a person.
-struct Caller {
-    phone: Phone,
-    voice: Voice,
-    dialog: Dialog,
+pub struct Caller {
+    pub phone: Phone,
+    pub voice: Voice,
+    pub dialog: Dialog,
 }
 
 impl Caller {
-    fn asks_for_a_person(desk: &Desk, ip: &str) -> Self {
+    pub fn asks_for_a_person(desk: &Desk, ip: &str) -> Self {
         Self::asks_from(desk, Phone::at(ip), ip)
     }
 
-    fn asks_from(desk: &Desk, mut phone: Phone, ip: &str) -> Self {
+    pub fn asks_from(desk: &Desk, mut phone: Phone, ip: &str) -> Self {
         let mut voice = Voice::at(ip);
         let (dialog, sdp) = phone.call(desk.sip, DID, &voice.sdp("sendrecv"));
         voice.send_to(&sdp);
@@ -55,25 +55,25 @@ impl Caller {
     }
 
     /// Another offer in the call; the answer's SDP.
-    fn reoffers(&mut self, direction: &str) -> String {
+    pub fn reoffers(&mut self, direction: &str) -> String {
         reoffer(&mut self.phone, &mut self.dialog, &mut self.voice, direction)
     }
 
-    fn hangs_up(&mut self, desk: &Desk) -> Closing {
+    pub fn hangs_up(&mut self, desk: &Desk) -> Closing {
         let answer = self.phone.ask(&mut self.dialog, "BYE", "Reason: Q.850;cause=16\r\n", "");
         assert_eq!(answer.status(), Some(200), "{}", answer.text);
         desk.closed()
     }
 }
 
-fn reoffer(phone: &mut Phone, dialog: &mut Dialog, voice: &mut Voice, direction: &str) -> String {
+pub fn reoffer(phone: &mut Phone, dialog: &mut Dialog, voice: &mut Voice, direction: &str) -> String {
     let answer = phone.ask(dialog, "INVITE", "", &voice.sdp(direction));
     assert_eq!(answer.status(), Some(200), "{}", answer.text);
     answer.body().to_owned()
 }
 
 /// Answers the INVITE with a voice, which hears and is heard from now on.
-fn take_up(phone: &mut Phone, invite: &Message) -> (Dialog, Voice) {
+pub fn take_up(phone: &mut Phone, invite: &Message) -> (Dialog, Voice) {
     let mut voice = Voice::at(&phone.address.ip().to_string());
     voice.send_to(invite.body());
     let dialog = phone.answer(invite, &voice.sdp("sendrecv"));

@@ -3,6 +3,7 @@
 mod admission;
 mod arrows;
 mod asterisk;
+mod bridges;
 mod carriers;
 mod codecs;
 mod conversations;
@@ -13,7 +14,9 @@ mod floods;
 mod handovers;
 mod harness;
 mod ipv6;
+mod overload;
 mod registrar;
+mod secure_voice;
 mod serve;
 mod signalling;
 mod softphone;

@@ -217,9 +217,9 @@ impl Conversation<'_> {
     fn place(&self, target: &TransferTarget, may_refer: bool) -> Placing {
         let outgoing = Arc::clone(&self.outgoing);
         let (to, caller) = (target.number.clone(), self.caller.clone());
-        let opened = outgoing.media.open_beside(&self.media, outgoing.media_options(&target.number));
+        let beside = self.media.beside();
         Box::pin(async move {
-            let placing = outgoing.place(to, caller, may_refer, opened);
+            let placing = outgoing.place(to, caller, may_refer, beside);
             tokio::time::timeout(PLACING_LIMIT, placing)
                 .await
                 .unwrap_or_else(|_| Err(NoLine(format!("no line was found within {} s", PLACING_LIMIT.as_secs()))))

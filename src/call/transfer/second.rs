@@ -1,6 +1,6 @@
 //! The call to the person: placed over a line of the port, with a media session of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -9,7 +9,7 @@ use tracing::info;
 use super::super::leg::Answerer;
 use super::super::ports::{NoLine, OutboundCall, OutboundLines};
 use crate::domain::{DialString, E164, TransferMode, Trunk};
-use crate::media::{MediaEngine, MediaError, MediaEvent, MediaSession, SdpError, SdpSession, SessionOptions};
+use crate::media::{Beside, MediaEngine, MediaEvent, MediaSession, SdpError, SdpSession, SessionOptions};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{Leg, LegEvent, Stack, Transport};
 
@@ -55,15 +55,16 @@ pub enum FarEvent {
 
 impl Outgoing {
     /// What the leg's media session is opened with: numbers are called through the caller's trunk.
-    pub fn media_options(&self, to: &DialString) -> SessionOptions {
-        match (to, &self.trunk) {
+    fn media_options(&self, to: &DialString, local_ip: IpAddr) -> SessionOptions {
+        let of_trunk = match (to, &self.trunk) {
             (DialString::Number(_), Some(trunk)) => SessionOptions::from(&trunk.settings),
             _ => SessionOptions::default(),
-        }
+        };
+        SessionOptions { local_ip: Some(local_ip), ..of_trunk }
     }
 
-    /// Sends the INVITE, unless the carrier is to call and `may_refer` it; `opened` is the leg's media session, beside
-    /// the caller's so that the two can be joined.
+    /// Sends the INVITE, unless the carrier is to call and `may_refer` it; the leg's media session is opened `beside`
+    /// the caller's, so that the two can be joined.
     ///
     /// # Errors
     /// [`NoLine`] when no trunk, port or place is free for it.
@@ -72,7 +73,7 @@ impl Outgoing {
         to: DialString,
         caller: Option<E164>,
         may_refer: bool,
-        opened: Result<(MediaSession, mpsc::Receiver<MediaEvent>), MediaError>,
+        beside: Beside,
     ) -> Result<Way, NoLine> {
         let (shown, trunk) = (self.did.clone(), self.trunk.as_ref().map(|trunk| trunk.name.clone()));
         let (source, transport) = (self.source, self.transport);
@@ -81,6 +82,8 @@ impl Outgoing {
         if line.transfer == TransferMode::Refer {
             return Ok(Way::Refer { to: line.invite.to, by: line.invite.from });
         }
+        let options = self.media_options(&call.to, line.local_ip);
+        let opened = self.media.open_beside(&beside, options);
         let (media, media_events) = opened.map_err(|error| NoLine(error.to_string()))?;
         let mut sdp = Answerer::new(SdpSession::random()).with_capabilities(line.capabilities);
         let offer = sdp.offer(SocketAddr::new(line.local_ip, media.local_port()));

@@ -55,7 +55,7 @@ fn packets_of_one_codec_go_on_untouched() {
     for codec in [Codec::Opus, Codec::G722] {
         let far = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
         let (a, _a_events) = open(&engine);
-        let (b, _b_events) = engine.open_beside(&a, SessionOptions::default()).unwrap();
+        let (b, _b_events) = engine.open_beside(&a.beside(), SessionOptions::default()).unwrap();
         a.configure(in_codec(codec, far[0].local_addr().unwrap()));
         b.configure(MediaParams { payload_type: 96, ..in_codec(codec, far[1].local_addr().unwrap()) });
         let _bridge = a.bridge(&b).unwrap();

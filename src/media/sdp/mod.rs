@@ -143,6 +143,8 @@ pub enum SdpError {
     NoCommonCodec,
     #[error("the audio stream has no usable address")]
     NoAddress,
+    #[error("the audio stream's address is of the other family than ours, IPv4 or IPv6")]
+    OtherFamily,
     #[error("the answer does not match the offer")]
     NotAnAnswer,
     #[error("none of the SRTP keys can be used")]
@@ -254,6 +256,7 @@ pub fn answer(
     let mut chosen = None;
     for (index, media) in offer.medias.iter().enumerate() {
         let found = choose(&offer, media, caps)
+            .and_then(|params| same_family(params, local))
             .and_then(|params| Ok((index, params, crypto::offered(media, caps.srtp, session.keys.is_some())?)));
         match found {
             Ok(found) => {
@@ -382,6 +385,12 @@ fn choose(session: &Session, media: &Media, caps: &Capabilities) -> Result<Media
     let direction = Direction::SEND_RECV;
     let srtp = None;
     Ok(MediaParams { codec, payload_type, dtmf_payload_type, dtmf_clock_hz, opus, remote, direction, ptime_ms, srtp })
+}
+
+/// Our socket cannot send to the other family; the unspecified address is an old form of hold (RFC 3264 §8.4).
+fn same_family(params: MediaParams, local: SocketAddr) -> Result<MediaParams, SdpError> {
+    let fits = params.remote.is_ipv4() == local.is_ipv4() || params.remote.ip().is_unspecified();
+    if fits { Ok(params) } else { Err(SdpError::OtherFamily) }
 }
 
 fn codecs_in_order(media: &Media, caps: &Capabilities) -> Vec<Codec> {
