@@ -24,12 +24,28 @@ pub struct AgentProfile {
     /// Name of the voice, as the synthesiser knows it.
     pub voice: String,
     pub turns: TurnSettings,
+    /// Which engines its calls use; the node's own in documents that were written before this was known.
+    #[serde(default)]
+    pub speech: SpeechChoice,
     /// Whom a caller may be handed to; nobody in documents that were written before this was known.
     #[serde(default)]
     pub transfers: Transfers,
     /// Services, common questions and holidays; empty in documents that were written before this was known.
     #[serde(default)]
     pub knowledge: Knowledge,
+}
+
+/// Engines of a profile, by the names that the node's configuration gives them, in the order in which they are tried.
+/// The node's own come last where they are not named, so that a caller is heard and answered whatever else fails.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpeechChoice {
+    /// Speech to text; empty: the node's own.
+    pub stt: Vec<String>,
+    /// Text to speech; empty: the node's own.
+    pub tts: Vec<String>,
+    /// Voice of the first of `tts`, as that engine names it; absent: the one it was declared with.
+    pub voice: Option<String>,
 }
 
 /// Opening hours by weekday, Monday first; an empty list is a closed day.

@@ -5,11 +5,13 @@
 //! * [`vad`] — voice activity; [`turn`] — end of turn by sound
 //! * [`pool`] — the threads that engines run on, most urgent job first
 //! * [`prompt_cache`] — phrases synthesised beforehand
+//! * [`engines`] — those that a node declares beside its own
 //! * [`http`] — the client of the engines in the network
 //! * [`models`] — where model files live and how they get there
 
 mod audio;
 mod engine;
+pub mod engines;
 mod facade;
 pub mod fake;
 pub mod http;
