@@ -32,7 +32,7 @@ mod mouth;
 mod signalling;
 
 use answers::{Answer, Answering, Filler, TONE, Trouble};
-use ears::{Ears, Heard, HearingFailure};
+use ears::{Ears, Heard, HearingFailure, Told};
 use handover::Waits;
 use mouth::{Mouth, MouthEvent};
 
@@ -275,8 +275,9 @@ impl<'a> Conversation<'a> {
         match action {
             Action::Speculate { utterance, from, to } => {
                 self.ears.transcribe(utterance, from, to, Class::Speculative, self.listening_for());
+                self.ears.judge(utterance, from, to);
             }
-            Action::DropSpeculation { utterance } => self.ears.drop_transcription(utterance),
+            Action::DropSpeculation { utterance } => self.ears.drop_jobs(utterance),
             Action::Commit { utterance, from, to, .. } => {
                 if !self.ears.covers(utterance, to) {
                     self.ears.transcribe(utterance, from, to, Class::Final, self.listening_for());
@@ -338,7 +339,7 @@ impl<'a> Conversation<'a> {
                         dialogue::Expectation::YesNo => Some(1),
                         _ => None,
                     };
-                    self.tell(voice::Input::Expect { what: voice_expectation(expect), digits });
+                    self.tell(voice::Input::Expect { what: hints::voice_expectation(expect), digits });
                 }
                 dialogue::Action::Slot { .. } => {
                     self.journal.slots(self.receptionist.slots().clone(), self.receptionist.outcome());
@@ -431,15 +432,16 @@ impl<'a> Conversation<'a> {
     }
 
     fn on_heard(&mut self, heard: Heard) {
-        let Heard { utterance, to, result } = heard;
-        match result {
-            Ok(transcript) => {
-                let complete = dialogue::is_whole_answer(self.expect, &transcript.text);
+        let Heard { utterance, to, told } = heard;
+        match told {
+            Told::Finished(probability) => self.tell(voice::Input::EndOfTurn { utterance, to, probability }),
+            Told::Words(transcript) => {
+                let ending = hints::ending(self.expect, &transcript.text);
                 let (text, confidence) = (Pii(transcript.text), transcript.confidence);
-                self.tell(voice::Input::Transcript { utterance, to, text, confidence, complete });
+                self.tell(voice::Input::Transcript { utterance, to, text, confidence, ending });
             }
-            Err(HearingFailure::Dropped) => {}
-            Err(failure) => {
+            Told::Failed(HearingFailure::Dropped) => {}
+            Told::Failed(failure) => {
                 self.recogniser_down |= failure == HearingFailure::Engine;
                 self.tell(voice::Input::TranscriptFailed { utterance, to });
             }
@@ -551,15 +553,4 @@ fn late(at: Ms, since: Ms) -> u32 {
 
 fn clamp(ms: u64) -> u32 {
     u32::try_from(ms).unwrap_or(u32::MAX)
-}
-
-fn voice_expectation(expect: dialogue::Expectation) -> voice::Expectation {
-    match expect {
-        dialogue::Expectation::Open | dialogue::Expectation::Name | dialogue::Expectation::Time => {
-            voice::Expectation::Open
-        }
-        dialogue::Expectation::YesNo => voice::Expectation::YesNo,
-        dialogue::Expectation::Digits { .. } | dialogue::Expectation::Spelling => voice::Expectation::Dictation,
-        dialogue::Expectation::None => voice::Expectation::None,
-    }
 }
