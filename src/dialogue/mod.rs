@@ -13,6 +13,8 @@
 //! A caller who wants a person, or is in need of one, goes from any of these to `Transferring` when the profile names
 //! one who may be called now, and comes back to the question that stood when nobody takes the call.
 //!
+//! Where the rules are unsure a language model may be asked, whose checked answer is an input like any other (`consult`).
+//!
 //! Everything is a function of the inputs: no I/O, no clock, no randomness, so that a recorded call replays step by
 //! step ([`replay`]). Every text that is spoken stands in `phrases`; every step after something the caller did (or
 //! failed to do) speaks or ends, and silence ends every call after three re-asks.
@@ -20,9 +22,11 @@
 
 pub mod amounts;
 mod confirm;
+mod consult;
 mod dates;
 mod demo;
 mod ending;
+mod grounding;
 mod hours;
 mod intents;
 mod knowledge;
@@ -40,8 +44,11 @@ mod transfer;
 mod turn;
 mod yes_no;
 
+pub use consult::Consultation;
 pub use demo::demo_profile;
 pub use ending::{Ending, ending};
 pub use receptionist::Receptionist;
 pub use replay::replay;
-pub use turn::{Action, Expectation, Input, Line, Segment, SlotName, TransferFailure};
+pub use turn::{
+    Action, Ask, Expectation, Input, Line, Segment, SlotName, TransferFailure, Understanding, Wish,
+};

@@ -2,17 +2,18 @@
 
 use jiff::Zoned;
 
+use super::consult::{self, Consulting};
 use super::hours::When;
 use super::intents::{self, Intent, Purpose};
 use super::numbers::{self, Kind};
 use super::phrases::{FILLERS, Phrase, Phrases};
 use super::reply::Reply;
 use super::summary::{self, Facts};
-use super::{Action, Input, SlotName, TransferFailure, names, slots, text, times};
+use super::{Action, Ask, Input, SlotName, TransferFailure, names, slots, text, times};
 use crate::domain::{AgentProfile, CallOutcome, CallSlots, E164};
 
 /// Below this mean token probability a transcript is noise.
-const LEAST_CONFIDENCE: f32 = 0.15;
+pub(super) const LEAST_CONFIDENCE: f32 = 0.15;
 
 /// Turns after which the call is closed, whatever is going on.
 const MOST_TURNS: u16 = 60;
@@ -58,6 +59,7 @@ pub(super) struct Counts {
 }
 
 /// Leads one call.
+#[derive(Clone)]
 pub struct Receptionist {
     pub(super) phrases: Phrases,
     pub(super) caller: Option<E164>,
@@ -100,6 +102,8 @@ pub struct Receptionist {
     pub(super) transferred: bool,
     /// Somebody is in danger, by what the caller said.
     pub(super) emergency: bool,
+    /// What a language model is asked.
+    pub(super) consulting: Consulting,
 }
 
 impl Receptionist {
@@ -133,15 +137,14 @@ impl Receptionist {
             interrupted_at: State::Open,
             transferred: false,
             emergency: false,
+            consulting: Consulting::default(),
         }
     }
 
-    /// Takes one input and says what to do; `now` is the business's local time.
-    ///
-    /// After `Said`, `Digits`, `NoInput`, `NotUnderstood`, `SttUnavailable` and `TransferFailed` the actions always hold a
-    /// `Say` or an `End`; after `Interrupted`, `TransferDone` and `HungUp` there is nothing to do.
-    pub fn step(&mut self, input: Input, now: &Zoned) -> Vec<Action> {
+    /// Takes one input by the rules.
+    pub(super) fn decide(&mut self, input: Input, now: &Zoned) -> Vec<Action> {
         let before = self.slots.clone();
+        self.nothing_unsure();
         match input {
             Input::HungUp => {
                 self.state = State::Ended;
@@ -280,12 +283,14 @@ impl Receptionist {
             | Input::Interrupted { .. }
             | Input::TransferFailed { .. }
             | Input::TransferDone
+            | Input::Understood(_)
+            | Input::Unadvised
             | Input::HungUp => self.again(),
         }
     }
 
     fn said(&mut self, said: &str, now: &Zoned) -> Reply {
-        let intent = intents::intent(said, self.phrases.profile());
+        let intent = self.advised_intent().unwrap_or_else(|| intents::intent(said, self.phrases.profile()));
         if intent != Intent::Repeat {
             self.count.repeats = 0;
         }
@@ -308,13 +313,27 @@ impl Receptionist {
             Intent::Appointment => self.begin(Purpose::Appointment, said, &[Phrase::TakeAppointment]),
             Intent::Message => self.begin(Purpose::Message, said, &[Phrase::TakeMessage]),
             Intent::ChangeAppointment => self.begin_whole(said, Phrase::TakeChange),
-            Intent::Question => self.begin_whole(said, Phrase::TakeQuestion),
+            Intent::Question => self.question_unknown(said),
             Intent::Thanks => self.close(),
             Intent::No if answered => self.close(),
             Intent::Yes => self.reply(&[Phrase::PleaseTellMe]).open(),
             Intent::Hello => self.reply(&[Phrase::Hello, Phrase::HowCanIHelp]).open(),
-            _ => self.open_unclear(said),
+            _ => {
+                if consult::says_something(said, intent, 2) {
+                    self.unsure(Ask::Intent);
+                }
+                self.open_unclear(said)
+            }
         }
+    }
+
+    /// A question that the knowledge does not answer by its words.
+    fn question_unknown(&mut self, said: &str) -> Reply {
+        if let Some(reply) = self.tell_advised(said) {
+            return reply;
+        }
+        self.unsure(Ask::Answer);
+        self.begin_whole(said, Phrase::TakeQuestion)
     }
 
     /// A turn without a known wish: a sentence is taken as a message, a name alone is kept.
@@ -407,6 +426,7 @@ impl Receptionist {
         slots.number = slots.number.take().or(number);
         slots.reason = slots.reason.take().or(found.reason);
         slots.preferred_time = slots.preferred_time.take().or(found.time);
+        self.take_advised(purpose == Purpose::Appointment, None);
     }
 
     /// An answer to the name, reason or time question.
@@ -450,9 +470,16 @@ impl Receptionist {
             return self.skip(slot);
         }
         self.upgrade(intent);
+        self.take_advised(purpose == Purpose::Appointment, Some(slot));
         self.take(said, self.purpose.unwrap_or(Purpose::Message));
         if self.slots != before {
             return self.next(&[Phrase::ThankYou]);
+        }
+        if let Some(reply) = self.tell_advised(said) {
+            return reply;
+        }
+        if consult::says_something(said, intent, 1) {
+            self.unsure(consult::ask_of(slot, said));
         }
         self.miss()
     }
@@ -490,7 +517,17 @@ impl Receptionist {
             self.slots.name = Some(name.0);
         }
         self.take(said, self.purpose.unwrap_or(Purpose::Message));
-        if self.slots != before { self.next(&[Phrase::ThankYou]) } else { self.miss() }
+        if self.slots != before {
+            return self.next(&[Phrase::ThankYou]);
+        }
+        if let Some(reply) = self.tell_advised(said) {
+            return reply;
+        }
+        let ask = consult::ask_of(SlotName::Number, said);
+        if ask == Ask::Answer || consult::holds_digits(said) {
+            self.unsure(ask);
+        }
+        self.miss()
     }
 
     /// "98450 12345, and I'd like Friday evening."

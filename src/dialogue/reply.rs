@@ -50,7 +50,7 @@ impl Reply {
     }
 
     /// Adds words that are not known ahead, and the fixed ones that stand in when they cannot be spoken in time.
-    fn free(mut self, text: String, template: Segment) -> Self {
+    pub(super) fn free(mut self, text: String, template: Segment) -> Self {
         self.segments.push(Segment { text, fixed: false, template: Some(template.text) });
         self
     }

@@ -25,8 +25,69 @@ pub enum Input {
     TransferFailed { reason: TransferFailure },
     /// The caller was handed to the person: nothing more is said here.
     TransferDone,
+    /// The language model's answer to the last [`Action::Consult`]; checked before anything of it counts.
+    Understood(Understanding),
+    /// The language model gave no answer in time: on without it.
+    Unadvised,
     /// The caller is gone.
     HungUp,
+}
+
+/// What a language model is asked about the words that the caller just said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// What the caller wants.
+    Intent,
+    /// What the answer to the question for this slot holds.
+    Slot(SlotName),
+    /// Which facts of the business answer the caller's question.
+    Answer,
+}
+
+/// What a language model may make of a caller's words; it is asked for parts of this.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Understanding {
+    pub intent: Option<Wish>,
+    pub name: Option<String>,
+    pub number: Option<String>,
+    pub reason: Option<String>,
+    pub time: Option<String>,
+    /// Facts by their number in the request, from 1 on.
+    pub facts: Vec<u16>,
+    /// These facts in other words.
+    pub answer: Option<String>,
+}
+
+/// The intents that a language model may choose among. None of them ends a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    Appointment,
+    ChangeAppointment,
+    Message,
+    Question,
+    Hours,
+    Address,
+    Person,
+    Emergency,
+    Unclear,
+}
+
+impl Wish {
+    /// Every intent.
+    pub const ALL: [Self; 9] = [
+        Self::Appointment,
+        Self::ChangeAppointment,
+        Self::Message,
+        Self::Question,
+        Self::Hours,
+        Self::Address,
+        Self::Person,
+        Self::Emergency,
+        Self::Unclear,
+    ];
 }
 
 /// Why a person could not take the call.
@@ -41,7 +102,7 @@ pub enum TransferFailure {
     Failed,
 }
 
-/// What the agent does next. A step gives at most one `Say`; `Expect`, `Transfer` or `End` follows it.
+/// What the agent does next. A step gives at most one `Say`; `Expect`, `Transfer` or `End` follows it. `Consult` comes alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -54,6 +115,9 @@ pub enum Action {
     /// Hand the caller to this target of the profile; `summary` is what the person hears first. The line of the same
     /// step is played meanwhile. [`Input::TransferDone`], `TransferFailed` or `HungUp` follows.
     Transfer { target: usize, summary: String },
+    /// Ask the language model what [`Receptionist::consultation`](super::Receptionist::consultation) says;
+    /// [`Input::Understood`] or [`Input::Unadvised`] follows, soon: the caller waits for the answer.
+    Consult(Ask),
     /// Hang up, once the line of the same step was played.
     End,
 }
