@@ -35,8 +35,10 @@
 #![deny(clippy::disallowed_methods)]
 
 mod agent;
+mod backchannel;
 mod controller;
 mod detector;
+mod echo;
 mod floor;
 mod keypad;
 mod types;
@@ -45,6 +47,8 @@ mod utterance;
 pub use controller::TurnController;
 pub use types::{Action, Expectation, Input, LineId, Ms, UtteranceId};
 
+#[cfg(test)]
+mod barge_in_tests;
 #[cfg(test)]
 mod never_silent;
 #[cfg(test)]
