@@ -4,6 +4,7 @@
 //! to mend it. [`check`] looks at what single values cannot show: ports that collide, folders that cannot be written.
 
 mod check;
+mod engines;
 mod load;
 pub mod profile;
 mod tenants;
@@ -12,6 +13,7 @@ mod tests;
 mod trunks;
 mod value;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +25,7 @@ pub use tenants::TenantEntry;
 
 use crate::domain::{IpNet, Trunk, TurnSettings};
 use crate::sip::net::{TlsConfig, TlsIdentity};
+use crate::speech::engines::EngineSpec;
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../../config/vca.default.toml");
@@ -50,6 +53,9 @@ pub struct Config {
     /// `[[trunks]]`: lines to carriers.
     #[serde(skip)]
     pub trunks: Vec<Trunk>,
+    /// `[engines.NAME]`: engines that tenants may choose, beside the node's own.
+    #[serde(skip)]
+    pub engines: BTreeMap<String, EngineSpec>,
     /// `[[tenants]]`: the businesses that are answered for.
     #[serde(skip)]
     pub tenants: Vec<TenantEntry>,
@@ -150,6 +156,8 @@ pub struct Speech {
     /// 0 is one for each core.
     pub threads: usize,
     pub vad: String,
+    /// "none" lets silence alone decide.
+    pub turn: String,
     pub stt: Stt,
     pub tts: Tts,
 }
@@ -213,11 +221,12 @@ impl Config {
     }
 
     /// The names of the models that are needed, with the keys that name them.
-    pub fn models(&self) -> [(&'static str, &str); 3] {
+    pub fn models(&self) -> [(&'static str, &str); 4] {
         [
             ("speech.stt.model", &self.speech.stt.model),
             ("speech.tts.voice", &self.speech.tts.voice),
             ("speech.vad", &self.speech.vad),
+            ("speech.turn", &self.speech.turn),
         ]
     }
 }

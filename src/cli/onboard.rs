@@ -21,6 +21,7 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
         if let Some(known) = stored.into_iter().find(|known| known.id == profile.id) {
             // What the file does not say stays as the database has it.
             profile.transfers = entry.transfers().unwrap_or(known.transfers);
+            profile.speech = entry.speech.clone().unwrap_or(known.speech);
             profile.knowledge = entry.knowledge(known.knowledge);
         }
         let tenant = Tenant { id, name: entry.name.clone(), max_calls: entry.max_calls };
@@ -61,6 +62,7 @@ fn profile_of(entry: &TenantEntry, turns: TurnSettings, voice: &str) -> AgentPro
         voice: voice.to_owned(),
         turns,
         transfers: entry.transfers().unwrap_or_default(),
+        speech: entry.speech.clone().unwrap_or_default(),
         knowledge: entry.knowledge(Knowledge::default()),
     }
 }

@@ -278,6 +278,7 @@ async fn load_speech(config: &Config, store: &Store) -> Result<Arc<Speech>, Fail
         tts_voice: config.speech.tts.voice.clone(),
         tts_variation: 1.0,
         vad_model: config.speech.vad.clone(),
+        turn_model: config.speech.turn.clone(),
         prompts_dir: config.prompts(),
         workers,
         queue: Some(JOBS_PER_WORKER * workers.map_or(cores, std::num::NonZeroUsize::get)),

@@ -22,6 +22,7 @@ pub mod amounts;
 mod confirm;
 mod dates;
 mod demo;
+mod ending;
 mod hours;
 mod intents;
 mod knowledge;
@@ -40,7 +41,7 @@ mod turn;
 mod yes_no;
 
 pub use demo::demo_profile;
+pub use ending::{Ending, ending};
 pub use receptionist::Receptionist;
 pub use replay::replay;
-pub use slots::is_whole_answer;
 pub use turn::{Action, Expectation, Input, Line, Segment, SlotName, TransferFailure};

@@ -236,9 +236,9 @@ fn is_soft(word: &str) -> bool {
 
 /// The digits that the words at `at` stand for, and how many words they take.
 fn piece(words: &[Word], at: usize, open: bool, asked: bool) -> Option<(String, usize)> {
-    let word = words[at].norm.as_str();
+    let word = words.get(at)?.norm.as_str();
     if let Some(times) = multiplier(word) {
-        let (digits, len) = piece(words, at + 1, true, true).filter(|_| at + 1 < words.len())?;
+        let (digits, len) = piece(words, at + 1, true, true)?;
         if multiplier(&words[at + 1].norm).is_some() {
             return Some((digits, len + 1)); // stuttered
         }

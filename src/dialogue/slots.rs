@@ -7,7 +7,7 @@ use super::names;
 use super::numbers::{self, NumberHeard};
 use super::text::{self, Gap, Word};
 use super::times;
-use super::{Action, Expectation, SlotName};
+use super::{Action, SlotName};
 use crate::domain::CallSlots;
 
 /// The slot actions that lead from one state of the slots to the next.
@@ -32,13 +32,6 @@ pub(super) struct Found {
     pub number: NumberHeard,
     pub reason: Option<String>,
     pub time: Option<String>,
-}
-
-/// Whether these words alone are all that was asked for, so that a pause after them needs no patience: a whole telephone
-/// number, or a reference to the caller's own. Any other kind of answer may always go on.
-pub fn is_whole_answer(expect: Expectation, said: &str) -> bool {
-    matches!(expect, Expectation::Digits { .. })
-        && matches!(numbers::heard(said, true), NumberHeard::Complete(_) | NumberHeard::CallerId)
 }
 
 /// The longest reason that is kept, in characters; recognition that runs in circles makes longer ones.
@@ -322,18 +315,6 @@ fn is_empty_word(word: &str) -> bool {
 mod tests {
     use super::*;
     use crate::domain::E164;
-
-    #[test]
-    fn only_a_whole_number_is_a_whole_answer() {
-        let digits = Expectation::Digits { len: Some(10) };
-        for said in ["nine eight seven six five four three two one zero", "98765 43210", "this same number"] {
-            assert!(is_whole_answer(digits, said), "{said}");
-            assert!(!is_whole_answer(Expectation::Open, said), "{said}");
-        }
-        for said in ["nine eight seven six five", "98765 4321", "my number is", "", "hold on"] {
-            assert!(!is_whole_answer(digits, said), "{said}");
-        }
-    }
 
     #[test]
     fn one_sentence_may_hold_everything() {

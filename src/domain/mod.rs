@@ -15,14 +15,15 @@ mod transfer;
 mod trunk;
 
 pub use call::{
-    CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Speaker, Turn, Waterfall,
+    CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
+    Waterfall,
 };
 pub use id::{ApiKeyId, CallId, IdError, ProfileId, RandomBytes, TenantId};
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
-pub use profile::{AgentProfile, DayHours, TurnSettings, WeeklyHours};
+pub use profile::{AgentProfile, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
 pub use tenant::{Did, Tenant, TenantScope};
 pub use transfer::{
     DialError, DialString, MOST_TARGETS, TransferAttempt, TransferKind, TransferResult, TransferTarget, Transfers,

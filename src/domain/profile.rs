@@ -24,12 +24,28 @@ pub struct AgentProfile {
     /// Name of the voice, as the synthesiser knows it.
     pub voice: String,
     pub turns: TurnSettings,
+    /// Which engines its calls use; the node's own in documents that were written before this was known.
+    #[serde(default)]
+    pub speech: SpeechChoice,
     /// Whom a caller may be handed to; nobody in documents that were written before this was known.
     #[serde(default)]
     pub transfers: Transfers,
     /// Services, common questions and holidays; empty in documents that were written before this was known.
     #[serde(default)]
     pub knowledge: Knowledge,
+}
+
+/// Engines of a profile, by the names that the node's configuration gives them, in the order in which they are tried.
+/// The node's own come last where they are not named, so that a caller is heard and answered whatever else fails.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpeechChoice {
+    /// Speech to text; empty: the node's own.
+    pub stt: Vec<String>,
+    /// Text to speech; empty: the node's own.
+    pub tts: Vec<String>,
+    /// Voice of the first of `tts`, as that engine names it; absent: the one it was declared with.
+    pub voice: Option<String>,
 }
 
 /// Opening hours by weekday, Monday first; an empty list is a closed day.
@@ -44,15 +60,23 @@ pub struct DayHours {
     pub closes_min: u16,
 }
 
-/// Turn-taking: thresholds in milliseconds, and the words that do not take the turn.
+/// Turn-taking: thresholds, in milliseconds where nothing else is said, and the words that do not take the turn.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnSettings {
     /// Silence after speech that starts a speculative transcription.
     pub speculate_ms: u32,
-    /// Silence after speech that ends the caller's turn.
+    /// Silence after speech that ends the caller's turn while nothing else is known about it.
     pub end_of_turn_ms: u32,
-    /// The same while digits, a spelling or an address is dictated.
+    /// The same when the turn sounds finished, or its words are all that was asked for.
+    pub likely_end_ms: u32,
+    /// The same when it sounds unfinished, or its words break off.
+    pub doubtful_end_ms: u32,
+    /// From this probability on, in percent, a turn sounds finished.
+    pub likely_percent: u32,
+    /// Below this probability, in percent, it sounds unfinished.
+    pub doubtful_percent: u32,
+    /// Silence that ends a turn in which digits, a spelling or an address is dictated.
     pub dictation_end_ms: u32,
     /// Speech over the agent that counts as an interruption.
     pub barge_in_ms: u32,
@@ -71,6 +95,10 @@ impl Default for TurnSettings {
         Self {
             speculate_ms: 200,
             end_of_turn_ms: 500,
+            likely_end_ms: 350,
+            doubtful_end_ms: 1_200,
+            likely_percent: 70,
+            doubtful_percent: 40,
             dictation_end_ms: 1_000,
             barge_in_ms: 300,
             no_input_ms: 6_000,

@@ -12,11 +12,15 @@ use super::models::{ModelError, ModelStore};
 use super::pool::{JobHandle, PoolFull, Priority, WorkerPool};
 use super::prompt_cache::{PromptCache, PromptError};
 use super::stt::NoRecogniser;
+use super::turn::{EndOfTurn, TurnError};
 use super::vad::{SileroModel, SileroVad, VadError};
 
 /// Sentences that may wait between synthesis and the line: more than an answer has, so that no worker stands idle until
 /// the caller has heard them.
 const SENTENCES_AHEAD: usize = 64;
+
+/// In place of an end-of-turn model: silence alone tells when a caller has finished.
+pub const NO_TURN_MODEL: &str = "none";
 
 /// Which engines to load and where things are.
 #[derive(Debug, Clone)]
@@ -29,6 +33,8 @@ pub struct SpeechConfig {
     pub tts_voice: String,
     /// Voice activity model: a name of the manifest, a file in the model folder, or a path.
     pub vad_model: String,
+    /// End-of-turn model: likewise, or [`NO_TURN_MODEL`].
+    pub turn_model: String,
     /// How much two renditions of one text by the voice differ: 1 as its maker meant it, 0 not at all.
     pub tts_variation: f32,
     /// Where synthesised phrases are kept.
@@ -47,6 +53,7 @@ impl SpeechConfig {
             stt_model: "whisper-base".to_owned(),
             tts_voice: "piper-joe".to_owned(),
             vad_model: "silero-vad".to_owned(),
+            turn_model: "smart-turn".to_owned(),
             tts_variation: 1.0,
             prompts_dir: prompts_dir.into(),
             workers: None,
@@ -97,6 +104,7 @@ pub struct Speech {
     /// Ready phrases in that voice.
     pub prompts: PromptCache,
     vad: Option<Arc<SileroModel>>,
+    end_of_turn: Option<Arc<dyn EndOfTurn>>,
 }
 
 impl std::fmt::Debug for Speech {
@@ -125,7 +133,8 @@ impl Speech {
             }
         };
         let prompts = PromptCache::open(&config.prompts_dir, Arc::clone(&tts))?;
-        Ok(Self { pool: pool.map_err(SpeechError::Workers)?, stt, tts, prompts, vad: Some(vad) })
+        let end_of_turn = load_end_of_turn(&models, &config.turn_model);
+        Ok(Self { pool: pool.map_err(SpeechError::Workers)?, stt, tts, prompts, vad: Some(vad), end_of_turn })
     }
 
     /// Speech made of given engines, without a voice activity network: for tests above the engines.
@@ -137,7 +146,14 @@ impl Speech {
     ) -> Result<Self, SpeechError> {
         let prompts = PromptCache::open(prompts_dir, Arc::clone(&tts))?;
         let pool = WorkerPool::with_defaults().map_err(SpeechError::Workers)?;
-        Ok(Self { pool, stt, tts, prompts, vad: None })
+        Ok(Self { pool, stt, tts, prompts, vad: None, end_of_turn: None })
+    }
+
+    /// The same with an end-of-turn model.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_end_of_turn(self, model: Arc<dyn EndOfTurn>) -> Self {
+        Self { end_of_turn: Some(model), ..self }
     }
 
     /// A voice activity detector for one call.
@@ -154,6 +170,18 @@ impl Speech {
     ) -> Result<JobHandle<Result<Transcript, SttError>>, PoolFull> {
         let stt = Arc::clone(&self.stt);
         self.pool.submit(priority, move |cancel: &CancelFlag| stt.transcribe(&audio, &options, cancel))
+    }
+
+    /// Judges on the pool whether `audio` (mono, at `rate_hz`) is a finished turn; `None` when no model is loaded or the
+    /// pool is full. Dropping the handle cancels it.
+    pub fn judge_turn(
+        &self,
+        audio: Vec<i16>,
+        rate_hz: u32,
+        priority: Priority,
+    ) -> Option<JobHandle<Result<f32, TurnError>>> {
+        let model = Arc::clone(self.end_of_turn.as_ref()?);
+        self.pool.submit(priority, move |_: &CancelFlag| model.probability(&audio, rate_hz)).ok()
     }
 
     /// Speaks `text` on the pool at 8 kHz: see [`Self::speak_at`].
@@ -176,6 +204,28 @@ impl Speech {
         })?;
         Ok((receiver, handle))
     }
+}
+
+/// Calls go well without it, so that a fault is told and no more.
+#[cfg(feature = "piper")]
+fn load_end_of_turn(models: &ModelStore, model: &str) -> Option<Arc<dyn EndOfTurn>> {
+    if model == NO_TURN_MODEL {
+        return None;
+    }
+    let loaded = models.locate(model).map_err(|error| error.to_string());
+    let loaded = loaded.and_then(|path| super::turn::SmartTurn::load(&path).map_err(|error| error.to_string()));
+    match loaded {
+        Ok(model) => Some(Arc::new(model)),
+        Err(error) => {
+            tracing::warn!(%error, "no end-of-turn model: silence alone tells when a caller has finished");
+            None
+        }
+    }
+}
+
+#[cfg(not(feature = "piper"))]
+fn load_end_of_turn(_: &ModelStore, _: &str) -> Option<Arc<dyn EndOfTurn>> {
+    None
 }
 
 #[cfg(feature = "whisper")]

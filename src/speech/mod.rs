@@ -2,29 +2,35 @@
 //!
 //! * [`Speech`] — everything below, loaded and ready
 //! * [`SpeechToText`], [`TextToSpeech`] — the seams; [`stt`] and [`tts`] hold the engines
-//! * [`vad`] — voice activity
+//! * [`vad`] — voice activity; [`turn`] — end of turn by sound
 //! * [`pool`] — the threads that engines run on, most urgent job first
 //! * [`prompt_cache`] — phrases synthesised beforehand
+//! * [`plausible`] — what of an engine's results is believed
+//! * [`engines`] — those that a node declares beside its own
 //! * [`http`] — the client of the engines in the network
 //! * [`models`] — where model files live and how they get there
 
 mod audio;
 mod engine;
+pub mod engines;
 mod facade;
 pub mod fake;
 pub mod http;
 pub mod models;
 #[cfg(feature = "piper")]
 mod onnx;
+pub mod plausible;
 pub mod pool;
 pub mod prompt_cache;
 pub mod stt;
 pub mod tts;
+pub mod turn;
 pub mod vad;
 
 pub use engine::{
     CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, WIDE_RATE_HZ,
     synthesize_all, synthesize_all_at,
 };
-pub use facade::{Speaking, Speech, SpeechConfig, SpeechError};
+pub use facade::{NO_TURN_MODEL, Speaking, Speech, SpeechConfig, SpeechError};
+pub use turn::EndOfTurn;
 pub use vad::{SileroVad, Vad};

@@ -84,6 +84,7 @@ fn profile(scope: TenantScope) -> AgentProfile {
         time_zone: "Asia/Kolkata".to_owned(),
         voice: "en_US-joe-medium".to_owned(),
         turns: TurnSettings::default(),
+        speech: crate::domain::SpeechChoice::default(),
         knowledge: Knowledge::default(),
         transfers: Transfers {
             targets: vec![TransferTarget {

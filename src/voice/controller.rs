@@ -8,8 +8,8 @@ use super::detector::{Detector, FRAME_MS, Heard};
 use super::echo::EchoGuard;
 use super::floor::Floor;
 use super::keypad::Keypad;
-use super::types::{Action, Expectation, Input, LineId, Ms, UtteranceId};
-use super::utterance::{Awaited, Outcome, Pauses, Speculation, Utterance};
+use super::types::{Action, Ending, Expectation, Input, LineId, Ms, UtteranceId};
+use super::utterance::{Awaited, Evidence, Outcome, Pauses, Speculation, Utterance};
 use crate::domain::{Pii, TurnSettings};
 use overlap::Overlap;
 
@@ -94,10 +94,13 @@ impl TurnController {
             Input::Frame { speech, rms_dbfs } => self.frame(speech, rms_dbfs),
             Input::Played { rms_dbfs } => self.echo.played(rms_dbfs),
             Input::Arriving { rms_dbfs } => self.arriving(rms_dbfs),
-            Input::Transcript { utterance, to, text, confidence, complete } => {
-                self.transcribed(utterance, to, Outcome::of(text, confidence), complete);
+            Input::Transcript { utterance, to, text, confidence, ending } => {
+                self.transcribed(utterance, to, Outcome::of(text, confidence), ending);
             }
-            Input::TranscriptFailed { utterance, to } => self.transcribed(utterance, to, Outcome::Failed, false),
+            Input::TranscriptFailed { utterance, to } => {
+                self.transcribed(utterance, to, Outcome::Failed, Ending::Open);
+            }
+            Input::EndOfTurn { utterance, to, probability } => self.judged(utterance, to, probability),
             Input::AgentWillSpeak { line, interruptible, filler } => {
                 self.agent.announce(line, interruptible, filler, self.now);
             }
@@ -225,17 +228,17 @@ impl TurnController {
 
     fn utterance_timers(&mut self) {
         let Some(utterance) = &mut self.utterance else { return };
-        let pauses = Pauses::new(&self.settings, self.expects, utterance.is_complete()).hurried(utterance.over_line);
+        let pauses = Pauses::new(&self.settings, self.expects, utterance.evidence()).hurried(utterance.over_line);
         let pause_ms = self.now.since(utterance.last_voiced);
         if self.now.since(utterance.speech_start) >= u64::from(self.settings.max_utterance_ms) {
             self.end_of_turn();
-        } else if pause_ms >= pauses.end_ms {
+        } else if pause_ms >= pauses.end_ms && self.detector.rising_until().is_none_or(|at| self.now >= at) {
             // No frames came for the whole pause when the detector is still on: what comes next is new.
             self.detector.end_voice();
             self.pause_is_the_end(pauses);
         } else if pause_ms >= pauses.speculate_ms && utterance.wants_speculation() {
             let to = self.now;
-            utterance.speculation = Some(Speculation { to, outcome: None, complete: false });
+            utterance.speculation = Some(Speculation { to, outcome: None, evidence: Evidence::default() });
             self.actions.push_back(Action::Speculate { utterance: utterance.id, from: utterance.from, to });
         }
     }
@@ -254,8 +257,9 @@ impl TurnController {
 
     fn utterance_deadline(&self) -> Option<Ms> {
         let utterance = self.utterance.as_ref()?;
-        let pauses = Pauses::new(&self.settings, self.expects, utterance.is_complete()).hurried(utterance.over_line);
-        let end = utterance.last_voiced + pauses.end_ms;
+        let pauses = Pauses::new(&self.settings, self.expects, utterance.evidence()).hurried(utterance.over_line);
+        let rising = self.detector.rising_until().unwrap_or_default();
+        let end = (utterance.last_voiced + pauses.end_ms).max(rising);
         let speculate = utterance.last_voiced + pauses.speculate_ms;
         let limit = utterance.speech_start + u64::from(self.settings.max_utterance_ms);
         let next = if self.now < end {
@@ -284,7 +288,7 @@ impl TurnController {
         let now = self.now;
         self.previous_speech_end = utterance.last_voiced;
         self.floor.owe(utterance.last_voiced.max(self.agent.silent_since(now)), Some(utterance.id), now);
-        let (to, outcome) = utterance.close(now);
+        let Speculation { to, outcome, evidence } = utterance.close(now);
         if outcome.is_none() {
             self.actions.push_back(Action::Commit {
                 utterance: utterance.id,
@@ -294,7 +298,7 @@ impl TurnController {
             });
         }
         let deadline = now + TRANSCRIPT_MS + to.since(utterance.from) / 4;
-        self.awaited.push_back(Awaited { utterance, to, endpoint_at: now, deadline, outcome });
+        self.awaited.push_back(Awaited { utterance, to, endpoint_at: now, deadline, outcome, evidence });
         if self.awaited.len() > MAX_AWAITED {
             self.give_up(0);
         }
@@ -303,19 +307,52 @@ impl TurnController {
 
     // ---- transcripts ----
 
-    fn transcribed(&mut self, id: UtteranceId, to: Ms, outcome: Outcome, complete: bool) {
-        if let Some(utterance) = self.utterance.as_mut().filter(|u| u.id == id)
-            && let Some(speculation) = utterance.speculation.as_mut().filter(|s| s.to == to)
-        {
+    fn transcribed(&mut self, id: UtteranceId, to: Ms, outcome: Outcome, ending: Ending) {
+        if let Some(speculation) = self.speculation(id, to) {
             speculation.outcome.get_or_insert(outcome);
-            speculation.complete = complete;
+            speculation.evidence.ending = ending;
             self.words_over_line();
-            return;
-        }
-        if let Some(awaited) = self.awaited.iter_mut().find(|a| a.utterance.id == id && a.to == to) {
+        } else if let Some(awaited) = self.awaited.iter_mut().find(|a| a.utterance.id == id && a.to == to) {
             awaited.outcome.get_or_insert(outcome);
+            awaited.evidence.ending = ending;
+            if self.reopen() {
+                self.words_over_line();
+            }
             self.deliver();
         }
+    }
+
+    fn judged(&mut self, id: UtteranceId, to: Ms, probability: f32) {
+        let finished = Some(probability).filter(|probability| (0.0..=1.0).contains(probability));
+        if let Some(speculation) = self.speculation(id, to) {
+            speculation.evidence.finished = finished;
+        } else if let Some(awaited) = self.awaited.iter_mut().find(|a| a.utterance.id == id && a.to == to) {
+            awaited.evidence.finished = finished;
+            self.reopen();
+        }
+    }
+
+    fn speculation(&mut self, id: UtteranceId, to: Ms) -> Option<&mut Speculation> {
+        let utterance = self.utterance.as_mut().filter(|utterance| utterance.id == id)?;
+        utterance.speculation.as_mut().filter(|speculation| speculation.to == to)
+    }
+
+    /// Takes the last turn back when what is known about it by now would not have ended it yet.
+    fn reopen(&mut self) -> bool {
+        if self.utterance.is_some() || self.held_since.is_some() || self.agent.has_floor(self.now) {
+            return false;
+        }
+        let (settings, expects, now) = (&self.settings, self.expects, self.now);
+        let too_early = |last: &mut Awaited| {
+            let pauses = Pauses::new(settings, expects, last.evidence);
+            let limit = last.utterance.speech_start + u64::from(settings.max_utterance_ms);
+            now.since(last.utterance.last_voiced) < pauses.end_ms && now < limit
+        };
+        let Some(last) = self.awaited.pop_back_if(too_early) else { return false };
+        let Awaited { mut utterance, to, outcome, evidence, .. } = last;
+        utterance.speculation = Some(Speculation { to, outcome, evidence });
+        self.utterance = Some(utterance);
+        true
     }
 
     fn give_up_transcripts(&mut self) {

@@ -79,6 +79,11 @@ impl Detector {
         Heard::Onset { at: self.rise_began, voiced_ms }
     }
 
+    /// Until when voice may turn out to have begun already: a pause does not end while it does.
+    pub fn rising_until(&self) -> Option<Ms> {
+        (!self.on && self.level_ms > 0).then(|| self.rise_began + u64::from(START_OVER_AGENT_MS))
+    }
+
     /// Ends the voice if there is any; what is only rising goes on rising.
     pub fn end_voice(&mut self) {
         if self.on {

@@ -9,10 +9,14 @@
 //!
 //! ```text
 //! caller   ──speech──┐                                        ┌── speech_end
-//!                    │◄ 200 ms ►│ Speculate                    (transcription starts, may be thrown away)
+//!                    │◄ 200 ms ►│ Speculate                    (transcription starts, the end-of-turn model is asked)
 //!                    │◄──────── 500 ms ───────►│ TurnEnded     (or Commit, and TurnEnded when the transcript comes)
 //!                    │◄──────────────── 1500 ms ──────────────►│ FillSilence, unless the agent's line has started
 //! ```
+//!
+//! The 500 ms hold while nothing else is known. A turn that sounds finished ends sooner; one that sounds or reads
+//! unfinished, or is a dictation, later. Both kinds of evidence may come after the turn was closed: then it is opened
+//! again, as long as it was not delivered. Neither is ever waited for.
 //!
 //! Who owes the next sound is always known: the agent after a turn, a failure, a no-input or an answered call; the caller
 //! after the agent's line. Either way a deadline runs, so both sides can never be silent for long without an action.
@@ -30,8 +34,8 @@
 //!   cannot silence the agent for good.
 //!
 //! The driver keeps the caller's audio for at least `max_utterance_ms` and copies a range when an action names it.
-//! Still to come behind this interface: an end-of-turn model (asked on [`Action::Speculate`], answered by a further
-//! input) and the confirmation of interruptions by words (transcripts already arrive while a line is ducked).
+//! Still to come behind this interface: the confirmation of interruptions by words (transcripts already arrive while a
+//! line is ducked).
 #![deny(clippy::disallowed_methods)]
 
 mod agent;
@@ -45,7 +49,7 @@ mod types;
 mod utterance;
 
 pub use controller::TurnController;
-pub use types::{Action, Expectation, Input, LineId, Ms, UtteranceId};
+pub use types::{Action, Ending, Expectation, Input, LineId, Ms, UtteranceId};
 
 #[cfg(test)]
 mod barge_in_tests;

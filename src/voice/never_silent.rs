@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Action, Expectation, Input, LineId, Ms, TurnController, UtteranceId};
+use super::{Action, Ending, Expectation, Input, LineId, Ms, TurnController, UtteranceId};
 use crate::domain::{Pii, TurnSettings};
 
 /// What a random driver and caller do next.
@@ -21,6 +21,11 @@ enum Step {
         back: usize,
         words: bool,
         fails: bool,
+    },
+    /// The end-of-turn model answers the n-th last question.
+    Judge {
+        back: usize,
+        probability: f32,
     },
     Announce {
         line: u32,
@@ -54,6 +59,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1..9_000_u16).prop_map(Step::Outage),
         3 => (0..3_usize, any::<bool>(), any::<bool>())
             .prop_map(|(back, words, fails)| Step::Transcript { back, words, fails }),
+        3 => (0..3_usize, prop_oneof![Just(0.0_f32), Just(1.0), Just(f32::NAN), 0.0..1.0_f32])
+            .prop_map(|(back, probability)| Step::Judge { back, probability }),
         2 => (line.clone(), any::<bool>(), any::<bool>())
             .prop_map(|(line, interruptible, filler)| Step::Announce { line, interruptible, filler }),
         2 => (line.clone(), proptest::option::weighted(0.8, 0..4_000_u32))
@@ -212,8 +219,18 @@ impl Observed {
                 self.put(if fails {
                     Input::TranscriptFailed { utterance, to }
                 } else {
-                    Input::Transcript { utterance, to, text, confidence: 0.5, complete: words && back % 2 == 0 }
+                    let ending = match (words, back) {
+                        (true, 0) => Ending::Whole,
+                        (true, 1) => Ending::Unfinished,
+                        _ => Ending::Open,
+                    };
+                    Input::Transcript { utterance, to, text, confidence: 0.5, ending }
                 });
+            }
+            Step::Judge { back, probability } => {
+                let Some(index) = self.asked.len().checked_sub(back + 1) else { return };
+                let (utterance, to) = self.asked[index];
+                self.put(Input::EndOfTurn { utterance, to, probability });
             }
             Step::Announce { line, interruptible, filler } => {
                 self.put(Input::AgentWillSpeak { line: LineId(line), interruptible, filler });
@@ -279,8 +296,10 @@ impl Observed {
 /// The longest that both sides may be silent: the slowest of the deadlines, after the slowest end of a turn.
 fn bound_ms(settings: &TurnSettings) -> u64 {
     let slowest = settings.no_input_ms.max(settings.watchdog_ms).max(4_000);
-    let end = settings.end_of_turn_ms.max(settings.dictation_end_ms);
-    u64::from(slowest) + u64::from(end) + 40
+    let ends = [settings.likely_end_ms, settings.doubtful_end_ms, settings.dictation_end_ms];
+    let end = ends.into_iter().fold(settings.end_of_turn_ms, u32::max);
+    // Voice may be rising when a pause would end.
+    u64::from(slowest) + u64::from(end) + 40 + 100
 }
 
 proptest! {
@@ -290,6 +309,8 @@ proptest! {
     fn both_sides_are_never_silent_for_long(
         steps in proptest::collection::vec(step(), 1..80),
         end_of_turn_ms in 0..1_500_u32,
+        likely_end_ms in 0..600_u32,
+        doubtful_end_ms in 0..3_000_u32,
         max_utterance_ms in 500..8_000_u32,
         watchdog_ms in prop_oneof![Just(0_u32), 0..3_000_u32],
         barge_in_ms in 0..600_u32,
@@ -297,6 +318,8 @@ proptest! {
     ) {
         let settings = TurnSettings {
             end_of_turn_ms,
+            likely_end_ms,
+            doubtful_end_ms,
             max_utterance_ms,
             watchdog_ms,
             barge_in_ms,

@@ -1,6 +1,6 @@
 //! Calls as scripts: `call.speech(800).silence(600)`. Time passes in frames of 20 ms; the log tells what the controller did.
 
-use super::{Action, Expectation, Input, LineId, Ms, TurnController, UtteranceId};
+use super::{Action, Ending, Expectation, Input, LineId, Ms, TurnController, UtteranceId};
 use crate::domain::{Pii, TurnSettings};
 
 /// A call whose driver plays lines and stops them when told to.
@@ -105,14 +105,19 @@ impl Call {
 
     /// The engine gives the words that were asked for last.
     pub fn recognised(&mut self, text: &str) -> &mut Self {
-        let (utterance, to) = self.wanted.expect("a transcription was asked for");
-        self.put(Input::Transcript { utterance, to, text: Pii(text.into()), confidence: 0.9, complete: false })
+        self.recognised_as(text, Ending::Open)
     }
 
-    /// The engine gives words that are all that was asked for.
-    pub fn recognised_whole(&mut self, text: &str) -> &mut Self {
+    /// The same, with what the words say about the end of the turn.
+    pub fn recognised_as(&mut self, text: &str, ending: Ending) -> &mut Self {
         let (utterance, to) = self.wanted.expect("a transcription was asked for");
-        self.put(Input::Transcript { utterance, to, text: Pii(text.into()), confidence: 0.9, complete: true })
+        self.put(Input::Transcript { utterance, to, text: Pii(text.into()), confidence: 0.9, ending })
+    }
+
+    /// The end-of-turn model answers what it was asked last.
+    pub fn judged(&mut self, probability: f32) -> &mut Self {
+        let (utterance, to) = self.wanted.expect("a transcription was asked for");
+        self.put(Input::EndOfTurn { utterance, to, probability })
     }
 
     /// The engine fails with what it was asked for last.

@@ -1,8 +1,8 @@
-//! The rules of turn-taking, each as a script with the default settings: speculate 200, end 500, dictation 1200,
-//! barge-in 300, no input 6000, watchdog 1500.
+//! The rules of turn-taking, each as a script with these settings: speculate 200, end 500 (likely 350, doubtful 1200),
+//! dictation 1200, barge-in 300, no input 6000, watchdog 1500.
 
 use super::script::Call;
-use super::{Expectation, Input, LineId, Ms, UtteranceId};
+use super::{Ending, Expectation, Input, LineId, Ms, UtteranceId};
 use crate::domain::{Pii, TurnSettings};
 
 // ---- end of turn ----
@@ -70,7 +70,7 @@ fn later_speech_is_a_turn_of_its_own_and_the_turns_stay_in_order() {
         to: first.1,
         text: Pii("first".into()),
         confidence: 0.5,
-        complete: false,
+        ending: Ending::Open,
     });
     assert_eq!(
         call.log(),
@@ -90,17 +90,100 @@ fn dictation_waits_longer_and_speculates_later() {
 fn dictation_ends_when_the_words_are_all_that_was_asked_for() {
     let mut call = Call::greeted();
     call.expect(Expectation::Dictation, None);
-    call.speech(1_000).silence(320).recognised_whole("9876543210").speech(500).silence(320);
+    call.speech(1_000).silence(320).recognised_as("9876543210", Ending::Whole).speech(500).silence(320);
     assert_eq!(call.log().last().unwrap(), "3120 speculate 0 700-3120", "who goes on has not ended");
-    call.recognised_whole("98765 43210").silence(400);
-    assert_eq!(call.log(), ["3320 turn 0 \"98765 43210\" 1000-2820 closed 3320"]);
+    call.recognised_as("98765 43210", Ending::Whole).silence(400);
+    assert_eq!(call.log(), ["3180 turn 0 \"98765 43210\" 1000-2820 closed 3180"]);
 
-    call.speech(1_000).silence(700).recognised_whole("98765 43210");
+    call.speech(1_000).silence(700).recognised_as("98765 43210", Ending::Whole);
     assert_eq!(
         call.log().last().unwrap(),
         "5240 turn 1 \"98765 43210\" 3540-4540 closed 5240",
         "at once when it comes late"
     );
+}
+
+#[test]
+fn a_turn_that_sounds_finished_ends_sooner() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(300).judged(0.9).silence(200);
+    assert_eq!(call.log(), ["2000 speculate 0 700-2000", "2160 commit 0 700-2000 ended 1800"]);
+    call.recognised("hello there");
+    assert_eq!(call.log(), ["2300 turn 0 \"hello there\" 1000-1800 closed 2160"]);
+
+    call.speech(800).silence(420).judged(0.9);
+    let at_once = "3520 commit 1 2000-3300 ended 3100";
+    assert_eq!(call.log().last().unwrap(), at_once, "at once when the answer is late");
+}
+
+#[test]
+fn a_turn_that_sounds_unfinished_is_waited_for() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(300).judged(0.1).recognised("I would like").silence(700);
+    assert_eq!(call.log(), ["2000 speculate 0 700-2000"]);
+    call.speech(600).silence(260).judged(0.9).silence(100).recognised("I would like a haircut");
+    assert_eq!(
+        call.log(),
+        [
+            "2880 drop 0",
+            "3600 speculate 0 700-3600",
+            "3760 commit 0 700-3600 ended 3400",
+            "3760 turn 0 \"I would like a haircut\" 1000-3400 closed 3760",
+        ]
+    );
+
+    call.speech(800).silence(300).judged(0.1).recognised("it is about").silence(900);
+    let closed = "5760 turn 1 \"it is about\" 3760-4560 closed 5760";
+    assert_eq!(call.log().last().unwrap(), closed, "not for ever");
+}
+
+#[test]
+fn words_that_break_off_are_waited_for_even_when_they_come_late() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(520).recognised_as("my name is", Ending::Unfinished).silence(300);
+    assert_eq!(call.log(), ["2000 speculate 0 700-2000", "2300 commit 0 700-2000 ended 1800"]);
+    call.speech(600).silence(200).recognised("my name is Rahul").silence(300);
+    assert_eq!(
+        call.log(),
+        ["2700 drop 0", "3420 speculate 0 700-3420", "3720 turn 0 \"my name is Rahul\" 1000-3220 closed 3720",]
+    );
+    call.speech(800).silence(520).recognised_as("and", Ending::Unfinished).silence(900);
+    assert_eq!(call.log().last().unwrap(), "5720 turn 1 \"and\" 3720-4520 closed 5720");
+}
+
+#[test]
+fn a_late_doubt_opens_the_turn_again_until_its_words_are_there() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(560).judged(0.0).silence(200).speech(600).silence(200).recognised("both").silence(300);
+    assert_eq!(
+        call.log(),
+        [
+            "2000 speculate 0 700-2000",
+            "2300 commit 0 700-2000 ended 1800",
+            "2640 drop 0",
+            "3360 speculate 0 700-3360",
+            "3660 turn 0 \"both\" 1000-3160 closed 3660",
+        ]
+    );
+    call.judged(0.0).silence(500);
+    assert_eq!(call.log(), Vec::<String>::new(), "what was delivered stays delivered");
+}
+
+#[test]
+fn an_answer_to_a_dropped_question_is_not_believed() {
+    let mut call = Call::greeted();
+    call.speech(800).silence(300).speech(600).silence(220);
+    let stale = Input::EndOfTurn { utterance: UtteranceId(0), to: Ms(2_000), probability: 0.0 };
+    call.put(stale).silence(280).recognised("all");
+    assert_eq!(call.log().last().unwrap(), "3200 turn 0 \"all\" 1000-2700 closed 3200");
+}
+
+#[test]
+fn in_a_dictation_every_group_sounds_finished() {
+    let mut call = Call::greeted();
+    call.expect(Expectation::Dictation, None).speech(1_000).silence(320).judged(0.99).silence(780);
+    call.speech(300).silence(320).recognised_as("98765", Ending::Unfinished).silence(900);
+    assert_eq!(call.log().last().unwrap(), "4600 turn 0 \"98765\" 1000-3400 closed 4600");
 }
 
 #[test]
@@ -119,7 +202,7 @@ fn a_dropped_speculation_that_answers_late_is_not_believed() {
         to: Ms(2_000),
         text: Pii("half".into()),
         confidence: 0.9,
-        complete: false,
+        ending: Ending::Open,
     });
     call.silence(500);
     assert_eq!(call.log().last().unwrap(), "3200 commit 0 700-2900 ended 2700", "the half was not taken");

@@ -41,14 +41,26 @@ pub struct LineId(pub u32);
 pub enum Expectation {
     /// Nothing: the agent owes the next sound itself ("one moment, please"), so silence is filled, not counted as no input.
     None,
-    /// An open question; the turn ends after `end_of_turn_ms`.
+    /// An open question: the turn ends after `likely_end_ms`, `end_of_turn_ms` or `doubtful_end_ms`, as it sounds and reads.
     #[default]
     Open,
-    /// Yes or no; the turn ends after 400 ms (or `end_of_turn_ms` when that is less).
+    /// Yes or no: a doubtful end waits no longer than `end_of_turn_ms`, any other at most 400 ms.
     YesNo,
-    /// Digits, a spelling, an address: pauses are part of it; the turn ends after `dictation_end_ms`, or after
-    /// `end_of_turn_ms` once a transcript is complete.
+    /// Digits, a spelling, an address: pauses are part of it, and each group sounds finished. The turn ends after
+    /// `dictation_end_ms`, or after `likely_end_ms` once the words are [`Ending::Whole`].
     Dictation,
+}
+
+/// What the words up to a pause say about whether more follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Ending {
+    /// They are all that was asked for (a whole telephone number).
+    Whole,
+    /// They may be all, or not.
+    #[default]
+    Open,
+    /// They cannot be all: digits are missing, or the sentence breaks off ("my number is", "and").
+    Unfinished,
 }
 
 /// What happened in the call.
@@ -75,8 +87,15 @@ pub enum Input {
         text: Pii<String>,
         /// 0 to 1, as the engine gives it; passed through.
         confidence: f32,
-        /// The words are all that was asked for (a whole telephone number): a dictation need not wait for more.
-        complete: bool,
+        ending: Ending,
+    },
+    /// The end-of-turn model's answer to a [`Action::Speculate`]; it may come at any time, or never.
+    EndOfTurn {
+        utterance: UtteranceId,
+        /// As the action gave it; an answer to a dropped one is ignored.
+        to: Ms,
+        /// That the caller has finished, 0 to 1; anything else is ignored.
+        probability: f32,
     },
     /// The transcription failed, was refused by a full pool, or was given up by the engine's driver.
     TranscriptFailed { utterance: UtteranceId, to: Ms },
@@ -124,9 +143,10 @@ pub enum Input {
 /// What the driver shall do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Transcribe this range of the caller's audio at low priority: the turn may be over. An end-of-turn model is asked here too.
+    /// The turn may be over: transcribe this range of the caller's audio at low priority, and ask the end-of-turn model
+    /// about it when there is one.
     Speculate { utterance: UtteranceId, from: Ms, to: Ms },
-    /// No transcription of this utterance that was started so far is of any use: cancel it.
+    /// Nothing that was started for this utterance so far is of any use: cancel it.
     DropSpeculation { utterance: UtteranceId },
     /// The turn is over and its words are wanted now. The range equals that of the live [`Action::Speculate`] of
     /// this utterance when there is one: raise that job's priority, otherwise start it.

@@ -1,6 +1,6 @@
 //! One stretch of the caller's speech, from its first voice to its transcript.
 
-use super::types::{Expectation, Ms, UtteranceId};
+use super::types::{Ending, Expectation, Ms, UtteranceId};
 use crate::domain::{Pii, TurnSettings};
 
 /// Audio before the first sure frame that belongs to the utterance: soft consonants and the detector's own delay.
@@ -29,19 +29,41 @@ pub(super) struct Pauses {
 }
 
 impl Pauses {
-    /// `complete` says that the words up to the pause are all that was asked for.
-    pub fn new(settings: &TurnSettings, expects: Expectation, complete: bool) -> Self {
-        let speculate_ms = u64::from(settings.speculate_ms);
-        let end_ms = u64::from(settings.end_of_turn_ms);
-        match expects {
-            Expectation::None | Expectation::Open => Self { speculate_ms, end_ms },
-            Expectation::YesNo => Self { speculate_ms, end_ms: end_ms.min(YES_NO_END_MS) },
-            Expectation::Dictation => {
-                let speculate_ms = speculate_ms.max(DICTATION_SPECULATE_MS);
-                let longest_ms = u64::from(settings.dictation_end_ms).max(end_ms);
-                Self { speculate_ms, end_ms: if complete { end_ms.max(speculate_ms) } else { longest_ms } }
-            }
-        }
+    pub fn new(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> Self {
+        let speculate_ms = match expects {
+            Expectation::Dictation => u64::from(settings.speculate_ms).max(DICTATION_SPECULATE_MS),
+            _ => u64::from(settings.speculate_ms),
+        };
+        Self { speculate_ms, end_ms: end_ms(settings, expects, evidence) }
+    }
+}
+
+/// What is known about a pause besides its length.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Evidence {
+    /// What the words say, once there are words.
+    pub ending: Ending,
+    /// How probable the end-of-turn model holds it, once it has answered, that the caller has finished.
+    pub finished: Option<f32>,
+}
+
+/// The pause that ends a turn.
+fn end_ms(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> u64 {
+    let [likely, unknown, doubtful] =
+        [settings.likely_end_ms, settings.end_of_turn_ms, settings.doubtful_end_ms].map(u64::from);
+    let percent = evidence.finished.map(|probability| probability * 100.0);
+    let by_sound = match percent {
+        Some(percent) if percent >= settings.likely_percent as f32 => likely,
+        Some(percent) if percent < settings.doubtful_percent as f32 => doubtful,
+        _ => unknown,
+    };
+    match (expects, evidence.ending) {
+        (_, Ending::Whole) => likely,
+        (Expectation::Dictation, _) => u64::from(settings.dictation_end_ms).max(unknown),
+        (_, Ending::Unfinished) => doubtful.max(unknown),
+        (Expectation::YesNo, Ending::Open) if by_sound > unknown => unknown,
+        (Expectation::YesNo, Ending::Open) => by_sound.min(YES_NO_END_MS),
+        (Expectation::None | Expectation::Open, Ending::Open) => by_sound,
     }
 }
 
@@ -76,8 +98,7 @@ impl Outcome {
 pub(super) struct Speculation {
     pub to: Ms,
     pub outcome: Option<Outcome>,
-    /// The words are all that was asked for.
-    pub complete: bool,
+    pub evidence: Evidence,
 }
 
 /// Speech that goes on, or a pause in it.
@@ -140,23 +161,28 @@ impl Utterance {
         self.blocked && self.voiced_ms >= KEPT_MS
     }
 
-    /// Whether the words so far are all that was asked for.
-    pub fn is_complete(&self) -> bool {
-        self.speculation.as_ref().is_some_and(|speculation| speculation.complete)
+    /// What is known about the pause that goes on.
+    pub fn evidence(&self) -> Evidence {
+        self.speculation.as_ref().map(|speculation| speculation.evidence).unwrap_or_default()
     }
 
     pub fn wants_speculation(&self) -> bool {
         self.speculation.is_none() && !self.is_noise()
     }
 
-    /// The end of the audio to transcribe when the turn ends at `now`, and what is already known of its words.
-    pub fn close(&mut self, now: Ms) -> (Ms, Option<Outcome>) {
+    /// The end of the audio to transcribe when the turn ends at `now`, and what is already known of it.
+    pub fn close(&mut self, now: Ms) -> Speculation {
         match self.speculation.take() {
-            Some(Speculation { outcome: Some(Outcome::Failed), .. }) | None => {
-                ((self.last_voiced + TAIL_MS).min(now), None)
+            Some(Speculation { outcome: Some(Outcome::Failed), evidence, .. }) => {
+                Speculation { to: self.tail(now), outcome: None, evidence }
             }
-            Some(Speculation { to, outcome, .. }) => (to, outcome),
+            Some(speculation) => speculation,
+            None => Speculation { to: self.tail(now), outcome: None, evidence: Evidence::default() },
         }
+    }
+
+    fn tail(&self, now: Ms) -> Ms {
+        (self.last_voiced + TAIL_MS).min(now)
     }
 }
 
@@ -168,4 +194,5 @@ pub(super) struct Awaited {
     pub endpoint_at: Ms,
     pub deadline: Ms,
     pub outcome: Option<Outcome>,
+    pub evidence: Evidence,
 }

@@ -9,8 +9,9 @@ use tracing::warn;
 
 use crate::media::resample::{Halver, join_frames};
 use crate::media::{FRAME_SAMPLES, PcmFrame};
-use crate::speech::pool::{Class, JobError, Priority};
-use crate::speech::{SileroVad, Speech, SttError, SttOptions, Transcript, Vad};
+use crate::speech::plausible::believable;
+use crate::speech::pool::{Begun, Class, JobError, JobHandle, Priority};
+use crate::speech::{SileroVad, Speech, SttError, SttOptions, Transcript, Vad, turn};
 use crate::voice::{Ms, UtteranceId};
 
 /// Audio kept for transcription: the longest utterance with its lead-in.
@@ -18,13 +19,28 @@ const KEPT_FRAMES: usize = 30 * 50;
 /// How long a transcription may take, queueing included.
 const TRANSCRIPTION_LIMIT: Duration = Duration::from_secs(6);
 
-/// What became of a transcription.
+/// How long an answer of the end-of-turn model is of use: by then silence has decided.
+const JUDGEMENT_LIMIT: Duration = Duration::from_millis(1_200);
+/// When it should be there: before a transcription that was started at the same time.
+const JUDGEMENT_WANTED: Duration = Duration::from_millis(150);
+
+/// What an engine made of a range of audio.
 #[derive(Debug)]
 pub struct Heard {
     pub utterance: UtteranceId,
-    /// The end of the range that was transcribed.
+    /// The end of the range.
     pub to: Ms,
-    pub result: Result<Transcript, HearingFailure>,
+    pub told: Told,
+}
+
+/// What it told.
+#[derive(Debug)]
+pub enum Told {
+    Words(Transcript),
+    /// There is no transcript.
+    Failed(HearingFailure),
+    /// How probable it is that the caller has finished, 0 to 1.
+    Finished(f32),
 }
 
 /// Why there is no transcript.
@@ -45,21 +61,26 @@ pub struct Ears {
     /// Voice activity is found at 8 kHz, also in wide-band calls.
     halver: Halver,
     audio: VecDeque<(Ms, PcmFrame)>,
-    jobs: JoinSet<Heard>,
+    jobs: JoinSet<Option<Heard>>,
     /// The transcription that is under way or done for an utterance, and up to where it listens.
     wanted: Option<Wanted>,
+    /// The same for the end-of-turn model.
+    judged: Option<Wanted>,
 }
 
 struct Wanted {
     utterance: UtteranceId,
     to: Ms,
     task: tokio::task::AbortHandle,
+    /// When a worker took it up; `None` when the pool was full.
+    begun: Option<Begun>,
 }
 
 impl Ears {
     pub fn new(speech: Arc<Speech>) -> Self {
         let vad = speech.new_vad();
-        Self { speech, vad, halver: Halver::default(), audio: VecDeque::new(), jobs: JoinSet::new(), wanted: None }
+        let (audio, jobs) = (VecDeque::new(), JoinSet::new());
+        Self { speech, vad, halver: Halver::default(), audio, jobs, wanted: None, judged: None }
     }
 
     /// Takes one frame in and says whether it is voice.
@@ -80,25 +101,51 @@ impl Ears {
 
     /// Starts to transcribe `from..to`, in place of an earlier transcription of the same utterance.
     pub fn transcribe(&mut self, utterance: UtteranceId, from: Ms, to: Ms, class: Class, options: SttOptions) {
-        self.drop_transcription(utterance);
-        let wanted = self.audio.iter().filter(|(at, _)| (from..=to).contains(at)).map(|(_, frame)| frame);
-        let (samples, rate_hz) = join_frames(wanted);
+        abort(&mut self.wanted, utterance);
+        let (samples, rate_hz) = self.range(from, to);
         let options = SttOptions { rate_hz, ..options };
         let priority = Priority { deadline: Instant::now() + TRANSCRIPTION_LIMIT, class };
+        let audio_ms = samples.len() as u64 * 1_000 / u64::from(rate_hz.max(1));
         let job = self.speech.transcribe(samples, options, priority);
+        let begun = job.as_ref().ok().map(JobHandle::begun);
         let task = self.jobs.spawn(async move {
-            let result = match job {
-                Err(_full) => Err(HearingFailure::Busy),
+            let told = match job {
+                Err(_full) => Told::Failed(HearingFailure::Busy),
                 Ok(job) => match tokio::time::timeout(TRANSCRIPTION_LIMIT, job).await {
-                    Ok(Ok(Ok(transcript))) => Ok(transcript),
-                    Ok(Ok(Err(failure))) => Err(hearing_failure(&failure)),
-                    Ok(Err(JobError::Panicked)) => Err(HearingFailure::Engine),
-                    Ok(Err(JobError::Dropped)) | Err(_) => Err(HearingFailure::Busy),
+                    Ok(Ok(Ok(transcript))) => {
+                        Told::Words(Transcript { text: believable(transcript.text, audio_ms), ..transcript })
+                    }
+                    Ok(Ok(Err(failure))) => Told::Failed(hearing_failure(&failure)),
+                    Ok(Err(JobError::Panicked)) => Told::Failed(HearingFailure::Engine),
+                    Ok(Err(JobError::Dropped)) | Err(_) => Told::Failed(HearingFailure::Busy),
                 },
             };
-            Heard { utterance, to, result }
+            Some(Heard { utterance, to, told })
         });
-        self.wanted = Some(Wanted { utterance, to, task });
+        self.wanted = Some(Wanted { utterance, to, task, begun });
+    }
+
+    /// Asks the end-of-turn model about `from..=to`; without one, or while the pool is full, there is no answer.
+    pub fn judge(&mut self, utterance: UtteranceId, from: Ms, to: Ms) {
+        abort(&mut self.judged, utterance);
+        let (samples, rate_hz) = self.range(from.max(to.minus(u64::from(turn::LONGEST_MS))), to);
+        let priority = Priority { deadline: Instant::now() + JUDGEMENT_WANTED, class: Class::Speculative };
+        let Some(job) = self.speech.judge_turn(samples, rate_hz, priority) else { return };
+        let task = self.jobs.spawn(async move {
+            match tokio::time::timeout(JUDGEMENT_LIMIT, job).await {
+                Ok(Ok(Ok(probability))) => Some(Heard { utterance, to, told: Told::Finished(probability) }),
+                Ok(Ok(Err(failure))) => {
+                    warn!(error = %failure, "the end-of-turn model failed; silence decides");
+                    None
+                }
+                Ok(Err(_)) | Err(_) => None,
+            }
+        });
+        self.judged = Some(Wanted { utterance, to, task, begun: None });
+    }
+
+    fn range(&self, from: Ms, to: Ms) -> (Vec<i16>, u32) {
+        join_frames(self.audio.iter().filter(|(at, _)| (from..=to).contains(at)).map(|(_, frame)| frame))
     }
 
     /// Whether a transcription of this utterance up to `to` is under way or done.
@@ -106,24 +153,35 @@ impl Ears {
         self.wanted.as_ref().is_some_and(|wanted| wanted.utterance == utterance && wanted.to == to)
     }
 
-    /// Gives up the transcription of an utterance, if one is under way.
-    pub fn drop_transcription(&mut self, utterance: UtteranceId) {
-        if let Some(wanted) = self.wanted.take_if(|wanted| wanted.utterance == utterance) {
-            wanted.task.abort();
-        }
+    /// When a worker began to transcribe the utterance that was last wanted, if it is this one.
+    pub fn started(&self, utterance: UtteranceId) -> Option<Instant> {
+        self.wanted.as_ref().filter(|wanted| wanted.utterance == utterance)?.begun.as_ref()?.at()
     }
 
-    /// Waits for the next transcription; pends for ever while none is under way.
+    /// Gives up what is under way for an utterance.
+    pub fn drop_jobs(&mut self, utterance: UtteranceId) {
+        abort(&mut self.wanted, utterance);
+        abort(&mut self.judged, utterance);
+    }
+
+    /// Waits for what the engines tell next; pends for ever while none is under way.
     pub async fn heard(&mut self) -> Heard {
         loop {
             match self.jobs.join_next().await {
-                Some(Ok(heard)) => return heard,
+                Some(Ok(Some(heard))) => return heard,
+                Some(Ok(None)) => {}
                 // Aborted on purpose; anything else was a panic in our own glue and is reported as such.
                 Some(Err(stopped)) if stopped.is_cancelled() => {}
-                Some(Err(panicked)) => warn!(error = %panicked, "a transcription's task failed"),
+                Some(Err(panicked)) => warn!(error = %panicked, "the task of an engine's job failed"),
                 None => std::future::pending::<()>().await,
             }
         }
+    }
+}
+
+fn abort(job: &mut Option<Wanted>, utterance: UtteranceId) {
+    if let Some(wanted) = job.take_if(|wanted| wanted.utterance == utterance) {
+        wanted.task.abort();
     }
 }
 

@@ -1,9 +1,10 @@
-//! What the recogniser is told to expect: text that could have come before the caller's answer.
+//! What recogniser and turn controller are told to expect, and what words tell of the end of a turn.
 //!
 //! Whisper leans towards words that its prompt has. Names of the business stand last, where they weigh most.
 
-use crate::dialogue::Expectation;
+use crate::dialogue::{self, Expectation};
 use crate::speech::Expect;
+use crate::voice;
 
 /// Common names of several parts of India, so that names are not heard as English words. Few: every one costs time.
 const NAMES: &str = "Priya Sharma, Mohammed Khan, Lakshmi Iyer, Rahul Verma, Joseph Fernandes, Anita Desai.";
@@ -25,5 +26,24 @@ pub fn kind(expect: Expectation) -> Expect {
         Expectation::YesNo => Expect::YesNo,
         Expectation::Name => Expect::Name,
         _ => Expect::General,
+    }
+}
+
+/// How long a pause ends the answer, as the turn controller knows it.
+pub fn voice_expectation(expect: Expectation) -> voice::Expectation {
+    match expect {
+        Expectation::Open | Expectation::Name | Expectation::Time => voice::Expectation::Open,
+        Expectation::YesNo => voice::Expectation::YesNo,
+        Expectation::Digits { .. } | Expectation::Spelling => voice::Expectation::Dictation,
+        Expectation::None => voice::Expectation::None,
+    }
+}
+
+/// What the words of an answer say about whether more follows.
+pub fn ending(expect: Expectation, said: &str) -> voice::Ending {
+    match dialogue::ending(expect, said) {
+        dialogue::Ending::Whole => voice::Ending::Whole,
+        dialogue::Ending::Open => voice::Ending::Open,
+        dialogue::Ending::Unfinished => voice::Ending::Unfinished,
     }
 }

@@ -20,7 +20,7 @@ use crate::media::{
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::net::{self, Leg, LegEvent, LegPolicy, OutgoingInvite, StackConfig, Transport};
 use crate::speech::pool::{Class, Priority};
-use crate::speech::{Speech, SpeechConfig, synthesize_all_at};
+use crate::speech::{NO_TURN_MODEL, Speech, SpeechConfig, synthesize_all_at};
 
 mod caller;
 mod script;
@@ -106,7 +106,8 @@ async fn place(args: CallArgs) -> Result<ExitCode, Failure> {
     let local_ip = local_ip_towards(destination)?;
     let prompts = std::env::temp_dir().join("vca-call-prompts");
     // The same words sound the same in every call, so that calls can be compared.
-    let mut config = SpeechConfig { tts_variation: 0.0, ..SpeechConfig::new(prompts) };
+    let mut config =
+        SpeechConfig { tts_variation: 0.0, turn_model: NO_TURN_MODEL.to_owned(), ..SpeechConfig::new(prompts) };
     if let Some(dir) = &args.models {
         config.models_dir.clone_from(dir);
     }

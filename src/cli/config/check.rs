@@ -8,6 +8,8 @@ use std::path::Path;
 
 use super::Config;
 use crate::domain::{E164, SrtpUse, TrunkMode, TrunkTransport};
+use crate::speech::NO_TURN_MODEL;
+use crate::speech::engines::{OWN_STT, OWN_TTS};
 
 /// Whether VCA can start all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,17 +54,25 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
     tls(config, &mut findings);
     turns(config, &mut findings);
     trunks(config, &mut findings);
+    engines(config, &mut findings);
     if let Err(error) = writable(&config.data_dir) {
         let folder = config.data_dir.display();
         findings.error("data_dir", format!("{folder} cannot be written ({error}): make it writable or choose another"));
     }
-    for (key, name) in config.models() {
+    for (key, name) in
+        config.models().into_iter().map(|(key, name)| (key.to_owned(), name)).chain(local_engines(config))
+    {
         if key == "speech.stt.model" && name == "none" {
             findings.warning(key, "\"none\" recognises nothing: callers are asked to use the keypad");
             continue;
         }
-        if let Err(error) = locate(config, name) {
-            findings.error(key, error);
+        match locate(config, name) {
+            Err(_) if key == "speech.turn" && name == NO_TURN_MODEL => {}
+            Err(error) if key == "speech.turn" => {
+                findings.warning(key, format!("{error}; until then silence alone tells when a caller has finished"));
+            }
+            Err(error) => findings.error(key, error),
+            Ok(_) => {}
         }
     }
     if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.level) {
@@ -204,6 +214,60 @@ fn trunks(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// The models of declared engines that work on this machine, with the keys that name them.
+fn local_engines(config: &Config) -> impl Iterator<Item = (String, &str)> {
+    config.engines.iter().filter(|(_, spec)| !spec.kind.is_remote()).filter_map(|(name, spec)| {
+        let (key, model) = if spec.kind.hears() { ("model", &spec.model) } else { ("voice", &spec.voice) };
+        Some((format!("engines.{name}.{key}"), model.as_deref()?))
+    })
+}
+
+fn engines(config: &Config, findings: &mut Findings) {
+    for (name, spec) in &config.engines {
+        if spec.shows_its_key() {
+            let message = "sends its `api_key` in the clear over the network: write https";
+            findings.warning(format!("engines.{name}.url"), message);
+        }
+    }
+    for tenant in &config.tenants {
+        let Some(choice) = &tenant.speech else { continue };
+        let chosen = [(&choice.stt, true), (&choice.tts, false)];
+        let wrong = chosen.into_iter().flat_map(|(names, hears)| wrong_choices(config, names, hears));
+        let voice = choice.voice.as_ref().and_then(|_| {
+            let first = choice.tts.first().map_or(OWN_TTS, String::as_str);
+            let fixed = config.engines.get(first).is_none_or(|spec| !spec.kind.is_remote());
+            fixed.then(|| format!("`{first}` speaks with one voice: leave `voice` out, or declare an engine with it"))
+        });
+        for message in wrong.chain(voice) {
+            findings.error("tenants", format!("`speech` of {:?}: {message}", tenant.name));
+        }
+    }
+}
+
+/// What is wrong with a list of engines that shall hear, or speak.
+fn wrong_choices(config: &Config, names: &[String], hears: bool) -> Vec<String> {
+    let own = if hears { OWN_STT } else { OWN_TTS };
+    let of_kind = |name: &str| config.engines.get(name).map(|spec| spec.kind.hears());
+    let known: Vec<&str> =
+        config.engines.keys().map(String::as_str).filter(|name| of_kind(name) == Some(hears)).collect();
+    let wrong = |(at, name): (usize, &String)| match of_kind(name) {
+        _ if names[..at].contains(name) => Some(format!("names `{name}` twice: keep one")),
+        Some(right) if right == hears => None,
+        Some(_) if hears => Some(format!("`{name}` speaks and cannot recognise speech: put it into `tts`")),
+        Some(_) => Some(format!("`{name}` recognises speech and cannot speak: put it into `stt`")),
+        None if name == own => None,
+        None => {
+            let known = known.iter().copied().chain([own]);
+            let mend = super::load::nearest_word(known.clone(), name).map_or_else(
+                || format!("known are {}", known.collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            Some(format!("no engine is called `{name}`; {mend}"))
+        }
+    };
+    names.iter().enumerate().filter_map(wrong).collect()
+}
+
 fn tls(config: &Config, findings: &mut Findings) {
     let tls = &config.sip.tls;
     for (key, has, other, needed) in [
@@ -238,8 +302,11 @@ fn tls(config: &Config, findings: &mut Findings) {
 fn turns(config: &Config, findings: &mut Findings) {
     let turns = &config.turns;
     let ascending = [
-        ("turns.end_of_turn_ms", "turns.speculate_ms", turns.speculate_ms, turns.end_of_turn_ms),
+        ("turns.likely_end_ms", "turns.speculate_ms", turns.speculate_ms, turns.likely_end_ms),
+        ("turns.end_of_turn_ms", "turns.likely_end_ms", turns.likely_end_ms, turns.end_of_turn_ms),
+        ("turns.doubtful_end_ms", "turns.end_of_turn_ms", turns.end_of_turn_ms, turns.doubtful_end_ms),
         ("turns.dictation_end_ms", "turns.end_of_turn_ms", turns.end_of_turn_ms, turns.dictation_end_ms),
+        ("turns.likely_percent", "turns.doubtful_percent", turns.doubtful_percent, turns.likely_percent),
         ("turns.no_input_ms", "turns.dictation_end_ms", turns.dictation_end_ms, turns.no_input_ms),
         ("turns.max_utterance_ms", "turns.no_input_ms", turns.no_input_ms, turns.max_utterance_ms),
     ];
@@ -247,6 +314,16 @@ fn turns(config: &Config, findings: &mut Findings) {
         if upper < lower {
             findings.error(key, format!("{upper} must not be below `{lower_key}` ({lower})"));
         }
+    }
+    for (key, value) in
+        [("turns.doubtful_end_ms", turns.doubtful_end_ms), ("turns.dictation_end_ms", turns.dictation_end_ms)]
+    {
+        if value > turns.watchdog_ms {
+            findings.error(key, format!("{value} must not be above `turns.watchdog_ms` ({})", turns.watchdog_ms));
+        }
+    }
+    if turns.likely_percent > 100 {
+        findings.error("turns.likely_percent", "must be 100 at most");
     }
     if turns.speculate_ms < 60 {
         findings.error("turns.speculate_ms", "must be at least 60: shorter silences occur inside words");

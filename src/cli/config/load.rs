@@ -10,13 +10,16 @@ use figment::providers::Serialized;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{Config, DEFAULTS, tenants, trunks};
+use super::{Config, DEFAULTS, engines, tenants, trunks};
 
 /// What environment variables of ours begin with; `__` separates sections.
 pub(super) const ENV_PREFIX: &str = "VCA__";
 
 /// What variables of trunks begin with.
 const TRUNK_PREFIX: &str = "VCA__TRUNKS__";
+
+/// What variables of engines begin with.
+const ENGINE_PREFIX: &str = "VCA__ENGINES__";
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +64,8 @@ pub enum ConfigError {
 pub struct Loaded {
     pub config: Config,
     origins: BTreeMap<String, Origin>,
-    trunk_lines: Vec<trunks::Line>,
+    /// Of trunks and engines.
+    section_lines: Vec<trunks::Line>,
 }
 
 /// One layer over the defaults.
@@ -82,6 +86,8 @@ impl Loaded {
         let mut origins = BTreeMap::new();
         let mut file = path.map(read_file).transpose()?;
         let (trunk_env, env): (Vec<_>, Vec<_>) = env.into_iter().partition(|(name, _)| name.starts_with(TRUNK_PREFIX));
+        let (engine_env, env): (Vec<_>, Vec<_>) =
+            env.into_iter().partition(|(name, _)| name.starts_with(ENGINE_PREFIX));
         let env = read_env(&defaults, env)?;
         // Lists of sections have no defaults to be merged with.
         let mut lists = file.as_mut().map(take_lists).unwrap_or_default();
@@ -97,12 +103,17 @@ impl Loaded {
         let (trunks, trunk_lines) =
             trunks::trunks(&mut lists, &origins, &trunk_env, config.sip.profiles_dir.as_deref())?;
         config.trunks = trunks;
-        Ok(Self { config, origins, trunk_lines })
+        let engine_env: Vec<_> =
+            engine_env.into_iter().map(|(name, text)| (name[ENGINE_PREFIX.len()..].to_owned(), text)).collect();
+        let (engines, engine_lines) = engines::engines(&mut lists, &origins, &engine_env)?;
+        config.engines = engines;
+        let section_lines = trunk_lines.into_iter().chain(engine_lines).collect();
+        Ok(Self { config, origins, section_lines })
     }
 
     /// Where the value of a dotted key came from; trunks go by their name: `trunks.main-line.registrar`.
     pub fn origin(&self, key: &str) -> &Origin {
-        let of_trunk = || self.trunk_lines.iter().find(|(line, ..)| line == key).map(|(.., origin)| origin);
+        let of_trunk = || self.section_lines.iter().find(|(line, ..)| line == key).map(|(.., origin)| origin);
         self.origins.get(key).or_else(of_trunk).unwrap_or(&Origin::Default)
     }
 
@@ -111,13 +122,15 @@ impl Loaded {
         let table = Table::try_from(&self.config).expect("invariant: a configuration can be written as TOML");
         let value = |key: &str| lookup(&table, key).map_or_else(String::new, ToString::to_string);
         let plain = leaves(&table).into_iter().map(|key| (key.clone(), value(&key), self.origin(&key)));
-        plain.chain(self.trunk_lines.iter().map(|(key, value, origin)| (key.clone(), value.clone(), origin))).collect()
+        plain
+            .chain(self.section_lines.iter().map(|(key, value, origin)| (key.clone(), value.clone(), origin)))
+            .collect()
     }
 }
 
-/// Takes `[[trunks]]` and `[[tenants]]` out of a layer.
+/// Takes `[[trunks]]`, `[[tenants]]` and `[engines.NAME]` out of a layer.
 fn take_lists(layer: &mut Layer) -> Table {
-    ["trunks", "tenants"].into_iter().filter_map(|key| layer.table.remove_entry(key)).collect()
+    ["trunks", "tenants", "engines"].into_iter().filter_map(|key| layer.table.remove_entry(key)).collect()
 }
 
 /// The environment variables that are ours; what is not UTF-8 is kept as well as it can be.

@@ -9,8 +9,8 @@ use toml::Table;
 use super::load::{self, ConfigError, Origin};
 use super::trunks::{Entry, entries};
 use crate::domain::{
-    DayHours, DialString, E164, Faq, Holiday, Knowledge, Service, TransferKind, TransferTarget, Transfers,
-    TurnSettings, WeeklyHours,
+    DayHours, DialString, E164, Faq, Holiday, Knowledge, Service, SpeechChoice, TransferKind, TransferTarget,
+    Transfers, TurnSettings, WeeklyHours,
 };
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -42,6 +42,8 @@ pub struct TenantEntry {
     /// receptionist says so.
     #[serde(default, deserialize_with = "hours")]
     pub hours: WeeklyHours,
+    /// Engines by name, in the order in which they are tried: `{ stt = ["groq"], tts = ["openai"], voice = "nova" }`.
+    pub speech: Option<SpeechChoice>,
     /// Keys of `[turns]` that are other for this tenant.
     #[serde(default)]
     turns: Table,

@@ -18,8 +18,8 @@ pub(super) type Line = (String, String, Origin);
 /// An entry of a list of sections, with where its keys are written.
 pub(super) struct Entry {
     pub keys: Table,
-    origins: BTreeMap<String, Origin>,
-    origin: Origin,
+    pub origins: BTreeMap<String, Origin>,
+    pub origin: Origin,
 }
 
 impl Entry {
@@ -32,7 +32,7 @@ impl Entry {
         ConfigError::Value { origin: self.origin(key), key: key.to_owned(), message, mend }
     }
 
-    fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
         match self.keys.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -151,7 +151,7 @@ fn read_trunk(entry: &Entry, profiles: Option<&Path>, lines: &mut Vec<Line>) -> 
         merged.insert(key.clone(), value.clone());
         origins.insert(key.clone(), entry.origin(key));
     }
-    let password = read_password(entry)?;
+    let password = read_secret(entry, "password", "password_file")?;
     let mut show =
         |key: &str, value: String, origin: Origin| lines.push((format!("trunks.{name}.{key}"), value, origin));
     show(
@@ -173,14 +173,15 @@ fn read_trunk(entry: &Entry, profiles: Option<&Path>, lines: &mut Vec<Line>) -> 
     Ok(Trunk { name, profile: profile_name.to_owned(), settings, password, dids })
 }
 
-fn read_password(entry: &Entry) -> Result<Option<Secret>, ConfigError> {
-    let file = entry.text("password_file")?.map(PathBuf::from);
-    match (entry.text("password")?, file) {
-        (Some(_), Some(_)) => Err(entry.fault("password_file", "stands beside `password`", "keep one of them")),
-        (Some(password), None) => Ok(Some(Secret::new(password))),
+/// A secret that is written as `key`, or lies in the file that `file_key` names.
+pub(super) fn read_secret(entry: &Entry, key: &str, file_key: &str) -> Result<Option<Secret>, ConfigError> {
+    let file = entry.text(file_key)?.map(PathBuf::from);
+    match (entry.text(key)?, file) {
+        (Some(_), Some(_)) => Err(entry.fault(file_key, format!("stands beside `{key}`"), "keep one of them")),
+        (Some(secret), None) => Ok(Some(Secret::new(secret))),
         (None, Some(path)) => {
             let text = std::fs::read_to_string(&path).map_err(|error| {
-                entry.fault("password_file", format!("{} cannot be read: {error}", path.display()), "name another file")
+                entry.fault(file_key, format!("{} cannot be read: {error}", path.display()), "name another file")
             })?;
             Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
         }

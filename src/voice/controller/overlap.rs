@@ -254,8 +254,8 @@ impl TurnController {
         if self.utterance.is_some() {
             return;
         }
-        let Awaited { utterance, to, outcome, .. } = said;
-        let speculation = Some(Speculation { to, outcome, complete: false });
+        let Awaited { utterance, to, outcome, evidence, .. } = said;
+        let speculation = Some(Speculation { to, outcome, evidence });
         self.utterance = Some(Utterance { interrupted: false, resumed: self.now, speculation, ..utterance });
     }
 }

@@ -1,0 +1,119 @@
+//! Whether the words up to a pause can be all that the caller means to say.
+
+use super::Expectation;
+use super::numbers::{self, NumberHeard};
+use super::text;
+
+/// What words say about whether more follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// They are all that was asked for: a whole telephone number, or a reference to the caller's own.
+    Whole,
+    /// They may be all, or not.
+    Open,
+    /// They cannot be all: digits are missing, or the sentence breaks off.
+    Unfinished,
+}
+
+/// Words that no sentence ends with. Those that end some ("on", "in", "so", "that") are not here: a pause too long for a
+/// caller who has finished is worse than one too short for another who has not.
+const LEADING: &[&str] = &[
+    "and", "but", "or", "because", "if", "whether", "the", "a", "an", "to", "for", "of", "with", "at", "from", "by",
+    "my", "your", "our", "his", "her", "is", "are", "am", "im", "its", "was", "double", "triple", "plus", "um", "umm",
+    "uh", "uhm", "er", "erm", "aur", "lekin", "kyunki", "matlab", "mera", "meri", "mujhe", "hamara",
+];
+
+/// Beginnings that want an object.
+const OPENINGS: &[&str] = &[
+    "i want",
+    "i need",
+    "i would like",
+    "id like",
+    "can you",
+    "could you",
+    "calling about",
+    "mera naam",
+    "mera number",
+    "my name",
+    "my number",
+    "the number",
+];
+
+/// Reads what was said in answer to `expect`.
+pub fn ending(expect: Expectation, said: &str) -> Ending {
+    if let Expectation::Digits { len } = expect {
+        match numbers::heard(said, true) {
+            NumberHeard::Complete(_) | NumberHeard::CallerId => return Ending::Whole,
+            NumberHeard::Partial { digits, .. } if len.is_none_or(|len| digits.len() < usize::from(len)) => {
+                return Ending::Unfinished;
+            }
+            _ => {}
+        }
+    }
+    if breaks_off(said) { Ending::Unfinished } else { Ending::Open }
+}
+
+fn breaks_off(said: &str) -> bool {
+    let said = said.trim_end();
+    if said.ends_with("...") || said.ends_with(['…', ',', '-', '–']) {
+        return true;
+    }
+    let words = text::words(said);
+    let Some(last) = words.last().filter(|_| !said.ends_with('?')) else { return false };
+    let plain = text::plain(&words);
+    let opens = |phrase: &&str| plain.trim_end().ends_with(&format!(" {phrase}"));
+    LEADING.contains(&last.norm.as_str()) || OPENINGS.iter().any(opens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBER: Expectation = Expectation::Digits { len: Some(10) };
+
+    #[test]
+    fn only_a_whole_number_is_whole() {
+        for said in ["nine eight seven six five four three two one zero", "98765 43210", "this same number"] {
+            assert_eq!(ending(NUMBER, said), Ending::Whole, "{said}");
+            assert_eq!(ending(Expectation::Open, said), Ending::Open, "{said}");
+        }
+        for said in ["nine eight seven six five", "98765 4321", "98765", "my number is", "double", "it's nine eight,"] {
+            assert_eq!(ending(NUMBER, said), Ending::Unfinished, "{said}");
+        }
+        for said in ["", "hold on"] {
+            assert_eq!(ending(NUMBER, said), Ending::Open, "{said}");
+        }
+        assert_eq!(ending(Expectation::Digits { len: Some(6) }, "560 001"), Ending::Open, "a PIN code may be all");
+    }
+
+    #[test]
+    fn a_sentence_that_breaks_off_is_unfinished() {
+        let unfinished = [
+            "My name is",
+            "My name is.",
+            "I would like an appointment for...",
+            "I want to come tomorrow and",
+            "It is about my tooth,",
+            "Um,",
+            "um",
+            "I need",
+            "mera naam",
+        ];
+        for said in unfinished {
+            assert_eq!(ending(Expectation::Open, said), Ending::Unfinished, "{said}");
+        }
+        let open = [
+            "",
+            "My name is Rahul.",
+            "What is it for?",
+            "Yes.",
+            "I think so.",
+            "Hold on.",
+            "Can I come in?",
+            "tomorrow at five",
+        ];
+        for said in open {
+            assert_eq!(ending(Expectation::Open, said), Ending::Open, "{said}");
+        }
+    }
+}
