@@ -149,6 +149,17 @@ fn what_has_only_arrived_ducks_already() {
 }
 
 #[test]
+fn the_time_in_the_jitter_buffer_counts_towards_an_interruption() {
+    let mut call = Call::greeted();
+    call.agent_says(6_000).silence(960);
+    for _ in 0..2 {
+        call.put(Input::Arriving { rms_dbfs: -25.0 }).silence(20);
+    }
+    call.speech(400);
+    assert_eq!(call.log(), ["1960 duck", "2240 pause"], "300 ms after the beginning of what had arrived at 1960");
+}
+
+#[test]
 fn backchannels_do_not_add_up_to_an_interruption() {
     let mut call = Call::greeted();
     call.agent_says(20_000);

@@ -1,6 +1,6 @@
 //! What is said while the agent speaks: its line is ducked, paused, then stopped or resumed.
 
-use super::super::detector::Rise;
+use super::super::detector::{FRAME_MS, Rise};
 use super::super::types::{Action, Expectation, Ms, UtteranceId};
 use super::super::utterance::{Awaited, Outcome, Speculation, Utterance};
 use super::TurnController;
@@ -11,6 +11,8 @@ const UNDUCK_MS: u64 = 300;
 const RISE_MS: u64 = 240;
 /// More rises than this that were no voice, and the line is not ducked by the level alone any more.
 const MOST_FALSE_RISES: u32 = 3;
+/// The least voice that pauses a line, however long ago its level rose.
+const LEAST_VOICE_MS: u32 = 140;
 /// So much voice wants the floor, whatever its words are.
 const SURE_MS: u32 = 2_000;
 /// Words over a line that the recogniser believes less do not stop it by themselves.
@@ -37,6 +39,7 @@ pub(super) struct Overlap {
     wordless: u32,
     heard: Rise,
     arriving: Rise,
+    rose_at: Ms,
     rise_until: Ms,
     false_rises: u32,
     /// When a paused line went on last.
@@ -58,6 +61,24 @@ impl Overlap {
         true
     }
 
+    /// How long the utterance has insisted. The level told its beginning sooner than the voice in it, which waited for the
+    /// jitter buffer and the network; that time counts unless the utterance has paused.
+    fn insistence_ms(&self, utterance: &Utterance) -> u32 {
+        let (voiced_ms, lead_ms) = (utterance.insistence_ms, utterance.speech_start.since(self.rose_at));
+        if lead_ms > RISE_MS || voiced_ms < LEAST_VOICE_MS || voiced_ms != utterance.voiced_ms {
+            return voiced_ms;
+        }
+        voiced_ms.saturating_add(u32::try_from(lead_ms).unwrap_or(u32::MAX))
+    }
+
+    /// Something rose within the last frame.
+    fn rose(&mut self, now: Ms) {
+        if now >= self.rise_until {
+            self.rose_at = now.minus(u64::from(FRAME_MS));
+        }
+        self.rise_until = now + RISE_MS;
+    }
+
     pub fn distrust(&mut self) {
         self.distrusted = true;
     }
@@ -68,7 +89,7 @@ impl TurnController {
     pub(super) fn arriving(&mut self, rms_dbfs: f32) {
         let echo_dbfs = self.echo.loudest_expected();
         if self.overlap.arriving.frame(rms_dbfs, echo_dbfs) {
-            self.overlap.rise_until = self.now + RISE_MS;
+            self.overlap.rose(self.now);
         }
     }
 
@@ -76,7 +97,7 @@ impl TurnController {
     pub(super) fn rises(&mut self, rms_dbfs: f32, echo: bool) {
         let echo_dbfs = if echo { f32::INFINITY } else { f32::NEG_INFINITY };
         if self.overlap.heard.frame(rms_dbfs, echo_dbfs) {
-            self.overlap.rise_until = self.now + RISE_MS;
+            self.overlap.rose(self.now);
         }
     }
 
@@ -94,7 +115,7 @@ impl TurnController {
             may_stop &= utterance.may_interrupt;
             // Not so what was passed over already.
             speaks = !pauses && utterance.insistence_ms > 0;
-            let (id, insistence_ms) = (utterance.id, utterance.insistence_ms);
+            let (id, insistence_ms) = (utterance.id, self.overlap.insistence_ms(utterance));
             if speaks && self.agent.has_lines() && insistence_ms >= self.settings.barge_in_ms {
                 utterance.blocked |= !may_stop;
                 if may_stop && self.overlap.pause(id) {
