@@ -44,6 +44,8 @@ pub struct SpeechChoice {
     pub stt: Vec<String>,
     /// Text to speech; empty: the node's own.
     pub tts: Vec<String>,
+    /// Language models that may tell what a caller means where the rules cannot; empty: none is asked.
+    pub llm: Vec<String>,
     /// Voice of the first of `tts`, as that engine names it; absent: the one it was declared with.
     pub voice: Option<String>,
 }
@@ -84,6 +86,8 @@ pub struct TurnSettings {
     pub no_input_ms: u32,
     /// The longest time from the end of the caller's turn to sound from the agent.
     pub watchdog_ms: u32,
+    /// The longest wait for a language model, once the words of a turn are there.
+    pub llm_ms: u32,
     /// The longest utterance; a caller who talks on is taken to have ended a turn.
     pub max_utterance_ms: u32,
     /// Words that show that one listens, besides the built-in ones: said over a line they do not interrupt it.
@@ -103,6 +107,7 @@ impl Default for TurnSettings {
             barge_in_ms: 300,
             no_input_ms: 6_000,
             watchdog_ms: 1_500,
+            llm_ms: 900,
             max_utterance_ms: 25_000,
             backchannels: Vec::new(),
         }
