@@ -62,8 +62,8 @@ pub struct DayHours {
     pub closes_min: u16,
 }
 
-/// Turn-taking thresholds, in milliseconds where nothing else is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// Turn-taking: thresholds, in milliseconds where nothing else is said, and the words that do not take the turn.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnSettings {
     /// Silence after speech that starts a speculative transcription.
@@ -90,6 +90,8 @@ pub struct TurnSettings {
     pub llm_ms: u32,
     /// The longest utterance; a caller who talks on is taken to have ended a turn.
     pub max_utterance_ms: u32,
+    /// Words that show that one listens, besides the built-in ones: said over a line they do not interrupt it.
+    pub backchannels: Vec<String>,
 }
 
 impl Default for TurnSettings {
@@ -107,6 +109,7 @@ impl Default for TurnSettings {
             watchdog_ms: 1_500,
             llm_ms: 900,
             max_utterance_ms: 25_000,
+            backchannels: Vec::new(),
         }
     }
 }
