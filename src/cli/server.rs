@@ -24,6 +24,7 @@ use crate::sip::net::dns::{Dns, SystemDns, TableDns};
 use crate::sip::net::{self, Peers, Rate, Stack, StackConfig};
 use crate::sip::trunk::Trunks;
 use crate::speech::fake::FakeTts;
+use crate::speech::llm::Models;
 use crate::speech::stt::NoRecogniser;
 use crate::speech::{Speech, SpeechConfig, models};
 use crate::store::Store;
@@ -287,7 +288,8 @@ async fn load_speech(config: &Config, store: &Store) -> Result<Arc<Speech>, Fail
         .await
         .map_err(|error| Failure::run(&error))?
         .map_err(|error| Failure::setup(&error))?;
-    let speech = Arc::new(speech);
+    let models = Models::new(&config.engines).map_err(|error| Failure::setup(&error))?;
+    let speech = Arc::new(speech.with_models(models));
     let routes = store.routes().await.map_err(|error| Failure::setup(&error))?;
     let mut texts: Vec<String> =
         routes.iter().flat_map(|(_, route)| Receptionist::fixed_lines(&route.profile)).collect();

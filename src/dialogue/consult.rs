@@ -14,12 +14,12 @@ use jiff::Zoned;
 use serde_json::{Value, json};
 
 use super::hours;
-use super::intents::{self, Intent};
+use super::intents::{self, Intent, Purpose};
 use super::numbers::{self, NumberHeard};
 use super::phrases::{Phrase, speakable};
 use super::receptionist::{LEAST_CONFIDENCE, Receptionist, State};
 use super::reply::Reply;
-use super::slots::REASON_LIMIT;
+use super::slots::{self, REASON_LIMIT};
 use super::turn::{Action, Ask, Input, SlotName, Understanding, Wish};
 use super::{grounding, names, text, times};
 use crate::domain::{E164, Knowledge};
@@ -146,7 +146,7 @@ impl Receptionist {
     pub(super) fn take_advised(&mut self, appointment: bool, asked: Option<SlotName>) {
         let Some(advice) = self.consulting.advice.clone() else { return };
         let slots = &mut self.slots;
-        let mut fill = |slot: SlotName, place: &mut Option<String>, value: Option<String>| {
+        let fill = |slot: SlotName, place: &mut Option<String>, value: Option<String>| {
             if value.is_some() && (place.is_none() || asked == Some(slot)) {
                 *place = value;
             }
@@ -162,13 +162,11 @@ impl Receptionist {
     /// Tells the facts that answer the caller's question, as the model found.
     pub(super) fn tell_advised(&mut self, said: &str) -> Option<Reply> {
         let advice = self.consulting.advice.take()?;
-        if advice.facts.is_empty() {
-            return None;
-        }
+        let first = self.phrases.segment(*advice.facts.first()?);
         self.asked_about.push(times::lower_first(said.trim().trim_end_matches(['?', '.', '!'])));
         self.understood();
         let told = match advice.answer {
-            Some(answer) => self.reply(&[Phrase::Sure]).free(answer),
+            Some(answer) => self.reply(&[Phrase::Sure]).free(answer, first),
             None => self.reply(&advice.facts),
         };
         Some(told.followed_by(self.again()))
@@ -232,12 +230,12 @@ impl Receptionist {
     /// What an answer is good for; `None` when it is good for nothing.
     fn checked(&self, asking: &Asking, answer: Understanding) -> Option<Advice> {
         let said = asking.said.as_str();
-        let was_said =
-            |value: &String| value.chars().count() <= REASON_LIMIT && grounding::was_said(value, said);
+        let was_said = |value: &String| value.chars().count() <= REASON_LIMIT && grounding::was_said(value, said);
         let mut advice = Advice::default();
         if asking.ask == Ask::Answer || answer.intent == Some(Wish::Question) {
             self.check_facts(&mut advice, said, &answer);
         }
+        let purpose = self.purpose.unwrap_or(Purpose::Message);
         let unclear = answer.intent == Some(Wish::Unclear);
         if asking.ask == Ask::Intent {
             advice.intent = answer.intent.and_then(|wish| intent(wish, said));
@@ -245,7 +243,8 @@ impl Receptionist {
         if asking.ask != Ask::Answer {
             advice.name = answer.name.filter(was_said).and_then(|name| names::from_answer(&name));
             advice.number = answer.number.and_then(|number| checked_number(&number, said));
-            advice.reason = answer.reason.filter(was_said).and_then(|reason| self.reason_of(&reason));
+            advice.reason =
+                answer.reason.filter(was_said).and_then(|reason| slots::reason_from_answer(&reason, purpose));
             advice.time = answer.time.filter(was_said).and_then(|time| times::from_answer(&time));
         }
         (advice != Advice::default() || unclear).then_some(advice)
@@ -275,9 +274,8 @@ impl Receptionist {
         let mut phrases: Vec<Phrase> = Vec::new();
         phrases.extend(hours::are_known(&profile.hours).then_some(Phrase::HoursWeek));
         phrases.extend((!profile.address.trim().is_empty()).then_some(Phrase::Address));
-        phrases.extend(
-            places(services.len()).flat_map(|at| [Phrase::Price(at), Phrase::Duration(at), Phrase::Offer(at)]),
-        );
+        phrases
+            .extend(places(services.len()).flat_map(|at| [Phrase::Price(at), Phrase::Duration(at), Phrase::Offer(at)]));
         phrases.extend(places(faqs.len()).map(Phrase::Faq));
         let mut facts: Vec<Fact> = phrases.into_iter().filter_map(|phrase| self.fact(phrase)).collect();
         let said: Vec<String> = text::words(said).into_iter().map(|word| word.norm).collect();

@@ -38,7 +38,15 @@ pub(super) fn digits(said: &str) -> String {
             continue;
         }
         let names = [
-            "zero oh o", "one won", "two to too", "three tree free", "four for", "five", "six", "seven", "eight ate",
+            "zero oh o",
+            "one won",
+            "two to too",
+            "three tree free",
+            "four for",
+            "five",
+            "six",
+            "seven",
+            "eight ate",
             "nine",
         ];
         let digit = names.iter().position(|names| names.split(' ').any(|name| name == norm));

@@ -49,6 +49,4 @@ pub use demo::demo_profile;
 pub use ending::{Ending, ending};
 pub use receptionist::Receptionist;
 pub use replay::replay;
-pub use turn::{
-    Action, Ask, Expectation, Input, Line, Segment, SlotName, TransferFailure, Understanding, Wish,
-};
+pub use turn::{Action, Ask, Expectation, Input, Line, Segment, SlotName, TransferFailure, Understanding, Wish};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::engine::{CancelFlag, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
+use super::llm::Models;
 use super::models::{ModelError, ModelStore};
 use super::pool::{JobHandle, PoolFull, Priority, WorkerPool};
 use super::prompt_cache::{PromptCache, PromptError};
@@ -103,6 +104,8 @@ pub struct Speech {
     pub tts: Arc<dyn TextToSpeech>,
     /// Ready phrases in that voice.
     pub prompts: PromptCache,
+    /// Language models that tenants may choose.
+    pub models: Models,
     vad: Option<Arc<SileroModel>>,
     end_of_turn: Option<Arc<dyn EndOfTurn>>,
 }
@@ -134,7 +137,15 @@ impl Speech {
         };
         let prompts = PromptCache::open(&config.prompts_dir, Arc::clone(&tts))?;
         let end_of_turn = load_end_of_turn(&models, &config.turn_model);
-        Ok(Self { pool: pool.map_err(SpeechError::Workers)?, stt, tts, prompts, vad: Some(vad), end_of_turn })
+        Ok(Self {
+            pool: pool.map_err(SpeechError::Workers)?,
+            stt,
+            tts,
+            prompts,
+            models: Models::default(),
+            vad: Some(vad),
+            end_of_turn,
+        })
     }
 
     /// Speech made of given engines, without a voice activity network: for tests above the engines.
@@ -146,7 +157,13 @@ impl Speech {
     ) -> Result<Self, SpeechError> {
         let prompts = PromptCache::open(prompts_dir, Arc::clone(&tts))?;
         let pool = WorkerPool::with_defaults().map_err(SpeechError::Workers)?;
-        Ok(Self { pool, stt, tts, prompts, vad: None, end_of_turn: None })
+        Ok(Self { pool, stt, tts, prompts, models: Models::default(), vad: None, end_of_turn: None })
+    }
+
+    /// The same with language models.
+    #[must_use]
+    pub fn with_models(self, models: Models) -> Self {
+        Self { models, ..self }
     }
 
     /// The same with an end-of-turn model.

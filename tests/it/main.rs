@@ -1,6 +1,7 @@
 //! All integration tests in one binary, so that they link once.
 
 mod admission;
+mod advice;
 mod arrows;
 mod asterisk;
 mod barge_in;
@@ -15,6 +16,7 @@ mod floods;
 mod handovers;
 mod harness;
 mod ipv6;
+mod models;
 mod overload;
 mod registrar;
 mod secure_voice;

@@ -12,7 +12,7 @@ use crate::registrar::{Habits, PASSWORD, Registrar, USER};
 
 const KEY: &str = "operator-key-0123456789abcdef";
 
-fn serve(folder: &std::path::Path, configuration: &str) -> Command {
+pub fn serve(folder: &std::path::Path, configuration: &str) -> Command {
     let file = folder.join("vca.toml");
     let head = format!("data_dir = {:?}\n", folder.join("data"));
     std::fs::write(&file, format!("{head}{configuration}")).expect("a file is written");
@@ -37,7 +37,7 @@ fn every_fault_of_the_configuration_is_a_line_and_nothing_starts() {
 }
 
 /// A `vca serve`, ended when dropped.
-struct Node(Child);
+pub struct Node(Child);
 
 impl Drop for Node {
     fn drop(&mut self) {
@@ -46,17 +46,23 @@ impl Drop for Node {
     }
 }
 
-/// Starts it and waits for the address of its HTTP interface, which it logs.
-fn start(mut command: Command) -> (Node, SocketAddr) {
+/// Starts it and waits for the address of its HTTP interface.
+fn start(command: Command) -> (Node, SocketAddr) {
+    let (node, ready) = ready(command);
+    (node, ready["http"].as_str().and_then(|http| http.parse().ok()).expect("an address"))
+}
+
+/// Starts it and waits until it is ready; what it logs then.
+pub fn ready(mut command: Command) -> (Node, Value) {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("vca starts");
     let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
     let node = Node(child);
-    let http = lines.by_ref().map_while(Result::ok).find_map(|line| {
+    let fields = lines.by_ref().map_while(Result::ok).find_map(|line| {
         let fields = serde_json::from_str::<Value>(&line).ok()?["fields"].clone();
-        (fields["message"] == "ready").then(|| fields["http"].as_str().expect("an address").to_owned())
+        (fields["message"] == "ready").then_some(fields)
     });
     std::thread::spawn(move || lines.for_each(drop));
-    (node, http.expect("vca serve gets ready").parse().expect("an address"))
+    (node, fields.expect("vca serve gets ready"))
 }
 
 fn trunks(http: SocketAddr, key: &str) -> (u16, String) {

@@ -23,6 +23,8 @@ pub(super) struct Answering {
     pub endpoint_at: Ms,
     pub stt_started: Option<Ms>,
     pub understood_at: Ms,
+    /// The language model's answer, when one was asked.
+    pub advised_at: Option<Ms>,
 }
 
 /// A line that answers a turn, and where its time has gone so far.
@@ -43,7 +45,17 @@ pub(super) struct Filler {
 impl Conversation<'_> {
     pub(super) fn begin_answer(&mut self, utterance: Option<UtteranceId>, speech_end: Ms, endpoint_at: Ms) {
         let stt_started = utterance.and_then(|utterance| self.ears.started(utterance)).map(|at| self.moment(at));
-        self.answering = Some(Answering { speech_end, endpoint_at, stt_started, understood_at: self.now() });
+        self.answering =
+            Some(Answering { speech_end, endpoint_at, stt_started, understood_at: self.now(), advised_at: None });
+    }
+
+    /// The language model answered, or will not.
+    pub(super) fn advised(&mut self, advice: dialogue::Input) {
+        let now = self.now();
+        if let Some(turn) = &mut self.answering {
+            turn.advised_at = Some(now);
+        }
+        self.step(advice);
     }
 
     /// The ladder below a missing answer: a filler first, then the receptionist is told that it has nothing.

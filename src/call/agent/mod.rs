@@ -23,6 +23,7 @@ use crate::speech::pool::Class;
 use crate::speech::{Speech, SttOptions};
 use crate::voice::{self, LineId, Ms, TurnController};
 
+mod advisor;
 mod answers;
 mod ears;
 mod handover;
@@ -31,6 +32,7 @@ mod ladder;
 mod mouth;
 mod signalling;
 
+use advisor::Advisor;
 use answers::{Answer, Answering, Filler, TONE, Trouble};
 use ears::{Ears, Heard, HearingFailure, Told};
 use handover::Waits;
@@ -83,6 +85,7 @@ pub struct Conversation<'a> {
     capabilities: Answerer,
     ears: Ears,
     mouth: Mouth,
+    advisor: Advisor,
     turns: TurnController,
     receptionist: Receptionist,
     expect: dialogue::Expectation,
@@ -132,6 +135,7 @@ impl<'a> Conversation<'a> {
             capabilities: sdp,
             ears: Ears::new(Arc::clone(&speech)),
             mouth: Mouth::new(Arc::clone(&speech)),
+            advisor: Advisor::new(speech.models.order(&profile.speech.llm), profile.turns.llm_ms),
             turns: TurnController::new(profile.turns.clone()),
             time_zone: TimeZone::get(&profile.time_zone).unwrap_or(TimeZone::UTC),
             expect: dialogue::Expectation::Open,
@@ -201,6 +205,7 @@ impl<'a> Conversation<'a> {
                     None => self.over = Some(EndCause::DeadMedia),
                 },
                 heard = self.ears.heard() => self.on_heard(heard),
+                advice = self.advisor.answered() => self.advised(advice),
                 done = self.mouth.synthesised() => {
                     let events = self.mouth.take(done, self.now(), &self.media);
                     self.on_mouth(events);
@@ -338,6 +343,9 @@ impl<'a> Conversation<'a> {
     fn step(&mut self, input: dialogue::Input) {
         let local = Timestamp::now().to_zoned(self.time_zone.clone());
         self.log("input", &input);
+        if !matches!(input, dialogue::Input::Interrupted { .. }) {
+            self.advisor.give_up();
+        }
         let nothing_heard = matches!(input, dialogue::Input::SttUnavailable | dialogue::Input::NotUnderstood);
         let actions = self.receptionist.step(input, &local);
         let answering = self.answering.take();
@@ -360,6 +368,10 @@ impl<'a> Conversation<'a> {
                     self.journal.slots(self.receptionist.slots().clone(), self.receptionist.outcome());
                 }
                 dialogue::Action::Transfer { target, summary } => self.hand_over_to = Some((target, summary)),
+                dialogue::Action::Consult(_) => {
+                    self.answering = answering;
+                    self.advisor.ask(self.receptionist.consultation());
+                }
                 dialogue::Action::End => match said {
                     Some(line) => self.last_line = Some(line),
                     None => self.hang_up_soon(),
@@ -378,6 +390,7 @@ impl<'a> Conversation<'a> {
                 endpoint_ms: late(turn.endpoint_at, speech_end),
                 stt_ms: Some(late(turn.understood_at, speech_end)),
                 dialogue_ms: late(now, speech_end),
+                llm_first_token_ms: turn.advised_at.map(|at| late(at, speech_end)),
                 cached,
                 ..Waterfall::default()
             };
