@@ -286,12 +286,12 @@ impl<'a> Conversation<'a> {
             }
             Action::TurnEnded { utterance, text: Pii(text), confidence, speech_start, speech_end, endpoint_at } => {
                 self.caller_said(text.clone(), speech_start, speech_end);
-                self.to_answer(Some(utterance), speech_end, endpoint_at);
+                self.begin_answer(Some(utterance), speech_end, endpoint_at);
                 self.step(dialogue::Input::Said { text, confidence });
             }
             Action::TurnFailed { utterance, speech_start, speech_end, endpoint_at } => {
                 self.caller_said(String::new(), speech_start, speech_end);
-                self.to_answer(Some(utterance), speech_end, endpoint_at);
+                self.begin_answer(Some(utterance), speech_end, endpoint_at);
                 let down = std::mem::take(&mut self.recogniser_down);
                 self.step(if down { dialogue::Input::SttUnavailable } else { dialogue::Input::NotUnderstood });
             }
@@ -306,7 +306,7 @@ impl<'a> Conversation<'a> {
             Action::Digits(Pii(digits)) => {
                 let now = self.now();
                 self.caller_said(format!("[keypad {digits}]"), now, now);
-                self.to_answer(None, now, now);
+                self.begin_answer(None, now, now);
                 self.step(dialogue::Input::Digits(digits));
             }
             Action::FillSilence { speech_end, count } => self.fill_silence(speech_end, count),
