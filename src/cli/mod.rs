@@ -20,6 +20,7 @@ mod onboard;
 pub mod replay;
 pub mod serve;
 pub mod server;
+pub mod simulate;
 mod wiring;
 
 /// Answers the phone for small businesses.
@@ -52,6 +53,8 @@ enum Command {
     Call(call::CallArgs),
     /// Run a recorded call again and show the first difference
     Replay(replay::ReplayArgs),
+    /// Let scripted callers call, and score their calls
+    Simulate(simulate::SimulateArgs),
     /// Fetch, list and verify speech models
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Call(args) => call::run(args),
         Command::Replay(args) => replay::run(&args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Models(args) => {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }
