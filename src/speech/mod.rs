@@ -7,6 +7,7 @@
 //! * [`prompt_cache`] — phrases synthesised beforehand
 //! * [`plausible`] — what of an engine's results is believed
 //! * [`engines`] — those that a node declares beside its own
+//! * [`llm`] — language models
 //! * [`http`] — the client of the engines in the network
 //! * [`models`] — where model files live and how they get there
 
@@ -16,6 +17,7 @@ pub mod engines;
 mod facade;
 pub mod fake;
 pub mod http;
+pub mod llm;
 pub mod models;
 #[cfg(feature = "piper")]
 mod onnx;
@@ -31,6 +33,6 @@ pub use engine::{
     CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, WIDE_RATE_HZ,
     synthesize_all, synthesize_all_at,
 };
-pub use facade::{NO_TURN_MODEL, Speaking, Speech, SpeechConfig, SpeechError};
+pub use facade::{NO_TURN_MODEL, Speaking, Speech, SpeechConfig, SpeechError, voice_at_speed};
 pub use turn::EndOfTurn;
 pub use vad::{SileroVad, Vad};

@@ -3,6 +3,7 @@
 mod admission;
 mod arrows;
 mod asterisk;
+mod barge_in;
 mod bridges;
 mod carriers;
 mod codecs;
@@ -19,6 +20,7 @@ mod registrar;
 mod secure_voice;
 mod serve;
 mod signalling;
+mod simulate;
 mod softphone;
 mod srtp;
 mod surroundings;

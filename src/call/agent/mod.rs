@@ -8,7 +8,6 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
 
 use super::leg::Answerer;
-use super::ports::LogEvent;
 use super::record::Journal;
 use super::transfer::Outgoing;
 use crate::dialogue::{self, Line, Receptionist};
@@ -16,7 +15,7 @@ use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
     TransferResult, Turn, Waterfall,
 };
-use crate::media::{MediaEvent, MediaSession};
+use crate::media::{MediaEvent, MediaSession, dbfs};
 use crate::sip::cause::{NORMAL, reason};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
@@ -28,6 +27,7 @@ mod ears;
 mod handover;
 mod hints;
 mod ladder;
+mod log;
 mod mouth;
 mod signalling;
 
@@ -112,6 +112,8 @@ pub struct Conversation<'a> {
     /// Since when the caller has us on hold.
     held_since: Option<Ms>,
     hang_up_at: Option<tokio::time::Instant>,
+    /// What plays is quieter, because the caller may be interrupting.
+    ducked: bool,
     /// The target to hand the caller to, and what that person hears first.
     hand_over_to: Option<(usize, String)>,
     transfers: Vec<TransferAttempt>,
@@ -130,7 +132,7 @@ impl<'a> Conversation<'a> {
             capabilities: sdp,
             ears: Ears::new(Arc::clone(&speech)),
             mouth: Mouth::new(Arc::clone(&speech)),
-            turns: TurnController::new(profile.turns),
+            turns: TurnController::new(profile.turns.clone()),
             time_zone: TimeZone::get(&profile.time_zone).unwrap_or(TimeZone::UTC),
             expect: dialogue::Expectation::Open,
             leg,
@@ -155,6 +157,7 @@ impl<'a> Conversation<'a> {
             over: None,
             held_since: None,
             hang_up_at: None,
+            ducked: false,
             hand_over_to: None,
             transfers: Vec::new(),
             referred: None,
@@ -167,6 +170,7 @@ impl<'a> Conversation<'a> {
             until: tokio::time::Instant::now() + parts.longest_call,
             shutdown: parts.shutdown,
         };
+        conversation.log_opening();
         let cause = conversation.lead(waits).await;
         conversation.finish(cause, media_events).await
     }
@@ -294,8 +298,13 @@ impl<'a> Conversation<'a> {
                 let down = std::mem::take(&mut self.recogniser_down);
                 self.step(if down { dialogue::Input::SttUnavailable } else { dialogue::Input::NotUnderstood });
             }
-            Action::Duck => self.media.duck(Some(DUCK_DB)),
-            Action::Unduck => self.media.duck(None),
+            Action::Duck => self.duck(true),
+            Action::Unduck => self.duck(false),
+            Action::PausePlayout => self.media.pause_playout(),
+            Action::ResumePlayout => {
+                self.duck(false);
+                self.media.resume_playout();
+            }
             Action::StopPlayout { .. } => self.stop_playout(),
             Action::BargeIn { .. } => {
                 let heard = self.cut.take().unwrap_or_default();
@@ -312,9 +321,16 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    fn duck(&mut self, ducked: bool) {
+        self.ducked = ducked;
+        self.media.duck(ducked.then_some(DUCK_DB));
+    }
+
     fn stop_playout(&mut self) {
         self.last_line = None;
-        self.media.stop_playout(STOP_FADE_MS);
+        // What is ducked ends unheard; its fade would be at the level of what comes next.
+        self.media.stop_playout(if self.ducked { 0 } else { STOP_FADE_MS });
+        self.duck(false);
         let events = self.mouth.cut(self.now());
         self.on_mouth(events);
     }
@@ -322,14 +338,15 @@ impl<'a> Conversation<'a> {
     /// Gives the receptionist an input and carries out what it decides.
     fn step(&mut self, input: dialogue::Input) {
         let local = Timestamp::now().to_zoned(self.time_zone.clone());
-        self.log("input", &input);
         let nothing_heard = matches!(input, dialogue::Input::SttUnavailable | dialogue::Input::NotUnderstood);
-        let actions = self.receptionist.step(input, &local);
+        let actions = self.receptionist.step(input.clone(), &local);
+        let step = dialogue::Step { now: local, input, actions };
+        self.log("step", &step);
+        let actions = step.actions;
         let answering = self.answering.take();
         let trouble = nothing_heard.then(|| self.trouble(&actions)).flatten();
         let mut said = None;
         for action in actions {
-            self.log("action", &action);
             match action {
                 dialogue::Action::Say(line) => said = Some(self.say(&line, answering, trouble)),
                 dialogue::Action::Expect(expect) => {
@@ -390,12 +407,6 @@ impl<'a> Conversation<'a> {
         self.journal.turn(Turn { seq, speaker, text, heard, started_ms: started.0, ended_ms: ended.0, waterfall });
     }
 
-    fn log(&mut self, kind: &'static str, what: &impl serde::Serialize) {
-        let data = serde_json::to_value(what).expect("invariant: inputs and actions are plain data");
-        self.journal.event(LogEvent { seq: self.next_event, at_ms: self.now().0, kind, data });
-        self.next_event += 1;
-    }
-
     fn hang_up_soon(&mut self) {
         self.hang_up_at.get_or_insert(tokio::time::Instant::now() + HANG_UP_GRACE);
     }
@@ -404,6 +415,8 @@ impl<'a> Conversation<'a> {
         let now = self.now();
         match event {
             MediaEvent::Frame(frame) => {
+                self.tell_at(voice::Input::Arriving { rms_dbfs: dbfs(frame.arriving_rms.into()) }, now);
+                self.tell_at(voice::Input::Played { rms_dbfs: dbfs(frame.sent_rms.into()) }, now);
                 let vad = self.ears.hear(frame, now);
                 self.tell_at(voice::Input::Frame { speech: vad.probability, rms_dbfs: vad.rms_dbfs }, now);
             }
