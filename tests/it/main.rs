@@ -5,10 +5,13 @@ mod arrows;
 mod asterisk;
 mod bridges;
 mod carriers;
+#[path = "../support/cloud.rs"]
+mod cloud;
 mod codecs;
 mod conversations;
 mod corpus;
 mod desk;
+mod failover;
 mod far_end;
 mod floods;
 mod handovers;
