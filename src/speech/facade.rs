@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::chain::{self, Pools};
 use super::engine::{CancelFlag, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
-use super::engines::{EngineSpec, EngineStatus, Engines, Lane, SttLink, TtsLink};
+use super::engines::{Craft, EngineSpec, EngineStatus, Engines, Lane, SttLink, TtsLink};
 use super::models::{ModelError, ModelStore};
 use super::pool::{JobHandle, PoolFull, Priority, WorkerPool, promise};
 use super::prompt_cache::{Prepared, PromptCache, PromptError};
@@ -158,10 +158,10 @@ impl Speech {
         for (name, spec) in &config.engines {
             match (spec.kind.is_remote(), &spec.model, &spec.voice) {
                 (true, ..) => engines.add_remote(name, spec)?,
-                (false, Some(model), _) if spec.kind.hears() => {
+                (false, Some(model), _) if spec.kind.craft() == Craft::Hears => {
                     engines.add_local_stt(name, spec, load_stt(&models, model)?);
                 }
-                (false, _, Some(voice)) if !spec.kind.hears() => {
+                (false, _, Some(voice)) if spec.kind.craft() == Craft::Speaks => {
                     engines.add_local_tts(name, spec, load_tts(&models, voice, config.tts_variation)?);
                 }
                 // Refused with the configuration.

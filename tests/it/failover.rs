@@ -27,7 +27,12 @@ fn engines(cloud: &Cloud) -> BTreeMap<String, EngineSpec> {
 }
 
 fn choice() -> SpeechChoice {
-    SpeechChoice { stt: vec!["groq".to_owned()], tts: vec!["openai".to_owned()], voice: Some("nova".to_owned()) }
+    SpeechChoice {
+        stt: vec!["groq".to_owned()],
+        tts: vec!["openai".to_owned()],
+        voice: Some("nova".to_owned()),
+        ..SpeechChoice::default()
+    }
 }
 
 fn status(desk: &Desk, name: &str) -> EngineStatus {

@@ -41,7 +41,7 @@ pub(super) struct Filler {
 }
 
 impl Conversation<'_> {
-    pub(super) fn to_answer(&mut self, utterance: Option<UtteranceId>, speech_end: Ms, endpoint_at: Ms) {
+    pub(super) fn begin_answer(&mut self, utterance: Option<UtteranceId>, speech_end: Ms, endpoint_at: Ms) {
         let stt_started = utterance.and_then(|utterance| self.ears.started(utterance)).map(|at| self.moment(at));
         self.answering = Some(Answering { speech_end, endpoint_at, stt_started, understood_at: self.now() });
     }

@@ -15,4 +15,4 @@ pub use breaker::{Blame, Breaker, BreakerSettings, BreakerState, Change};
 pub use failover::{Fault, Lane, Link, first_answer};
 pub use health::{EngineCounts, EngineStatus, Health, Permit};
 pub use registry::{Engines, SttLink, TtsLink};
-pub use spec::{EngineKind, EngineSpec, Hedge, OWN_STT, OWN_TTS};
+pub use spec::{Craft, EngineKind, EngineSpec, Hedge, OWN_STT, OWN_TTS};

@@ -10,7 +10,7 @@ use tracing::warn;
 use super::breaker::BreakerSettings;
 use super::failover::{Lane, Link};
 use super::health::{EngineStatus, Health};
-use super::spec::{EngineSpec, Hedge, OWN_STT, OWN_TTS};
+use super::spec::{Craft, EngineSpec, Hedge, OWN_STT, OWN_TTS};
 use crate::domain::SpeechChoice;
 use crate::speech::engine::{SpeechToText, TextToSpeech};
 use crate::speech::pool::WorkerPool;
@@ -68,16 +68,16 @@ impl Engines {
         self.tts.insert(name.to_owned(), (spec.clone(), link(engine, name, spec)));
     }
 
-    /// Adds an engine in the network; it is not asked whether it is there. Other kinds are left alone.
+    /// Adds a recogniser or voice in the network; it is not asked whether it is there. Other kinds are left alone.
     ///
     /// # Errors
     /// [`NetworkError`] when no thread can be started.
     pub fn add_remote(&mut self, name: &str, spec: &EngineSpec) -> Result<(), NetworkError> {
-        if !spec.kind.is_remote() {
+        if !spec.kind.is_remote() || spec.kind.craft() == Craft::Thinks {
             return Ok(());
         }
         let network = self.network()?;
-        if spec.kind.hears() {
+        if spec.kind.craft() == Craft::Hears {
             let engine: Arc<dyn SpeechToText> = Arc::new(OpenAiStt::new(network, name, spec));
             self.stt.insert(name.to_owned(), link(engine, name, spec));
         } else if let Some(voice) = RemoteVoice::new(network, name, spec) {
@@ -158,7 +158,7 @@ fn link<E: ?Sized>(engine: Arc<E>, name: &str, spec: &EngineSpec) -> Link<E> {
         lane: if spec.kind.is_remote() { Lane::Network } else { Lane::Local },
         timeout: spec.timeout(),
         hedge: spec.hedge,
-        health: Health::new(name, spec.kind.hears(), settings),
+        health: Health::new(name, spec.kind.craft() == Craft::Hears, settings),
     }
 }
 

@@ -112,6 +112,9 @@ impl SpeechToText for OpenAiStt {
         }
         let began = Instant::now();
         let until = options.deadline.map_or(began + self.timeout, |deadline| deadline.min(began + self.timeout));
+        if until <= began {
+            return Err(SttError::DeadlinePassed);
+        }
         let wav = wav(&audio[bounds], options.rate_hz).map_err(|failure| self.error(failure))?;
         let answer = self.network.wait(until, cancel, self.ask(wav, options)).map_err(|why| match why {
             Interrupted::Cancelled => SttError::Cancelled,
