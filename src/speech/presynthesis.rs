@@ -91,8 +91,8 @@ mod tests {
         for wide in [false, true] {
             let audio = speech.prompts.ready(number, wide).unwrap();
             assert_eq!(audio.codec.is_wide(), wide);
-            // Seven pieces of 200 ms, and the pauses between them.
-            assert_eq!(audio.duration_ms(), 7 * 200 + 60 + 220 + 4 * 25);
+            // Thirteen words of 200 ms in seven pieces, and the pauses between them.
+            assert_eq!(audio.duration_ms(), 13 * 200 + 60 + 220 + 4 * 25);
         }
         let counts = speech.prompts.counts();
         assert_eq!((counts.hits, counts.misses), (2, 1));
