@@ -104,7 +104,7 @@ impl Default for TurnSettings {
             likely_percent: 70,
             doubtful_percent: 40,
             dictation_end_ms: 1_000,
-            barge_in_ms: 300,
+            barge_in_ms: 220,
             no_input_ms: 6_000,
             watchdog_ms: 1_500,
             llm_ms: 900,
