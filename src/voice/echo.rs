@@ -170,9 +170,9 @@ impl EchoGuard {
     }
 }
 
-/// Also makes NaN silence.
+/// NaN is silence.
 fn clip(rms_dbfs: f32) -> f32 {
-    rms_dbfs.max(FLOOR_DBFS).min(0.0)
+    if rms_dbfs.is_nan() { FLOOR_DBFS } else { rms_dbfs.clamp(FLOOR_DBFS, 0.0) }
 }
 
 #[cfg(test)]
