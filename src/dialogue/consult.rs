@@ -321,10 +321,12 @@ impl Receptionist {
                 SlotName::Number => "The caller was asked for the mobile number.\n",
                 SlotName::Reason => "The caller was asked what it is about.\n",
                 SlotName::PreferredTime => "The caller was asked for a day and time.\n",
+                SlotName::Email => "The caller was asked for the e-mail address.\n",
+                SlotName::PinCode => "The caller was asked for the PIN code.\n",
             }),
             Ask::Answer => text.push_str(
                 "The caller asks something. `facts` has the numbers of at most two facts below that answer it; it is empty when \
-                 they do not answer it wholly. `answer` is null, or these facts shortened, in their own words.\n",
+                 they do not answer it wholly. `answer` is null, or says these facts again with all their words.\n",
             ),
         }
         if !matches!(ask, Ask::Slot(_)) {

@@ -89,7 +89,6 @@ fn what_the_rules_understand_is_not_asked() {
         "I want an appointment",
         "Rahul Verma",
         "nine eight seven six five four three two one zero",
-        "toothache",
         "tomorrow evening",
         "no, the name is Anita",
         "yes",
@@ -116,8 +115,10 @@ fn a_question_is_answered_by_the_businesss_own_facts() {
         [Action::Consult(Ask::Answer)]
     );
     let at = fact(&receptionist, "pay in cash");
-    let answer = json!({ "facts": [at], "answer": "You can pay in cash, by card or by UPI" });
-    assert!(spoken(&receptionist.step(understood(answer), &now())).contains("You can pay in cash, by card or by UPI."));
+    let answer = json!({ "facts": [at], "answer": "You can pay in cash, by card or UPI" });
+    assert!(
+        spoken(&receptionist.step(understood(answer), &now())).contains("Sure. You can pay in cash, by card or UPI.")
+    );
 
     // No fact: a message, as ever.
     assert_eq!(
@@ -130,23 +131,19 @@ fn a_question_is_answered_by_the_businesss_own_facts() {
 
 #[test]
 fn a_slot_is_taken_only_as_it_was_said() {
-    let at_time = || {
-        let mut receptionist = started(profile());
-        for text in ["I want an appointment for a toothache", "Rahul Verma", "98765 43210"] {
-            receptionist.step(said(text), &now());
-        }
-        let asked = receptionist
-            .step(said("whenever the little one is off, she goes mornings, so make it tomorrowish"), &now());
-        (receptionist, asked)
-    };
-    let (mut receptionist, asked) = at_time();
-    if asked != [Action::Consult(Ask::Slot(SlotName::PreferredTime))] {
-        panic!("{asked:?}");
-    }
-    let before = receptionist.slots().clone();
-    // Not said, though a time: refused.
-    receptionist.step(understood(json!({ "time": "Friday at five" })), &now());
-    assert_eq!(receptionist.slots(), &before);
+    let mut receptionist = started(profile());
+    receptionist.step(said("I want an appointment for a toothache"), &now());
+    let asked = receptionist.step(said("it would be under Meenakshi Iyer in your old files"), &now());
+    assert_eq!(asked, [Action::Consult(Ask::Slot(SlotName::Name))]);
+    let mut misled = receptionist.clone();
+    let before = misled.slots().clone();
+    let answer = json!({ "name": "Rohan Gupta", "number": "9876543210", "reason": "crown", "time": "Friday at five" });
+    let actions = misled.step(understood(answer), &now());
+    assert_eq!(misled.slots(), &before, "nothing of it was said");
+    assert!(spoken(&actions).contains("I did not get your name"), "{actions:?}");
+    let actions = receptionist.step(understood(json!({ "name": "Meenakshi Iyer" })), &now());
+    assert_eq!(receptionist.slots().name.as_deref(), Some("Meenakshi Iyer"));
+    assert!(spoken(&actions).contains("What is your mobile number?"), "{actions:?}");
 }
 
 #[test]
@@ -192,6 +189,10 @@ fn an_obedient_model_changes_nothing_that_it_may_not() {
         for number in 0..7 {
             for before in [&[][..], &["I want an appointment"], &["I want to leave a message", "Anita Desai"]] {
                 let mut receptionist = started(profile.clone());
+                let mut plain = started(demo_profile_with_targets());
+                for earlier in before.iter().chain([text]) {
+                    plain.step(said(earlier), &now());
+                }
                 for earlier in before {
                     receptionist.step(said(earlier), &now());
                 }
@@ -219,7 +220,8 @@ fn an_obedient_model_changes_nothing_that_it_may_not() {
                     }
                 }
                 let slots = receptionist.slots();
-                assert_eq!(slots.number, None, "{case}");
+                let number = &slots.number;
+                assert!(number.is_none() || *number == plain.slots().number, "{case}");
                 for value in [&slots.name, &slots.reason, &slots.preferred_time].into_iter().flatten() {
                     assert!(
                         grounding::was_said(value, text) || before.iter().any(|b| grounding::was_said(value, b)),
@@ -267,12 +269,11 @@ fn a_caller_who_goes_on_types_or_leaves_loses_nothing() {
 fn a_model_that_does_not_help_is_soon_left_alone() {
     let mut receptionist = started(profile());
     let mut asked = 0;
-    for _ in 0..6 {
-        if matches!(receptionist.step(said("blah blah blob"), &now())[..], [Action::Consult(_)]) {
+    for _ in 0..3 {
+        if matches!(receptionist.step(said("blob blip"), &now())[..], [Action::Consult(_)]) {
             asked += 1;
             receptionist.step(Input::Unadvised, &now());
         }
-        receptionist.step(said("what?"), &now());
     }
     assert_eq!(asked, MOST_IN_VAIN);
 }

@@ -20,23 +20,28 @@
 //! failed to do) speaks or ends, and silence ends every call after three re-asks.
 #![deny(clippy::disallowed_methods)]
 
+mod addresses;
 pub mod amounts;
 mod confirm;
 mod consult;
 mod dates;
 mod demo;
+mod emails;
 mod ending;
 mod grounding;
 mod hours;
 mod intents;
 mod knowledge;
+mod lines;
 mod names;
 pub mod numbers;
 mod phrases;
+mod pin_codes;
 mod receptionist;
 mod replay;
 mod reply;
 mod slots;
+mod spelling;
 mod summary;
 mod text;
 mod times;
@@ -48,5 +53,5 @@ pub use consult::Consultation;
 pub use demo::demo_profile;
 pub use ending::{Ending, ending};
 pub use receptionist::Receptionist;
-pub use replay::replay;
+pub use replay::{Difference, LOG_FORMAT, Opening, RecordedCall, Step, replay};
 pub use turn::{Action, Ask, Expectation, Input, Line, Segment, SlotName, TransferFailure, Understanding, Wish};

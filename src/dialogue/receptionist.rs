@@ -6,7 +6,7 @@ use super::consult::{self, Consulting};
 use super::hours::When;
 use super::intents::{self, Intent, Purpose};
 use super::numbers::{self, Kind};
-use super::phrases::{FILLERS, Phrase, Phrases};
+use super::phrases::{Phrase, Phrases};
 use super::reply::Reply;
 use super::summary::{self, Facts};
 use super::{Action, Ask, Input, SlotName, TransferFailure, names, slots, text, times};
@@ -75,6 +75,8 @@ pub struct Receptionist {
     pub(super) partial: String,
     /// A whole row of digits that is no mobile number; taken when it is said twice.
     pub(super) odd: Option<String>,
+    /// What was said of the e-mail address: before the "at", and after it.
+    pub(super) email_parts: (Option<String>, Option<String>),
     /// Speech is not understood at all: keypad only.
     pub(super) deaf: bool,
     pub(super) confirmed: bool,
@@ -120,6 +122,7 @@ impl Receptionist {
             fixing: None,
             partial: String::new(),
             odd: None,
+            email_parts: (None, None),
             deaf: false,
             confirmed: false,
             wrong_number: false,
@@ -220,22 +223,6 @@ impl Receptionist {
         })
     }
 
-    /// Every fixed segment that a call of this profile can speak, to be synthesised ahead.
-    pub fn fixed_lines(profile: &AgentProfile) -> Vec<String> {
-        Phrases::new(profile.clone()).all()
-    }
-
-    /// What the agent says when an answer is late, in order of use; all of them are fixed lines.
-    pub fn fillers(profile: &AgentProfile) -> Vec<String> {
-        let phrases = Phrases::new(profile.clone());
-        FILLERS.iter().map(|phrase| phrases.text(*phrase)).collect()
-    }
-
-    /// What the caller is told when the conversation itself fails; a fixed line.
-    pub fn breakdown(profile: &AgentProfile) -> String {
-        Phrases::new(profile.clone()).text(Phrase::Breakdown)
-    }
-
     /// Whether the number is asked for by keypad, since speech gave none.
     pub fn asks_by_keypad(&self) -> bool {
         self.state == State::Keypad
@@ -297,6 +284,7 @@ impl Receptionist {
         match self.state {
             State::Open => self.open(said, intent, now),
             State::Ask(SlotName::Number) | State::Keypad => self.number_said(said, intent, now),
+            State::Ask(slot @ (SlotName::Email | SlotName::PinCode)) => self.address_said(slot, said, intent, now),
             State::Ask(slot) => self.slot_said(slot, said, intent, now),
             State::ReadBack => self.read_back_said(said, intent, now),
             State::Fix => self.fix_said(said, intent, now),
@@ -453,7 +441,7 @@ impl Receptionist {
         let answer = match slot {
             SlotName::Name => names::from_answer(said),
             SlotName::Reason => slots::reason_from_answer(said, purpose),
-            SlotName::PreferredTime | SlotName::Number => times::from_answer(said),
+            _ => times::from_answer(said),
         };
         let answer = answer.filter(|_| !matches!(intent, Intent::Thanks | Intent::Hello));
         if answer.is_some() && !(intents::is_refusal(said) && slot != SlotName::Reason) {
@@ -495,7 +483,7 @@ impl Receptionist {
         match slot {
             SlotName::Name => &mut self.slots.name,
             SlotName::PreferredTime => &mut self.slots.preferred_time,
-            SlotName::Reason | SlotName::Number => &mut self.slots.reason,
+            _ => &mut self.slots.reason,
         }
     }
 
@@ -549,6 +537,7 @@ impl Receptionist {
                 self.slots.number = self.caller.clone();
                 return self.number_taken();
             }
+            (State::Ask(SlotName::PinCode), digits) if digits.len() <= 6 => return self.pin_typed(digits),
             _ => {}
         }
         let typed = match numbers::classify(digits, false) {

@@ -2,10 +2,10 @@
 
 use jiff::Zoned;
 
-use super::dates;
 use super::intents::Purpose;
 use super::numbers;
 use super::phrases::speakable;
+use super::{amounts, dates, text};
 use crate::domain::{CallOutcome, CallSlots, E164};
 
 /// A person who lifts the phone waits for no story.
@@ -85,7 +85,8 @@ fn request(facts: &Facts<'_>) -> String {
             _ => format!("call back {time}{date}"),
         }
     });
-    let details: Vec<String> = facts.slots.reason.clone().into_iter().chain(time).collect();
+    let details: Vec<String> =
+        facts.slots.reason.as_deref().map(with_amount).into_iter().chain(time).chain(addresses(facts.slots)).collect();
     let mut text = kind + &from(facts);
     if !details.is_empty() {
         text.push_str(": ");
@@ -98,6 +99,28 @@ fn request(facts: &Facts<'_>) -> String {
         text.push_str(" Not confirmed by the caller.");
     }
     text
+}
+
+/// An amount in words is told in figures too: "pay dedh lakh rupees (₹1,50,000)".
+fn with_amount(reason: &str) -> String {
+    match amounts::heard(reason).filter(|_| says_money(reason)) {
+        Some(rupees) if !reason.bytes().any(|byte| byte.is_ascii_digit()) => {
+            format!("{} (₹{})", reason.trim_end_matches('.'), amounts::in_figures(rupees))
+        }
+        _ => reason.to_owned(),
+    }
+}
+
+/// "Two hundred people" are no rupees.
+fn says_money(reason: &str) -> bool {
+    const MONEY: [&str; 10] = ["rupees", "rupee", "rs", "rupaye", "rupay", "lakh", "lakhs", "lac", "crore", "crores"];
+    text::says_any(&text::plain(&text::words(reason)), &MONEY)
+}
+
+/// What the caller was asked for because the profile says so.
+fn addresses(slots: &CallSlots) -> impl Iterator<Item = String> + '_ {
+    let email = slots.email.iter().map(|email| format!("email {email}"));
+    email.chain(slots.pin_code.iter().map(|pin| format!("PIN code {pin}")))
 }
 
 /// " from Rahul Verma, 98765 43210".

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or draws randomness: times and random bytes are parameters.
 #![deny(clippy::disallowed_methods)]
 
+mod address;
 mod call;
 mod id;
 mod ip_net;
@@ -13,7 +14,9 @@ mod profile;
 mod tenant;
 mod transfer;
 mod trunk;
+mod words;
 
+pub use address::{AddressError, EmailAddress, PinCode};
 pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
@@ -23,7 +26,7 @@ pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
-pub use profile::{AgentProfile, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
+pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
 pub use tenant::{Did, Tenant, TenantScope};
 pub use transfer::{
     DialError, DialString, MOST_TARGETS, TransferAttempt, TransferKind, TransferResult, TransferTarget, Transfers,
@@ -33,6 +36,7 @@ pub use trunk::{
     Confidence, DidSource, DidSourceError, DtmfMode, Identity, NumberFormat, Prack, SessionTimerUse, SrtpUse,
     TransferMode, Trunk, TrunkCodec, TrunkMode, TrunkSettings, TrunkTransport,
 };
+pub use words::{SMALL, TENS, digit_words, in_words};
 
 /// Money in Indian paise (1/100 rupee); negative values are credits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]

@@ -12,6 +12,10 @@
 //! * [`models`] — where model files live and how they get there
 
 mod audio;
+mod chain;
+#[cfg(test)]
+mod conformance;
+pub mod digits;
 mod engine;
 pub mod engines;
 mod facade;
@@ -23,7 +27,9 @@ pub mod models;
 mod onnx;
 pub mod plausible;
 pub mod pool;
+mod presynthesis;
 pub mod prompt_cache;
+pub mod remote;
 pub mod stt;
 pub mod tts;
 pub mod turn;
@@ -33,6 +39,7 @@ pub use engine::{
     CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, WIDE_RATE_HZ,
     synthesize_all, synthesize_all_at,
 };
-pub use facade::{NO_TURN_MODEL, Speaking, Speech, SpeechConfig, SpeechError};
+pub use facade::{NO_TURN_MODEL, Speaking, Speech, SpeechConfig, SpeechError, voice_at_speed};
+pub use presynthesis::Presynthesis;
 pub use turn::EndOfTurn;
 pub use vad::{SileroVad, Vad};

@@ -84,6 +84,7 @@ fn profile(scope: TenantScope) -> AgentProfile {
         time_zone: "Asia/Kolkata".to_owned(),
         voice: "en_US-joe-medium".to_owned(),
         turns: TurnSettings::default(),
+        ask: vec![crate::domain::Ask::PinCode, crate::domain::Ask::Email],
         speech: crate::domain::SpeechChoice::default(),
         knowledge: Knowledge::default(),
         transfers: Transfers {
@@ -131,6 +132,8 @@ fn slots() -> CallSlots {
         number: Some(number("+919876543210")),
         reason: Some("a broken tooth'; DROP TABLE calls; --".to_owned()),
         preferred_time: None,
+        email: crate::domain::EmailAddress::parse("ravi@example.co.in").ok(),
+        pin_code: crate::domain::PinCode::parse("560038").ok(),
     }
 }
 
@@ -391,7 +394,7 @@ async fn open_calls_are_repaired_after_a_crash(f: Fixture) {
     assert_eq!((stored.outcome, stored.recording), (Some(CallOutcome::Message), RecordingState::Partial));
     insta::assert_snapshot!(
         stored.summary.unwrap(),
-        @r#"The call was cut off by a restart of the system. Name: Ravi "Sonu" Kumar ❤. Number: +919876543210. The caller's last words: "I broke a tooth"."#
+        @r#"The call was cut off by a restart of the system. Name: Ravi "Sonu" Kumar ❤. Number: +919876543210. Email: ravi@example.co.in. PIN code: 560038. The caller's last words: "I broke a tooth"."#
     );
     let stored = f.store.call_record(f.theirs, silent.id).await.unwrap().unwrap();
     assert_eq!((stored.outcome, stored.ended_at), (Some(CallOutcome::Nothing), Some(at(5))));

@@ -205,6 +205,9 @@ impl TurnController {
             Utterance::new(id, began, self.previous_speech_end, fresh, over_line)
         });
         utterance.over_line &= over_line;
+        if utterance.insistence_ms == 0 {
+            utterance.insists_from = began;
+        }
         utterance.voiced_ms += voiced_ms;
         utterance.insistence_ms += voiced_ms;
         utterance.last_voiced = self.now;
@@ -489,6 +492,12 @@ impl TurnController {
     // ---- the keypad ----
 
     fn key(&mut self, key: char) {
+        if self.keypad.is_late_hash(key, self.now) {
+            // It ends what is answered already: stopping the answer would leave the caller without the next question.
+            let nothing = self.keypad.key(key, self.now);
+            debug_assert!(nothing.is_none(), "a hash alone is no entry");
+            return;
+        }
         if self.agent.has_lines() && self.agent.interruptible() {
             self.stop_playout();
         }

@@ -18,6 +18,8 @@ const LEAST_FRAMES: f32 = 40.0;
 /// Agreement from which on a path is believed, and below which it is given up.
 const BELIEVED: f32 = 0.6;
 const DOUBTED: f32 = 0.35;
+/// What is quieter is no caller while an echo may come back: the detector of voice goes on for some frames after it.
+const QUIET_DBFS: f32 = -50.0;
 /// The path is looked for so often, in frames.
 const SEARCH_EVERY: u32 = 10;
 /// A frame may be so much louder than the path says: rooms and codecs do not repeat levels exactly.
@@ -99,7 +101,7 @@ impl EchoGuard {
         let at_once = heard - loudest + HEADROOM_DB;
         let bound = at_once.clamp(self.bound_db - TRUST_STEP_DB, self.bound_db + DISTRUST_STEP_DB);
         self.bound_db = bound.clamp(TRUSTED_DB, UNKNOWN_DB);
-        heard <= self.expected()
+        heard <= self.expected().max(QUIET_DBFS)
     }
 
     /// The loudest that an echo may be now, whenever what is heard was sent, in dBFS; minus infinity while there is none.
@@ -168,7 +170,53 @@ impl EchoGuard {
     }
 }
 
-/// Also makes NaN silence.
+/// NaN is silence.
 fn clip(rms_dbfs: f32) -> f32 {
-    rms_dbfs.max(FLOOR_DBFS).min(0.0)
+    if rms_dbfs.is_nan() { FLOOR_DBFS } else { rms_dbfs.clamp(FLOOR_DBFS, 0.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The level of speech, another one for each seed.
+    fn speech_dbfs(frame: usize, seed: usize) -> f32 {
+        let noise = |n: usize| ((n * 7_919 + seed * 104_729) % 1_009) as f32 / 1_009.0;
+        if noise(frame / 17 + 31) < 0.25 { -62.0 } else { -16.0 - 14.0 * noise(frame / 5) - 4.0 * noise(frame) }
+    }
+
+    /// How many of the frames `from..to` are heard and are no echo; the caller is heard with the echo.
+    fn callers(guard: &mut EchoGuard, frames: std::ops::Range<usize>, gain_db: f32, caller: fn(usize) -> f32) -> usize {
+        let counts = |n: &usize| {
+            guard.played(speech_dbfs(*n, 3));
+            let heard = (speech_dbfs(n.saturating_sub(12), 3) + gain_db).max(caller(*n));
+            !guard.explains(heard) && heard > -50.0
+        };
+        frames.filter(counts).count()
+    }
+
+    #[test]
+    fn a_loud_echo_is_learned_within_two_seconds_and_a_caller_over_it_is_heard() {
+        let mut guard = EchoGuard::default();
+        callers(&mut guard, 0..100, -12.0, |_| f32::MIN);
+        assert_eq!(callers(&mut guard, 100..400, -12.0, |_| f32::MIN), 0);
+        assert!(callers(&mut guard, 400..500, -12.0, |n| speech_dbfs(n, 8)) > 20);
+    }
+
+    #[test]
+    fn a_line_without_echo_is_trusted_and_a_soft_caller_heard() {
+        let soft = |n: usize| speech_dbfs(n, 8) - 14.0;
+        let unknown = callers(&mut EchoGuard::default(), 300..350, -60.0, soft);
+        let mut guard = EchoGuard::default();
+        callers(&mut guard, 0..300, -60.0, |_| f32::MIN);
+        let trusted = callers(&mut guard, 300..350, -60.0, soft);
+        assert!(trusted > 30 && unknown < trusted / 2, "{unknown} {trusted}");
+    }
+
+    #[test]
+    fn while_nothing_was_sent_nothing_is_an_echo() {
+        let mut guard = EchoGuard::default();
+        assert!(![-10.0, -40.0, -60.0, f32::NAN].iter().any(|level| guard.explains(*level)));
+        assert!(guard.loudest_expected() < -1_000.0);
+    }
 }

@@ -15,7 +15,7 @@ const KEY: &str = "sk-secret-0123456789";
 /// Longer than any test.
 const FOR_EVER: Duration = Duration::from_secs(600);
 
-/// What the server does with requests from now on.
+/// What the server does with requests.
 #[derive(Debug, Clone)]
 pub enum Mode {
     /// Answers with this object as the message's content.
@@ -42,7 +42,7 @@ pub enum Mode {
 #[derive(Clone)]
 pub struct ModelServer {
     pub address: SocketAddr,
-    mode: Arc<Mutex<Mode>>,
+    mode: Mode,
     asked: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
@@ -50,7 +50,7 @@ impl ModelServer {
     pub fn start(mode: Mode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("an address");
-        let server = Self { address, mode: Arc::new(Mutex::new(mode)), asked: Arc::default() };
+        let server = Self { address, mode, asked: Arc::default() };
         let serving = server.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -65,10 +65,6 @@ impl ModelServer {
         format!("http://{}/v1", self.address)
     }
 
-    pub fn set(&self, mode: Mode) {
-        *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
-    }
-
     /// Heads and bodies of all requests so far.
     pub fn asked(&self) -> Vec<(String, Value)> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -78,8 +74,7 @@ impl ModelServer {
     fn serve(&self, mut stream: &TcpStream) -> Option<()> {
         let (head, body) = read_request(stream)?;
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push((head, body.clone()));
-        let mode = self.mode.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match mode {
+        match self.mode.clone() {
             Mode::Says(json) => answer(stream, 200, "", &completion(&json.to_string(), "stop")),
             Mode::Sees(intent) => {
                 let json = match body["response_format"]["json_schema"]["name"].as_str() {

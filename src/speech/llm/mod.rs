@@ -15,7 +15,6 @@ use serde_json::Value;
 use super::http::HttpFailure;
 use crate::domain::Pii;
 
-mod breaker;
 mod chat;
 mod order;
 mod schema;

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::warn;
-
-use super::breaker::Breaker;
 use super::{ChatModel, LanguageModel, LlmError, LlmRequest, LlmResponse};
-use crate::speech::engines::EngineSpec;
+use crate::speech::engines::{Blame, BreakerSettings, EngineSpec, Health};
 use crate::speech::http::{self, HttpFailure, HttpLimits, HttpSetupError};
 
 /// Every model that the node declares, by its name.
@@ -18,7 +15,7 @@ pub struct Models(BTreeMap<String, Arc<Entry>>);
 struct Entry {
     model: Arc<dyn LanguageModel>,
     timeout: Duration,
-    breaker: Breaker,
+    health: Arc<Health>,
 }
 
 impl std::fmt::Debug for Models {
@@ -50,8 +47,10 @@ impl Models {
     /// Adds a model under a name, with the time limit and the breaker of `spec`.
     pub fn add(&mut self, name: &str, spec: &EngineSpec, model: Arc<dyn LanguageModel>) {
         let seconds = |value: u32| Duration::from_secs(value.into());
-        let breaker = Breaker::new(spec.failures, seconds(spec.window_s), seconds(spec.pause_s));
-        self.0.insert(name.to_owned(), Arc::new(Entry { model, timeout: spec.timeout(), breaker }));
+        let settings =
+            BreakerSettings { failures: spec.failures, window: seconds(spec.window_s), pause: seconds(spec.pause_s) };
+        let health = Health::new(name, false, settings);
+        self.0.insert(name.to_owned(), Arc::new(Entry { model, timeout: spec.timeout(), health }));
     }
 
     /// The named ones in this order; a name that is not known is left out.
@@ -78,21 +77,18 @@ impl ModelOrder {
             if left.is_zero() {
                 return Err(LlmError::TimedOut);
             }
-            if !entry.breaker.allows(now) {
-                continue;
-            }
+            let Some(permit) = entry.health.admit(false, now) else { continue };
             let share = if at + 1 == self.0.len() { left } else { left * 2 / 3 };
             let limit = share.min(entry.timeout);
             let request = LlmRequest { deadline: now + limit, ..request.clone() };
             let answer = tokio::time::timeout(limit, entry.model.complete(&request)).await;
             match answer.unwrap_or(Err(LlmError::TimedOut)) {
                 Ok(response) => {
-                    entry.breaker.succeeded();
+                    permit.succeeded(Instant::now());
                     return Ok(response);
                 }
                 Err(error) => {
-                    warn!(model = entry.model.name(), task = request.task, %error, "a language model did not help");
-                    entry.breaker.failed(Instant::now(), wait(&error));
+                    permit.failed(blame(&error), &error.to_string(), Instant::now());
                     failure = error;
                 }
             }
@@ -101,12 +97,12 @@ impl ModelOrder {
     }
 }
 
-/// How long a model is to be left alone after one such failure; `None` where only several count.
-fn wait(error: &LlmError) -> Option<Duration> {
+/// What a failure says of the model.
+fn blame(error: &LlmError) -> Blame {
     match error {
-        LlmError::Http(HttpFailure::RateLimited { retry_after, .. }) => Some(retry_after.unwrap_or_default()),
-        // Until the operator mends it: the breaker's own pause, again and again.
-        LlmError::Http(HttpFailure::Refused { .. }) => Some(Duration::ZERO),
-        _ => None,
+        LlmError::TimedOut | LlmError::Http(HttpFailure::TimedOut) => Blame::Slow,
+        LlmError::Http(HttpFailure::RateLimited { retry_after, .. }) => Blame::RateLimited(*retry_after),
+        LlmError::Http(HttpFailure::Refused { .. }) => Blame::Refused,
+        LlmError::Unavailable | LlmError::Http(_) | LlmError::BadAnswer(_) => Blame::Broken,
     }
 }

@@ -4,8 +4,13 @@
 mod espeak;
 #[cfg(feature = "piper")]
 mod piper;
-#[cfg(feature = "piper")]
+mod remote;
+mod shape;
+mod spoken;
 mod text;
 
 #[cfg(feature = "piper")]
 pub use piper::{Piper, VoiceError};
+pub use remote::RemoteVoice;
+pub(super) use shape::pause;
+pub(super) use text::{sentences, written};
