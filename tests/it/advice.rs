@@ -2,13 +2,12 @@
 //! database, and where it hangs the call goes on without it.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde_json::Value;
 use vca::domain::{CallFilter, CallOutcome, CallRecord, CallStatus, E164, EndCause, Speaker, Turn};
 use vca::store::Store;
 
-use crate::harness::{DID, new_folder, one_call_at_a_time, text, vca, wait_for};
+use crate::harness::{DID, new_folder, one_call_at_a_time, text, vca};
 use crate::models::{Mode, ModelServer};
 use crate::serve;
 
@@ -25,7 +24,7 @@ fn call(model: &ModelServer, said: &[&str]) -> (CallRecord, Vec<Turn>, Value) {
          [[tenants]]\nname = \"Sharma Dental Clinic\"\ndids = [\"{DID}\"]\nspeech = {{ llm = [\"stand-in\"] }}\n",
         model.url()
     );
-    let (_node, ready) = serve::ready(serve::serve(folder.path(), &settings));
+    let (node, ready) = serve::ready(serve::serve(folder.path(), &settings));
     let sip = ready["sip_udp"].as_str().and_then(|text| text.strip_prefix("Some(")?.strip_suffix(')')?.parse().ok());
     let sip: SocketAddr = sip.expect("an address for SIP");
     let mut caller = vca();
@@ -33,17 +32,17 @@ fn call(model: &ModelServer, said: &[&str]) -> (CallRecord, Vec<Turn>, Value) {
     let output = caller.output().expect("vca call runs");
     assert!(output.status.success(), "vca call failed: {}", text(&output.stderr));
     let report = serde_json::from_slice(&output.stdout).expect("vca call prints JSON");
+    node.stop();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let store = runtime.block_on(Store::open(&folder.path().join("data/vca.sqlite"))).expect("the database opens");
     let did = E164::parse(DID).expect("a number");
-    let (record, turns) = wait_for("the closed record", Duration::from_secs(15), || {
-        runtime.block_on(async {
-            let route = store.find_did(&did).await.ok()??;
-            let page = store.list_calls(route.scope, &CallFilter::default(), None, 1).await.ok()?;
-            let newest = page.items.first().filter(|call| call.status != CallStatus::Active)?;
-            store.call(route.scope, newest.id).await.ok()?
-        })
+    let (record, turns) = runtime.block_on(async {
+        let route = store.find_did(&did).await.expect("the database answers").expect("the clinic's number");
+        let page = store.list_calls(route.scope, &CallFilter::default(), None, 1).await.expect("the database answers");
+        let newest = page.items.first().expect("a call");
+        store.call(route.scope, newest.id).await.expect("the database answers").expect("the call")
     });
+    assert_ne!(record.status, CallStatus::Active, "{record:#?}");
     (record, turns, report)
 }
 

@@ -39,6 +39,15 @@ fn every_fault_of_the_configuration_is_a_line_and_nothing_starts() {
 /// A `vca serve`, ended when dropped.
 pub struct Node(Child);
 
+impl Node {
+    /// Ends it as an operator does: calls are over and written down first.
+    pub fn stop(mut self) {
+        let told = Command::new("kill").arg(self.0.id().to_string()).status();
+        assert!(told.is_ok_and(|status| status.success()), "it is told to stop");
+        self.0.wait().expect("it is waited for");
+    }
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         let _ = self.0.kill();
