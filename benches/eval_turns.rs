@@ -63,6 +63,9 @@ fn main() {
         Score::of(&mut engines, &turns, base, Evidence::Words, true);
     }
     engines.sounds(&turns);
+    if asked("--groups") {
+        engines.groups(&clips);
+    }
 }
 
 /// What may decide besides the length of a pause.
@@ -80,12 +83,12 @@ fn rows(base: TurnSettings) -> Vec<(String, TurnSettings, Evidence)> {
         rows.push((format!("silence alone, {end}"), settings, Evidence::Silence));
     }
     rows.push(("silence alone, the defaults".to_owned(), base, Evidence::Silence));
-    for (likely, doubtful) in [(50, 50), (70, 40), (80, 60), (90, 70)] {
+    for (likely, doubtful) in [(50, 50), (70, 40), (80, 60), (90, 20), (90, 40), (90, 70), (95, 80)] {
         let settings = TurnSettings { likely_percent: likely, doubtful_percent: doubtful, ..base };
         rows.push((format!("sound, likely {likely} %, doubtful {doubtful} %"), settings, Evidence::Sound));
         rows.push((format!("sound and words, likely {likely} %, doubtful {doubtful} %"), settings, Evidence::Words));
     }
-    for (likely_end, doubtful_end) in [(300, 800), (300, 1_000), (400, 1_200), (500, 1_200)] {
+    for (likely_end, doubtful_end) in [(300, 1_000), (350, 800), (350, 1_000), (400, 1_200), (500, 1_200)] {
         let settings = TurnSettings { likely_end_ms: likely_end, doubtful_end_ms: doubtful_end, ..base };
         rows.push((format!("sound and words, ends {likely_end}, {doubtful_end}"), settings, Evidence::Words));
     }
@@ -146,6 +149,40 @@ impl Engines {
             (heard.text, heard.cpu_ms)
         };
         self.heard.entry(key).or_insert_with(hear).clone()
+    }
+
+    /// Whether a dictated number is heard as well group by group as in one piece.
+    fn groups(&mut self, clips: &[Clip]) {
+        let (mut whole, mut joined, mut whole_ms, mut last_ms, mut all) = (0, 0, 0, 0, 0);
+        for (index, clip) in clips.iter().enumerate().filter(|(_, clip)| clip.kind == Kind::Dictation) {
+            let end = Ms(clip.end_ms + 300);
+            let (text, took) = self.hear((index, Ms(100), end), clip);
+            let mut parts = Vec::new();
+            let mut from = Ms(100);
+            for &(to, _) in &clip.pauses_ms {
+                parts.push(self.hear((index, from, Ms(to)), clip));
+                from = Ms(to.saturating_sub(300));
+            }
+            parts.push(self.hear((index, from, end), clip));
+            let texts: Vec<&str> = parts.iter().map(|(text, _)| text.as_str()).collect();
+            let digits = |text: &str| match dialogue::numbers::heard(text, true) {
+                dialogue::numbers::NumberHeard::Complete(number) => number.to_string(),
+                _ => String::new(),
+            };
+            let said = digits(&clip.said);
+            let (one, many) = (digits(&text), digits(&texts.join(" ")));
+            println!("`{}`\n    {} `{text}`\n    {} `{}`", clip.said, one == said, many == said, texts.join(" | "));
+            whole += usize::from(one == said);
+            joined += usize::from(many == said);
+            whole_ms += took;
+            last_ms += parts.last().map_or(0, |(_, took)| *took);
+            all += 1;
+        }
+        println!(
+            "in one piece: {whole} of {all}, {} ms; in groups: {joined}, the last {} ms",
+            whole_ms / all,
+            last_ms / all
+        );
     }
 
     /// How well sound and words tell ends from pauses, over what was asked.

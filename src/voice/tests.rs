@@ -83,7 +83,15 @@ fn dictation_waits_longer_and_speculates_later() {
     let mut call = Call::greeted();
     call.expect(Expectation::Dictation, None);
     call.speech(1_000).silence(200).speech(1_000).silence(700).recognised("98765 432").silence(500);
-    assert_eq!(call.log(), ["3500 speculate 0 700-3500", "4400 turn 0 \"98765 432\" 1000-3200 closed 4400"]);
+    assert_eq!(
+        call.log(),
+        [
+            "3500 speculate 0 700-3500",
+            "3700 commit 0 700-3500 ended 3200",
+            "4400 turn 0 \"98765 432\" 1000-3200 closed 4400",
+        ],
+        "closed while the words are awaited, and opened again by them"
+    );
 }
 
 #[test]

@@ -47,7 +47,8 @@ pub enum Expectation {
     /// Yes or no: a doubtful end waits no longer than `end_of_turn_ms`, any other at most 400 ms.
     YesNo,
     /// Digits, a spelling, an address: pauses are part of it, and each group sounds finished. The turn ends after
-    /// `dictation_end_ms`, or after `likely_end_ms` once the words are [`Ending::Whole`].
+    /// `dictation_end_ms`, or after `likely_end_ms` once the words are [`Ending::Whole`]. While the words are still awaited
+    /// it closes after `end_of_turn_ms`; they open it again when they are not whole.
     Dictation,
 }
 

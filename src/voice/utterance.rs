@@ -39,8 +39,8 @@ impl Pauses {
 /// What is known about a pause besides its length.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Evidence {
-    /// What the words say, once there are words.
-    pub ending: Ending,
+    /// What the words say, once they are there or known to fail.
+    pub ending: Option<Ending>,
     /// How probable the end-of-turn model holds it, once it has answered, that the caller has finished.
     pub finished: Option<f32>,
 }
@@ -56,12 +56,14 @@ fn end_ms(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> 
         _ => unknown,
     };
     match (expects, evidence.ending) {
-        (_, Ending::Whole) => likely,
-        (Expectation::Dictation, _) => u64::from(settings.dictation_end_ms).max(unknown),
-        (_, Ending::Unfinished) => doubtful.max(unknown),
-        (Expectation::YesNo, Ending::Open) if by_sound > unknown => unknown,
-        (Expectation::YesNo, Ending::Open) => by_sound.min(YES_NO_END_MS),
-        (Expectation::None | Expectation::Open, Ending::Open) => by_sound,
+        (_, Some(Ending::Whole)) => likely,
+        // Nothing is lost by closing it before the words are there: they open it again unless they are whole.
+        (Expectation::Dictation, None) => unknown,
+        (Expectation::Dictation, Some(_)) => u64::from(settings.dictation_end_ms).max(unknown),
+        (_, Some(Ending::Unfinished)) => doubtful.max(unknown),
+        (Expectation::YesNo, _) if by_sound > unknown => unknown,
+        (Expectation::YesNo, _) => by_sound.min(YES_NO_END_MS),
+        (Expectation::None | Expectation::Open, _) => by_sound,
     }
 }
 
