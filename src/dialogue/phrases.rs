@@ -147,6 +147,16 @@ phrases! {
     CloseCallAgain => "Please call again. Goodbye.",
     CloseLong => "I have to end the call here.",
 
+    // In place of words that cannot be spoken in time.
+    NotedName => "I have noted your name.",
+    NotedNumber => "I have noted your number.",
+    NotedTime => "I have noted the time.",
+    NotedReason => "I have noted what it is about.",
+    PartOfNumber => "a part of your number.",
+
+    // When the conversation itself fails.
+    Breakdown => "I'm sorry, there is a problem on our side. Please call again. Goodbye.",
+
     // For the agent, when an answer is late.
     OneMoment => "One moment, please.",
     JustAMoment => "Just a moment, please.",
@@ -205,7 +215,7 @@ impl Phrases {
     }
 
     pub(super) fn segment(&self, phrase: Phrase) -> Segment {
-        Segment { text: self.text(phrase), fixed: true }
+        Segment { text: self.text(phrase), fixed: true, template: None }
     }
 
     pub(super) fn text(&self, phrase: Phrase) -> String {

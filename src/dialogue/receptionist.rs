@@ -228,6 +228,16 @@ impl Receptionist {
         FILLERS.iter().map(|phrase| phrases.text(*phrase)).collect()
     }
 
+    /// What the caller is told when the conversation itself fails; a fixed line.
+    pub fn breakdown(profile: &AgentProfile) -> String {
+        Phrases::new(profile.clone()).text(Phrase::Breakdown)
+    }
+
+    /// Whether the number is asked for by keypad, since speech gave none.
+    pub fn asks_by_keypad(&self) -> bool {
+        self.state == State::Keypad
+    }
+
     fn greet(&mut self, now: &Zoned) -> Reply {
         self.state = State::Open;
         self.answered_at = Some(now.clone());

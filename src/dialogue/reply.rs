@@ -49,9 +49,9 @@ impl Reply {
         self.expecting(Expectation::Digits { len: Some(10) })
     }
 
-    /// Adds words that are not known ahead.
-    fn free(mut self, text: String) -> Self {
-        self.segments.push(Segment { text, fixed: false });
+    /// Adds words that are not known ahead, and the fixed ones that stand in when they cannot be spoken in time.
+    fn free(mut self, text: String, template: Segment) -> Self {
+        self.segments.push(Segment { text, fixed: false, template: Some(template.text) });
         self
     }
 
@@ -165,7 +165,9 @@ impl Receptionist {
     pub(super) fn ask_short(&self, slot: SlotName) -> Reply {
         let reply = match slot {
             SlotName::Number if !self.partial.is_empty() => {
-                let read = self.reply(&[Phrase::SoFar]).free(self.phrases.digits_so_far(&self.partial));
+                let read = self
+                    .reply(&[Phrase::SoFar])
+                    .free(self.phrases.digits_so_far(&self.partial), self.phrases.segment(Phrase::PartOfNumber));
                 read.followed_by(self.reply(&[Phrase::TheRest]))
             }
             SlotName::Number => self.reply(&[Phrase::AskNumberShort]),
@@ -469,7 +471,15 @@ impl Receptionist {
             },
         };
         match text {
-            Some(text) => reply.free(text),
+            Some(text) => {
+                let template = match slot {
+                    SlotName::Name => Phrase::NotedName,
+                    SlotName::Number => Phrase::NotedNumber,
+                    SlotName::PreferredTime => Phrase::NotedTime,
+                    SlotName::Reason => Phrase::NotedReason,
+                };
+                reply.free(text, phrases.segment(template))
+            }
             None => reply,
         }
     }
@@ -497,7 +507,7 @@ impl Receptionist {
         let number = self.slots.number.as_ref().map(|number| self.phrases.your_number(number));
         let thanks = self.reply(&[Phrase::ThankYou]);
         let read = match number {
-            Some(text) => thanks.free(text),
+            Some(text) => thanks.free(text, self.phrases.segment(Phrase::NotedNumber)),
             None => thanks,
         };
         read.followed_by(self.end(&[Phrase::CloseKeypad]))

@@ -91,6 +91,9 @@ pub struct Segment {
     pub text: String,
     /// Whether the text is one of [`Receptionist::fixed_lines`](super::Receptionist::fixed_lines), synthesised ahead.
     pub fixed: bool,
+    /// The fixed text that stands in for it when it cannot be spoken in time; `None` when nothing can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
 }
 
 /// What kind of answer the agent waits for: how long a pause ends the turn, and what recognition is biased to.

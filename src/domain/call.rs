@@ -136,9 +136,13 @@ pub struct Turn {
 
 /// Where the time between the end of the caller's speech and the agent's first packet went.
 ///
-/// Every figure is milliseconds after the caller's last voiced frame, so they never decrease down the list.
+/// Every figure is milliseconds after the caller's last voiced frame. From `endpoint_ms` to `first_packet_ms` they never
+/// decrease, where they are given; a transcription may begin, and a filler be heard, at any time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Waterfall {
+    /// A worker took up the transcription whose words were used; before that it waited for a worker.
+    pub stt_started_ms: Option<u32>,
     /// The endpointer closed the turn.
     pub endpoint_ms: u32,
     /// The final transcript was there.
@@ -155,6 +159,73 @@ pub struct Waterfall {
     pub cached: bool,
     /// Whether the watchdog had to fill the silence.
     pub filled: bool,
+    /// The first packet of the first filler left, when there was one: what the caller heard first.
+    pub filler_ms: Option<u32>,
+    /// How far down the ladder the answer comes from.
+    pub rung: Rung,
+}
+
+impl Waterfall {
+    /// The steps that follow each other, with the time at which each was over; those that the turn did not take are
+    /// left out.
+    pub fn steps(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        // A model is asked what the caller wants before the receptionist decides, or how to say it after that.
+        let (asked, phrased) = match self.llm_first_token_ms {
+            Some(at) if at < self.dialogue_ms => (Some(at), None),
+            at => (None, at),
+        };
+        [
+            ("endpoint", Some(self.endpoint_ms)),
+            ("stt", self.stt_ms),
+            ("llm", asked),
+            ("dialogue", Some(self.dialogue_ms)),
+            ("llm", phrased),
+            ("tts", Some(self.tts_first_byte_ms)),
+            ("packet", Some(self.first_packet_ms)),
+        ]
+        .into_iter()
+        .filter_map(|(step, at)| Some((step, at?)))
+    }
+
+    /// When the caller heard something again: the filler or the answer, whichever came first.
+    pub fn response_ms(&self) -> u32 {
+        self.filler_ms.map_or(self.first_packet_ms, |filler| filler.min(self.first_packet_ms))
+    }
+}
+
+/// Where an answer comes from when it cannot be what it should be, from the best on down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// Ready phrases only.
+    #[default]
+    Phrase,
+    /// Some of it was synthesised while the caller waited.
+    Engine,
+    /// A fixed phrase stood in for words that could not be spoken in time.
+    Template,
+    /// Nothing could be said: a tone.
+    Tone,
+    /// A question by keypad, since speech was not understood.
+    Keypad,
+    /// The call was closed, or handed to a person, with what had been taken until then.
+    GivenUp,
+}
+
+impl Rung {
+    pub const ALL: [Self; 6] = [Self::Phrase, Self::Engine, Self::Template, Self::Tone, Self::Keypad, Self::GivenUp];
+
+    /// Its name in metrics and in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Phrase => "phrase",
+            Self::Engine => "engine",
+            Self::Template => "template",
+            Self::Tone => "tone",
+            Self::Keypad => "keypad",
+            Self::GivenUp => "given_up",
+        }
+    }
 }
 
 /// Which calls to list; `None` means any.

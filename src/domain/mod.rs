@@ -15,7 +15,8 @@ mod transfer;
 mod trunk;
 
 pub use call::{
-    CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Speaker, Turn, Waterfall,
+    CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
+    Waterfall,
 };
 pub use id::{ApiKeyId, CallId, IdError, ProfileId, RandomBytes, TenantId};
 pub use ip_net::{IpNet, IpNetError};

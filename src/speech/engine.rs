@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::plausible::{most_samples, unlike_speech};
+
 /// Sample rate of audio at the engines' doors where no other is named, in Hz: that of the telephone.
 pub const RATE_HZ: u32 = 8000;
 /// The other rate at their doors, in Hz: that of wide-band calls.
@@ -159,7 +161,7 @@ pub fn synthesize_all(tts: &dyn TextToSpeech, text: &str, cancel: &CancelFlag) -
     synthesize_all_at(tts, text, RATE_HZ, cancel)
 }
 
-/// Collects all of `text` as one clip at `rate_hz`.
+/// Collects all of `text` as one clip at `rate_hz`; an engine that speaks without end or gives no sound has failed.
 pub fn synthesize_all_at(
     tts: &dyn TextToSpeech,
     text: &str,
@@ -167,10 +169,14 @@ pub fn synthesize_all_at(
     cancel: &CancelFlag,
 ) -> Result<Vec<i16>, TtsError> {
     let mut samples = Vec::new();
+    let most = most_samples(text, rate_hz);
     let mut collect = |chunk: &[i16]| {
         samples.extend_from_slice(chunk);
-        ControlFlow::Continue(())
+        if samples.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     tts.synthesize_at(text, rate_hz, &mut collect, cancel)?;
-    Ok(samples)
+    match unlike_speech(text, &samples, rate_hz) {
+        Some(reason) => Err(TtsError::Engine { engine: tts.name().to_owned(), reason: reason.to_owned() }),
+        None => Ok(samples),
+    }
 }

@@ -5,6 +5,7 @@
 //! * [`vad`] — voice activity; [`turn`] — end of turn by sound
 //! * [`pool`] — the threads that engines run on, most urgent job first
 //! * [`prompt_cache`] — phrases synthesised beforehand
+//! * [`plausible`] — what of an engine's results is believed
 //! * [`engines`] — those that a node declares beside its own
 //! * [`http`] — the client of the engines in the network
 //! * [`models`] — where model files live and how they get there
@@ -18,6 +19,7 @@ pub mod http;
 pub mod models;
 #[cfg(feature = "piper")]
 mod onnx;
+pub mod plausible;
 pub mod pool;
 pub mod prompt_cache;
 pub mod stt;

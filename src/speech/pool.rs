@@ -9,7 +9,7 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -142,7 +142,10 @@ impl WorkerPool {
         let (sender, receiver) = oneshot::channel();
         let cancel = CancelFlag::new();
         let job_cancel = cancel.clone();
+        let begun = Begun::default();
+        let job_begun = begun.clone();
         let run = Box::new(move || {
+            job_begun.0.get_or_init(Instant::now);
             let outcome = catch_unwind(AssertUnwindSafe(|| job(&job_cancel))).map_err(|_| JobError::Panicked);
             // Nobody listens any more: the result is not wanted.
             let _ = sender.send(outcome);
@@ -156,7 +159,7 @@ impl WorkerPool {
         drop(state);
         drop(displaced);
         self.shared.wake.notify_one();
-        Ok(JobHandle { receiver, cancel })
+        Ok(JobHandle { receiver, cancel, begun })
     }
 
     /// Jobs that an idle worker is about to take do not count against the queue.
@@ -230,15 +233,32 @@ fn lower_priority() {
     let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
 }
 
+/// When a worker took a job up; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Begun(Arc<OnceLock<Instant>>);
+
+impl Begun {
+    /// `None` while it waits for a worker.
+    pub fn at(&self) -> Option<Instant> {
+        self.0.get().copied()
+    }
+}
+
 /// The result to come; a future, or [`wait`](Self::wait) on a plain thread. Dropping it cancels the job.
 #[derive(Debug)]
 #[must_use = "dropping the handle cancels the job"]
 pub struct JobHandle<T> {
     receiver: oneshot::Receiver<Result<T, JobError>>,
     cancel: CancelFlag,
+    begun: Begun,
 }
 
 impl<T> JobHandle<T> {
+    /// When the job was taken up; stays of use when the handle is gone.
+    pub fn begun(&self) -> Begun {
+        self.begun.clone()
+    }
+
     /// The flag that cancels this job.
     pub fn cancel_flag(&self) -> &CancelFlag {
         &self.cancel

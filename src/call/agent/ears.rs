@@ -9,7 +9,8 @@ use tracing::warn;
 
 use crate::media::resample::{Halver, join_frames};
 use crate::media::{FRAME_SAMPLES, PcmFrame};
-use crate::speech::pool::{Class, JobError, Priority};
+use crate::speech::plausible::believable;
+use crate::speech::pool::{Begun, Class, JobError, JobHandle, Priority};
 use crate::speech::{SileroVad, Speech, SttError, SttOptions, Transcript, Vad, turn};
 use crate::voice::{Ms, UtteranceId};
 
@@ -71,6 +72,8 @@ struct Wanted {
     utterance: UtteranceId,
     to: Ms,
     task: tokio::task::AbortHandle,
+    /// When a worker took it up; `None` when the pool was full.
+    begun: Option<Begun>,
 }
 
 impl Ears {
@@ -102,12 +105,16 @@ impl Ears {
         let (samples, rate_hz) = self.range(from, to);
         let options = SttOptions { rate_hz, ..options };
         let priority = Priority { deadline: Instant::now() + TRANSCRIPTION_LIMIT, class };
+        let audio_ms = samples.len() as u64 * 1_000 / u64::from(rate_hz.max(1));
         let job = self.speech.transcribe(samples, options, priority);
+        let begun = job.as_ref().ok().map(JobHandle::begun);
         let task = self.jobs.spawn(async move {
             let told = match job {
                 Err(_full) => Told::Failed(HearingFailure::Busy),
                 Ok(job) => match tokio::time::timeout(TRANSCRIPTION_LIMIT, job).await {
-                    Ok(Ok(Ok(transcript))) => Told::Words(transcript),
+                    Ok(Ok(Ok(transcript))) => {
+                        Told::Words(Transcript { text: believable(transcript.text, audio_ms), ..transcript })
+                    }
                     Ok(Ok(Err(failure))) => Told::Failed(hearing_failure(&failure)),
                     Ok(Err(JobError::Panicked)) => Told::Failed(HearingFailure::Engine),
                     Ok(Err(JobError::Dropped)) | Err(_) => Told::Failed(HearingFailure::Busy),
@@ -115,7 +122,7 @@ impl Ears {
             };
             Some(Heard { utterance, to, told })
         });
-        self.wanted = Some(Wanted { utterance, to, task });
+        self.wanted = Some(Wanted { utterance, to, task, begun });
     }
 
     /// Asks the end-of-turn model about `from..=to`; without one, or while the pool is full, there is no answer.
@@ -134,7 +141,7 @@ impl Ears {
                 Ok(Err(_)) | Err(_) => None,
             }
         });
-        self.judged = Some(Wanted { utterance, to, task });
+        self.judged = Some(Wanted { utterance, to, task, begun: None });
     }
 
     fn range(&self, from: Ms, to: Ms) -> (Vec<i16>, u32) {
@@ -144,6 +151,11 @@ impl Ears {
     /// Whether a transcription of this utterance up to `to` is under way or done.
     pub fn covers(&self, utterance: UtteranceId, to: Ms) -> bool {
         self.wanted.as_ref().is_some_and(|wanted| wanted.utterance == utterance && wanted.to == to)
+    }
+
+    /// When a worker began to transcribe the utterance that was last wanted, if it is this one.
+    pub fn started(&self, utterance: UtteranceId) -> Option<Instant> {
+        self.wanted.as_ref().filter(|wanted| wanted.utterance == utterance)?.begun.as_ref()?.at()
     }
 
     /// Gives up what is under way for an utterance.

@@ -24,7 +24,7 @@ use crate::media::{BridgeGuard, Clip, ClipId, EncodedAudio, MediaEvent};
 use crate::sip::cause;
 use crate::sip::net::LegEvent;
 use crate::speech::Speech;
-use crate::voice::{self, TurnController};
+use crate::voice::{self, Ms, TurnController};
 
 /// How long the look-up of a line, and the sending of the INVITE, may take.
 const PLACING_LIMIT: Duration = Duration::from_secs(5);
@@ -166,7 +166,9 @@ impl Conversation<'_> {
         tokio::pin!(making);
         loop {
             self.keep_company(reaching, target.kind);
-            let deadline = self.at(reaching.deadline());
+            self.go_on_without();
+            let mouth = self.mouth.next_deadline().unwrap_or(Ms(u64::MAX));
+            let deadline = self.at(reaching.deadline().min(mouth));
             let wake = match reaching.company {
                 Company::Line { until } => deadline.min(until),
                 _ => deadline,

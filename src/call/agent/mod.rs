@@ -11,27 +11,30 @@ use super::leg::Answerer;
 use super::ports::LogEvent;
 use super::record::Journal;
 use super::transfer::Outgoing;
-use crate::dialogue::{self, Line, Receptionist, Segment};
+use crate::dialogue::{self, Line, Receptionist};
 use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
     TransferResult, Turn, Waterfall,
 };
-use crate::media::{Codec, EncodedAudio, MediaEvent, MediaSession, tone};
+use crate::media::{MediaEvent, MediaSession};
 use crate::sip::cause::{NORMAL, reason};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
 use crate::speech::{Speech, SttOptions};
 use crate::voice::{self, LineId, Ms, TurnController};
 
+mod answers;
 mod ears;
 mod handover;
 mod hints;
+mod ladder;
 mod mouth;
 mod signalling;
 
+use answers::{Answer, Answering, Filler, TONE, Trouble};
 use ears::{Ears, Heard, HearingFailure, Told};
 use handover::Waits;
-use mouth::{Ended, Mouth, MouthEvent};
+use mouth::{Mouth, MouthEvent};
 
 /// How long the far end gets to play what is in its jitter buffer before our BYE.
 const HANG_UP_GRACE: Duration = Duration::from_millis(300);
@@ -90,8 +93,10 @@ pub struct Conversation<'a> {
     next_event: u32,
     /// The line after which the call ends.
     last_line: Option<LineId>,
-    /// Lines that answer a caller's turn and have not started yet.
-    answers: Vec<(LineId, Waterfall, Ms)>,
+    /// Lines that answer a caller's turn and are not over.
+    answers: Vec<Answer>,
+    /// The filler that broke the silence before the next answer.
+    filler: Option<Filler>,
     /// The caller's turn that the current step answers.
     answering: Option<Answering>,
     /// What was heard of the line that was cut last.
@@ -116,13 +121,6 @@ pub struct Conversation<'a> {
     bye_reason: Option<String>,
 }
 
-#[derive(Clone, Copy)]
-struct Answering {
-    speech_end: Ms,
-    endpoint_at: Ms,
-    understood_at: Ms,
-}
-
 impl<'a> Conversation<'a> {
     /// Leads the call to its end. The journal gets every turn; the record is closed by the caller of this function.
     pub async fn run(parts: Parts, journal: &'a Journal) -> Finished {
@@ -143,6 +141,7 @@ impl<'a> Conversation<'a> {
             next_event: 0,
             last_line: None,
             answers: Vec::new(),
+            filler: None,
             answering: None,
             cut: None,
             recogniser_down: false,
@@ -204,6 +203,7 @@ impl<'a> Conversation<'a> {
                     self.on_mouth(events);
                 }
                 () = tokio::time::sleep_until(tick.min(waits.until)) => {
+                    self.go_on_without();
                     if tokio::time::Instant::now() >= waits.until {
                         return EndCause::TooLong;
                     }
@@ -230,14 +230,20 @@ impl<'a> Conversation<'a> {
         elapsed(self.answered)
     }
 
+    /// A moment as the turn controller counts.
+    fn moment(&self, at: Instant) -> Ms {
+        Ms(u64::try_from(at.saturating_duration_since(self.answered).as_millis()).unwrap_or(u64::MAX))
+    }
+
     fn at(&self, moment: Ms) -> tokio::time::Instant {
         tokio::time::Instant::from_std(self.answered + Duration::from_millis(moment.0))
     }
 
     fn next_tick(&self) -> tokio::time::Instant {
-        let turns = self.turns.next_deadline().map(|at| self.at(at));
+        let ours = [self.turns.next_deadline(), self.mouth.next_deadline()];
+        let ours = ours.into_iter().flatten().min().map(|at| self.at(at));
         let far = tokio::time::Instant::now() + Duration::from_secs(60);
-        [turns, self.hang_up_at].into_iter().flatten().min().unwrap_or(far)
+        [ours, self.hang_up_at].into_iter().flatten().min().unwrap_or(far)
     }
 
     fn tell(&mut self, input: voice::Input) {
@@ -277,14 +283,14 @@ impl<'a> Conversation<'a> {
                     self.ears.transcribe(utterance, from, to, Class::Final, self.listening_for());
                 }
             }
-            Action::TurnEnded { text: Pii(text), confidence, speech_start, speech_end, endpoint_at, .. } => {
+            Action::TurnEnded { utterance, text: Pii(text), confidence, speech_start, speech_end, endpoint_at } => {
                 self.caller_said(text.clone(), speech_start, speech_end);
-                self.answering = Some(Answering { speech_end, endpoint_at, understood_at: self.now() });
+                self.begin_answer(Some(utterance), speech_end, endpoint_at);
                 self.step(dialogue::Input::Said { text, confidence });
             }
-            Action::TurnFailed { speech_start, speech_end, endpoint_at, .. } => {
+            Action::TurnFailed { utterance, speech_start, speech_end, endpoint_at } => {
                 self.caller_said(String::new(), speech_start, speech_end);
-                self.answering = Some(Answering { speech_end, endpoint_at, understood_at: self.now() });
+                self.begin_answer(Some(utterance), speech_end, endpoint_at);
                 let down = std::mem::take(&mut self.recogniser_down);
                 self.step(if down { dialogue::Input::SttUnavailable } else { dialogue::Input::NotUnderstood });
             }
@@ -299,40 +305,11 @@ impl<'a> Conversation<'a> {
             Action::Digits(Pii(digits)) => {
                 let now = self.now();
                 self.caller_said(format!("[keypad {digits}]"), now, now);
-                self.answering = Some(Answering { speech_end: now, endpoint_at: now, understood_at: now });
+                self.begin_answer(None, now, now);
                 self.step(dialogue::Input::Digits(digits));
             }
             Action::FillSilence { speech_end, count } => self.fill_silence(speech_end, count),
         }
-    }
-
-    /// The ladder below a missing answer: a filler first, then the receptionist is told that it has nothing.
-    fn fill_silence(&mut self, speech_end: Ms, count: u32) {
-        info!(waited_ms = self.now().since(speech_end), count, "the answer is late; filling the silence");
-        if count >= 3 {
-            self.step(dialogue::Input::NotUnderstood);
-            return;
-        }
-        let now = self.now();
-        let index = (count as usize).saturating_sub(1).min(self.fillers.len().saturating_sub(1));
-        let text = self.fillers.get(index).cloned().unwrap_or_default();
-        let id = if self.mouth.has_ready(&text) {
-            let segments = vec![Segment { text, fixed: true }];
-            self.say(&Line { segments, interruptible: true }, true, None)
-        } else {
-            // Not even a filler is ready: a tone still tells the caller that the line is alive.
-            let id = self.mouth.say_audio("[tone]", waiting_tone(), now, &self.media);
-            self.tell(voice::Input::AgentWillSpeak { line: id, interruptible: true, filler: true });
-            id
-        };
-        let waterfall = Waterfall {
-            endpoint_ms: late(now, speech_end),
-            dialogue_ms: late(now, speech_end),
-            cached: true,
-            filled: true,
-            ..Waterfall::default()
-        };
-        self.answers.push((id, waterfall, speech_end));
     }
 
     fn stop_playout(&mut self) {
@@ -346,13 +323,15 @@ impl<'a> Conversation<'a> {
     fn step(&mut self, input: dialogue::Input) {
         let local = Timestamp::now().to_zoned(self.time_zone.clone());
         self.log("input", &input);
+        let nothing_heard = matches!(input, dialogue::Input::SttUnavailable | dialogue::Input::NotUnderstood);
         let actions = self.receptionist.step(input, &local);
         let answering = self.answering.take();
+        let trouble = nothing_heard.then(|| self.trouble(&actions)).flatten();
         let mut said = None;
         for action in actions {
             self.log("action", &action);
             match action {
-                dialogue::Action::Say(line) => said = Some(self.say(&line, false, answering)),
+                dialogue::Action::Say(line) => said = Some(self.say(&line, answering, trouble)),
                 dialogue::Action::Expect(expect) => {
                     self.expect = expect;
                     let digits = match expect {
@@ -374,20 +353,22 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn say(&mut self, line: &Line, filler: bool, answering: Option<Answering>) -> LineId {
+    fn say(&mut self, line: &Line, answering: Option<Answering>, trouble: Option<Trouble>) -> LineId {
         let now = self.now();
         let (id, cached) = self.mouth.say(line, now, &self.media);
         if let Some(turn) = answering {
+            let speech_end = turn.speech_end;
             let waterfall = Waterfall {
-                endpoint_ms: late(turn.endpoint_at, turn.speech_end),
-                stt_ms: Some(late(turn.understood_at, turn.speech_end)),
-                dialogue_ms: late(now, turn.speech_end),
+                stt_started_ms: turn.stt_started.map(|at| late(at, speech_end)),
+                endpoint_ms: late(turn.endpoint_at, speech_end),
+                stt_ms: Some(late(turn.understood_at, speech_end)),
+                dialogue_ms: late(now, speech_end),
                 cached,
                 ..Waterfall::default()
             };
-            self.answers.push((id, waterfall, turn.speech_end));
+            self.answers.push(Answer { line: id, waterfall, speech_end, trouble });
         }
-        self.tell(voice::Input::AgentWillSpeak { line: id, interruptible: line.interruptible, filler });
+        self.tell(voice::Input::AgentWillSpeak { line: id, interruptible: line.interruptible, filler: false });
         id
     }
 
@@ -471,16 +452,19 @@ impl<'a> Conversation<'a> {
         for event in events {
             match event {
                 MouthEvent::Started { line, at, audio_at } => {
-                    if let Some((_, waterfall, speech_end)) = self.answers.iter_mut().find(|(id, ..)| *id == line) {
-                        waterfall.tts_first_byte_ms = late(audio_at, *speech_end);
-                        waterfall.first_packet_ms = late(at, *speech_end);
-                    }
+                    self.line_started(line, at, audio_at);
                     self.tell(voice::Input::PlayoutStarted { line, remaining_ms: None });
                 }
+                MouthEvent::Stalled { line } => self.tell(voice::Input::PlayoutStalled { line }),
+                MouthEvent::Resumed { line } => self.tell(voice::Input::PlayoutStarted { line, remaining_ms: None }),
                 MouthEvent::Finished(ended) => {
                     let line = ended.line;
                     let spoken = ended.started.is_some();
                     self.line_over(ended);
+                    if !spoken && self.last_line == Some(line) {
+                        // Nothing of the farewell could be said; the caller hears at least that there is an end.
+                        self.last_line = Some(self.say_ahead(TONE, None, false));
+                    }
                     if spoken {
                         self.tell(voice::Input::PlayoutFinished { line });
                     } else {
@@ -498,13 +482,6 @@ impl<'a> Conversation<'a> {
                 }
             }
         }
-    }
-
-    fn line_over(&mut self, ended: Ended) {
-        let found = self.answers.iter().position(|(id, ..)| *id == ended.line);
-        let waterfall = found.map(|index| self.answers.swap_remove(index).1);
-        let started = ended.started.unwrap_or(ended.at);
-        self.write_turn(Speaker::Agent, ended.text, ended.heard, started, ended.at, waterfall);
     }
 
     async fn finish(mut self, cause: EndCause, mut media_events: mpsc::Receiver<MediaEvent>) -> Finished {
@@ -564,13 +541,6 @@ impl<'a> Conversation<'a> {
 /// Pends until the watched flag is true, or its owner is gone.
 pub(super) async fn until_true(flag: &mut watch::Receiver<bool>) {
     let _ = flag.wait_for(|value| *value).await;
-}
-
-/// Two soft tones, half a second in all.
-fn waiting_tone() -> EncodedAudio {
-    let mut samples = tone::sine(440.0, 4_000.0, 2_000);
-    samples.extend(tone::sine(554.0, 4_000.0, 2_000));
-    EncodedAudio::from_pcm(Codec::Pcma, &samples)
 }
 
 fn elapsed(since: Instant) -> Ms {

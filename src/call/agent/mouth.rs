@@ -4,23 +4,29 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-use tracing::warn;
+use tokio::task::{AbortHandle, JoinSet};
+use tracing::{info, warn};
 
-use crate::dialogue::Line;
+use super::ladder::{self, Made};
+use crate::dialogue::{Line, Segment};
 use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaSession};
+use crate::speech::plausible::{most_samples, unlike_speech};
 use crate::speech::pool::{Class, Priority};
 use crate::speech::{RATE_HZ, Speaking, Speech, WIDE_RATE_HZ};
 use crate::voice::{LineId, Ms};
 
-/// How long one part of a line may take to be synthesised before it is left out.
-const SYNTHESIS_LIMIT: Duration = Duration::from_secs(4);
+/// How soon a part of a line is wanted: its place among the engines' jobs.
+const SYNTHESIS_WANTED: Duration = Duration::from_secs(4);
 
 /// What happened to a line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MouthEvent {
     /// The first packet of the line left; `audio_at` is when its first audio was there.
     Started { line: LineId, at: Ms, audio_at: Ms },
+    /// What there was of the line has been played, and the rest is not there yet.
+    Stalled { line: LineId },
+    /// A stalled line goes on.
+    Resumed { line: LineId },
     /// All of the line that could be spoken was played.
     Finished(Ended),
     /// The line was cut off.
@@ -38,6 +44,7 @@ pub struct Ended {
     pub at: Ms,
     pub played_ms: u64,
     pub total_ms: u64,
+    pub made: Made,
 }
 
 /// Speaks one call's lines.
@@ -47,6 +54,8 @@ pub struct Mouth {
     syntheses: JoinSet<Synthesised>,
     next_line: u32,
     next_clip: u64,
+    /// Since when nothing plays and the next part is not there.
+    waiting_since: Option<Ms>,
 }
 
 struct Spoken {
@@ -59,11 +68,18 @@ struct Spoken {
     sent: usize,
     /// Given up: nothing more of it is sent.
     cut: bool,
+    /// Reported as stalled, and not as resumed since.
+    stalled: bool,
+    made: Made,
 }
 
 struct Part {
     text: String,
+    /// The words that stand in for it.
+    template: Option<String>,
     audio: Audio,
+    /// Ends its synthesis.
+    making: Option<AbortHandle>,
     clip: Option<ClipId>,
     /// Milliseconds of the part, once known.
     length_ms: u64,
@@ -85,29 +101,58 @@ struct Synthesised {
 
 impl Mouth {
     pub fn new(speech: Arc<Speech>) -> Self {
-        Self { speech, lines: VecDeque::new(), syntheses: JoinSet::new(), next_line: 0, next_clip: 0 }
+        Self {
+            speech,
+            lines: VecDeque::new(),
+            syntheses: JoinSet::new(),
+            next_line: 0,
+            next_clip: 0,
+            waiting_since: None,
+        }
     }
 
     /// Queues a line behind what is being said. Returns its identifier and whether its first part was cached.
     pub fn say(&mut self, line: &Line, now: Ms, media: &MediaSession) -> (LineId, bool) {
+        let mut spoken = self.new_line();
+        for segment in &line.segments {
+            self.add(segment, &mut spoken, media.is_wide());
+        }
+        let cached = spoken.parts.first().is_some_and(|part| matches!(part.audio, Audio::Ready(_)));
+        let id = spoken.id;
+        self.lines.push_back(spoken);
+        self.send_ready(now, media);
+        self.note_wait(now);
+        (id, cached)
+    }
+
+    fn new_line(&mut self) -> Spoken {
         let id = LineId(self.next_line);
         self.next_line += 1;
-        let mut parts = Vec::new();
-        for segment in &line.segments {
-            match self.speech.prompts.get_for(&segment.text, media.is_wide()) {
-                Some(audio) => parts.push(Part::ready(segment.text.clone(), audio)),
-                None => {
-                    for sentence in sentences(&segment.text) {
-                        let audio = self.make(id, parts.len(), sentence, media.is_wide());
-                        parts.push(Part::new(sentence.to_owned(), audio));
-                    }
-                }
-            }
+        Spoken {
+            id,
+            parts: Vec::new(),
+            started: None,
+            audio_at: None,
+            sent: 0,
+            cut: false,
+            stalled: false,
+            made: Made::default(),
         }
-        let cached = parts.first().is_some_and(|part| matches!(part.audio, Audio::Ready(_)));
-        self.lines.push_back(Spoken { id, parts, started: None, audio_at: None, sent: 0, cut: false });
-        self.send_ready(now, media);
-        (id, cached)
+    }
+
+    fn add(&mut self, segment: &Segment, line: &mut Spoken, wide: bool) {
+        if let Some(audio) = self.speech.prompts.get_for(&segment.text, wide) {
+            return line.parts.push(Part::ready(segment.text.clone(), audio));
+        }
+        line.made.engine = true;
+        // What has a template is one part: half of it, and then the template, would be confusing.
+        let whole = segment.template.as_ref().map(|_| segment.text.as_str());
+        let sentences = whole.into_iter().chain(sentences(&segment.text).filter(|_| whole.is_none()));
+        for sentence in sentences {
+            let (audio, making) = self.make(line.id, line.parts.len(), sentence, wide);
+            let template = segment.template.clone();
+            line.parts.push(Part { template, making, ..Part::new(sentence.to_owned(), audio) });
+        }
     }
 
     /// Whether any line is not over.
@@ -120,25 +165,61 @@ impl Mouth {
         self.lines.iter().all(|line| line.cut || line.sent == line.parts.len())
     }
 
-    /// Whether a phrase can be said at once.
-    pub fn has_ready(&self, text: &str) -> bool {
-        self.speech.prompts.get(text).is_some()
+    /// Says a ready phrase, or a sound that is not speech, ahead of all that is still being made. Such a line is short:
+    /// what has been handed to the media session goes before it.
+    pub fn say_ahead(&mut self, name: &str, audio: EncodedAudio, now: Ms, media: &MediaSession) -> LineId {
+        let mut line = self.new_line();
+        line.parts.push(Part::ready(name.to_owned(), audio));
+        let id = line.id;
+        self.lines.push_front(line);
+        self.send_ready(now, media);
+        self.note_wait(now);
+        id
     }
 
-    /// Queues a sound that is not speech.
-    pub fn say_audio(&mut self, name: &str, audio: EncodedAudio, now: Ms, media: &MediaSession) -> LineId {
-        let id = LineId(self.next_line);
-        self.next_line += 1;
-        let parts = vec![Part::ready(name.to_owned(), audio)];
-        self.lines.push_back(Spoken { id, parts, started: None, audio_at: None, sent: 0, cut: false });
-        self.send_ready(now, media);
-        id
+    /// A ready phrase, in the call's band.
+    pub fn ready(&self, text: &str, media: &MediaSession) -> Option<EncodedAudio> {
+        self.speech.prompts.get_for(text, media.is_wide())
+    }
+
+    /// Whether the media session has something to play, as far as it has said.
+    pub fn is_playing(&self) -> bool {
+        self.lines.iter().flat_map(|line| &line.parts).any(Part::is_under_way)
+    }
+
+    /// When [`Self::expire`] is to be called at the latest.
+    pub fn next_deadline(&self) -> Option<Ms> {
+        let since = self.waiting_since?;
+        let part = self.awaited_part()?;
+        Some(since + ladder::patience_ms(part.template.is_some()))
+    }
+
+    /// Goes on without a part that has been awaited for too long.
+    pub fn expire(&mut self, now: Ms, media: &MediaSession) -> Vec<MouthEvent> {
+        if self.next_deadline().is_some_and(|at| now >= at) {
+            if let Some(part) = self.lines.iter_mut().find(|line| !line.cut && line.is_making()).and_then(Spoken::next)
+            {
+                warn!(template = part.template.is_some(), "words are not there in time; they are left out");
+                if let Some(making) = part.making.take() {
+                    making.abort();
+                }
+                part.audio = Audio::Missing;
+            }
+            self.send_ready(now, media);
+        }
+        self.finish_lines(now)
+    }
+
+    fn awaited_part(&self) -> Option<&Part> {
+        let line = self.lines.iter().find(|line| !line.cut && line.sent < line.parts.len())?;
+        line.parts.get(line.sent).filter(|part| matches!(part.audio, Audio::Making))
     }
 
     /// Gives up every line there is: what the media session has of them is reported by [`Self::clip_stopped`] or
     /// [`Self::clip_finished`], the rest is over now.
     pub fn cut(&mut self, at: Ms) -> Vec<MouthEvent> {
         self.syntheses.abort_all();
+        self.waiting_since = None;
         self.lines.iter_mut().for_each(|line| line.cut = true);
         self.end_cut_lines(at)
     }
@@ -159,6 +240,8 @@ impl Mouth {
             && let Some(part) = line.parts.get_mut(done.part)
         {
             match done.audio {
+                // Too late: something else stands in for it.
+                _ if !matches!(part.audio, Audio::Making) => {}
                 Some(audio) => part.set(audio),
                 None => part.audio = Audio::Missing,
             }
@@ -171,7 +254,7 @@ impl Mouth {
     pub fn clip_started(&mut self, clip: ClipId, at: Ms) -> Option<MouthEvent> {
         let line = self.lines.iter_mut().find(|line| line.has(clip))?;
         if line.started.is_some() {
-            return None;
+            return std::mem::take(&mut line.stalled).then_some(MouthEvent::Resumed { line: line.id });
         }
         line.started = Some(at);
         Some(MouthEvent::Started { line: line.id, at, audio_at: line.audio_at.unwrap_or(at) })
@@ -215,6 +298,14 @@ impl Mouth {
         let mut clips = Vec::new();
         'lines: for line in self.lines.iter_mut().filter(|line| !line.cut) {
             while let Some(part) = line.parts.get_mut(line.sent) {
+                if matches!(part.audio, Audio::Missing)
+                    && let Some(template) = part.template.take()
+                    && let Some(audio) = self.speech.prompts.get_for(&template, media.is_wide())
+                {
+                    info!("a template stands in for words that cannot be spoken in time");
+                    line.made.template = true;
+                    *part = Part::ready(template, audio);
+                }
                 match &part.audio {
                     Audio::Making => break 'lines,
                     Audio::Missing => {}
@@ -241,45 +332,72 @@ impl Mouth {
             !line.cut && line.sent == line.parts.len() && !line.parts.iter().any(Part::is_under_way)
         };
         while let Some(line) = self.lines.pop_front_if(over) {
+            self.waiting_since = None;
             let complete = line.parts.iter().all(|part| part.clip.is_some());
             let heard: Vec<String> = line.parts.iter().map(Part::heard).filter(|text| !text.is_empty()).collect();
             let heard = (!complete).then(|| heard.join(" "));
             events.push(MouthEvent::Finished(Ended { heard, ..line.ended(at) }));
         }
+        events.extend(self.note_wait(at));
         events
     }
 
-    fn make(&mut self, line: LineId, part: usize, text: &str, wide: bool) -> Audio {
-        let Some(speaking) = begin(&self.speech, text.to_owned(), wide) else { return Audio::Missing };
-        self.syntheses.spawn(async move { Synthesised { line, part, audio: collect(speaking, wide).await } });
-        Audio::Making
+    /// Sees whether the next words are missing while nothing plays.
+    fn note_wait(&mut self, now: Ms) -> Option<MouthEvent> {
+        if self.is_playing() || self.awaited_part().is_none() {
+            self.waiting_since = None;
+            return None;
+        }
+        if self.waiting_since.is_some() {
+            return None;
+        }
+        self.waiting_since = Some(now);
+        let line = self.lines.iter_mut().find(|line| !line.cut && line.is_making())?;
+        let stalls = line.started.is_some() && !std::mem::replace(&mut line.stalled, true);
+        stalls.then_some(MouthEvent::Stalled { line: line.id })
+    }
+
+    fn make(&mut self, line: LineId, part: usize, text: &str, wide: bool) -> (Audio, Option<AbortHandle>) {
+        let Some(speaking) = begin(&self.speech, text.to_owned(), wide) else { return (Audio::Missing, None) };
+        let text = text.to_owned();
+        let made = async move { Synthesised { line, part, audio: collect(&text, speaking, wide).await } };
+        (Audio::Making, Some(self.syntheses.spawn(made)))
     }
 }
 
 /// Has a text spoken at 8 kHz, in one piece; `None` when that fails or takes too long.
 pub async fn synthesise(speech: &Speech, text: String) -> Option<EncodedAudio> {
-    collect(begin(speech, text, false)?, false).await
+    let speaking = begin(speech, text.clone(), false)?;
+    collect(&text, speaking, false).await
 }
 
 fn begin(speech: &Speech, text: String, wide: bool) -> Option<Speaking> {
-    let priority = Priority { deadline: Instant::now() + SYNTHESIS_LIMIT, class: Class::Final };
+    let priority = Priority { deadline: Instant::now() + SYNTHESIS_WANTED, class: Class::Final };
     let started = speech.speak_at(text, if wide { WIDE_RATE_HZ } else { RATE_HZ }, priority);
     started.inspect_err(|full| warn!(error = %full, "a part of a line is left out")).ok()
 }
 
-async fn collect((mut chunks, job): Speaking, wide: bool) -> Option<EncodedAudio> {
+async fn collect(text: &str, (mut chunks, job): Speaking, wide: bool) -> Option<EncodedAudio> {
+    let rate_hz = if wide { WIDE_RATE_HZ } else { RATE_HZ };
+    let most = most_samples(text, rate_hz);
     let whole = async {
         let mut samples = Vec::new();
-        while let Some(chunk) = chunks.recv().await {
+        while samples.len() <= most
+            && let Some(chunk) = chunks.recv().await
+        {
             samples.extend_from_slice(&chunk);
         }
+        let fault = unlike_speech(text, &samples, rate_hz).map(str::to_owned);
+        if samples.len() > most {
+            return fault.map_or(Ok(samples), Err);
+        }
         match job.await {
-            Ok(Ok(())) => Ok(samples),
+            Ok(Ok(())) => fault.map_or(Ok(samples), Err),
             Ok(Err(failure)) => Err(failure.to_string()),
             Err(failure) => Err(failure.to_string()),
         }
     };
-    match tokio::time::timeout(SYNTHESIS_LIMIT, whole).await {
+    match tokio::time::timeout(ladder::ENGINE_LIMIT, whole).await {
         Ok(Ok(samples)) if wide => Some(EncodedAudio::from_wide_pcm(&samples)),
         Ok(Ok(samples)) => Some(EncodedAudio::from_pcm(Codec::Pcma, &samples)),
         Ok(Err(failure)) => {
@@ -287,7 +405,7 @@ async fn collect((mut chunks, job): Speaking, wide: bool) -> Option<EncodedAudio
             None
         }
         Err(_) => {
-            warn!(limit_ms = SYNTHESIS_LIMIT.as_millis(), "a part of a line was not synthesised in time");
+            warn!(limit_ms = ladder::ENGINE_LIMIT.as_millis(), "a part of a line was not synthesised in time");
             None
         }
     }
@@ -297,6 +415,15 @@ async fn collect((mut chunks, job): Speaking, wide: bool) -> Option<EncodedAudio
 pub struct SynthesisDone(Option<Synthesised>);
 
 impl Spoken {
+    /// The next part to be sent, when it is still being made.
+    fn next(&mut self) -> Option<&mut Part> {
+        self.parts.get_mut(self.sent).filter(|part| matches!(part.audio, Audio::Making))
+    }
+
+    fn is_making(&self) -> bool {
+        self.parts.get(self.sent).is_some_and(|part| matches!(part.audio, Audio::Making))
+    }
+
     fn has(&self, clip: ClipId) -> bool {
         self.parts.iter().any(|part| part.clip == Some(clip))
     }
@@ -311,6 +438,7 @@ impl Spoken {
             at,
             played_ms: self.parts.iter().filter_map(|part| part.played_ms).sum(),
             total_ms: self.parts.iter().map(|part| part.length_ms).sum(),
+            made: Made { tone: self.made.tone || !self.parts.iter().any(|part| part.clip.is_some()), ..self.made },
         }
     }
 }
@@ -322,7 +450,7 @@ impl Part {
     }
 
     fn new(text: String, audio: Audio) -> Self {
-        Self { text, audio, clip: None, length_ms: 0, played_ms: None }
+        Self { text, template: None, audio, making: None, clip: None, length_ms: 0, played_ms: None }
     }
 
     /// Whether the media session has it and has not said yet what became of it.

@@ -44,7 +44,7 @@ impl Conversation<'_> {
                 self.held_since = None;
                 // Who was on hold did not wait for the answer meanwhile.
                 let held_ms = self.now().since(since);
-                self.answers.iter_mut().for_each(|(.., speech_end)| *speech_end = *speech_end + held_ms);
+                self.answers.iter_mut().for_each(|answer| answer.speech_end = answer.speech_end + held_ms);
             }
             _ => {}
         }

@@ -7,8 +7,9 @@ use crate::speech::models::ModelStore;
 use crate::speech::tts::Piper;
 use crate::speech::{CancelFlag, synthesize_all};
 
-static MODEL: LazyLock<SmartTurn> =
-    LazyLock::new(|| SmartTurn::load(&ModelStore::default().locate("smart-turn").unwrap()).unwrap());
+static MODEL: LazyLock<SmartTurn> = LazyLock::new(|| {
+    SmartTurn::load(&ModelStore::default().locate("smart-turn").expect("scripts/setup fetches it")).expect("it loads")
+});
 
 /// Three tones with a slow tremolo and a little noise, at 16 kHz.
 fn tremolo(seconds: f64) -> Vec<i16> {
