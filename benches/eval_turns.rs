@@ -63,6 +63,9 @@ fn main() {
         Score::of(&mut engines, &turns, base, Evidence::Words, true);
     }
     engines.sounds(&turns);
+    if asked("--words") {
+        engines.words(&turns);
+    }
     if asked("--groups") {
         engines.groups(&clips);
     }
@@ -149,6 +152,18 @@ impl Engines {
             (heard.text, heard.cpu_ms)
         };
         self.heard.entry(key).or_insert_with(hear).clone()
+    }
+
+    /// What was heard at each pause and end, and what the model said of it.
+    fn words(&self, turns: &[(&Clip, &[Vad])]) {
+        let mut keys: Vec<&(usize, Ms, Ms)> = self.heard.keys().filter(|key| self.judged.contains_key(key)).collect();
+        keys.sort();
+        for key in keys {
+            let (clip, (text, took_ms)) = (turns[key.0].0, &self.heard[key]);
+            let place = if key.2.0 > clip.end_ms { "end" } else { "pause" };
+            let (ending, probability) = (ending(clip.kind, text), self.judged[key]);
+            println!("{:<18} {place:<6} {probability:.2} {ending:?} {took_ms} ms `{text}`", clip.kind.name());
+        }
     }
 
     /// Whether a dictated number is heard as well group by group as in one piece.
@@ -312,7 +327,8 @@ impl Run<'_> {
             match action {
                 Action::Speculate { utterance, from, to } => {
                     self.transcribe(utterance, from, to, now, engines);
-                    if self.evidence != Evidence::Silence {
+                    let asked = !matches!(self.clip.kind, Kind::Dictation | Kind::Spelling);
+                    if self.evidence != Evidence::Silence && asked {
                         let probability = engines.judge((self.index, from, to), self.clip);
                         let input = Input::EndOfTurn { utterance, to, probability };
                         self.coming.push((now + engines.turn_ms, utterance, to, input));

@@ -140,7 +140,7 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// The turn may be over: transcribe this range of the caller's audio at low priority, and ask the end-of-turn model
-    /// about it when there is one.
+    /// about it when there is one and the sound tells (not in a dictation).
     Speculate { utterance: UtteranceId, from: Ms, to: Ms },
     /// Nothing that was started for this utterance so far is of any use: cancel it.
     DropSpeculation { utterance: UtteranceId },

@@ -15,9 +15,6 @@ const SHORT_MS: u32 = 400;
 const KEPT_MS: u32 = 1_000;
 /// A yes or no is short, and so is the pause after it.
 const YES_NO_END_MS: u64 = 400;
-/// In a dictation most pauses are not the end, and a transcription of each would cost too much: those between groups of
-/// digits are mostly shorter than this.
-const DICTATION_SPECULATE_MS: u64 = 300;
 
 /// The pauses that mean something, in milliseconds after the last voiced frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +25,7 @@ pub(super) struct Pauses {
 
 impl Pauses {
     pub fn new(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> Self {
-        let speculate_ms = match expects {
-            Expectation::Dictation => u64::from(settings.speculate_ms).max(DICTATION_SPECULATE_MS),
-            _ => u64::from(settings.speculate_ms),
-        };
-        Self { speculate_ms, end_ms: end_ms(settings, expects, evidence) }
+        Self { speculate_ms: u64::from(settings.speculate_ms), end_ms: end_ms(settings, expects, evidence) }
     }
 }
 
