@@ -54,7 +54,7 @@ fn main() {
             .concat()
     );
     let base = TurnSettings::default();
-    for (name, settings, evidence) in rows(base) {
+    for (name, settings, evidence) in rows(&base) {
         let score = Score::of(&mut engines, &turns, settings, evidence, false);
         println!("{name:<44} {}", score.row());
     }
@@ -79,27 +79,27 @@ enum Evidence {
     Words,
 }
 
-fn rows(base: TurnSettings) -> Vec<(String, TurnSettings, Evidence)> {
+fn rows(base: &TurnSettings) -> Vec<(String, TurnSettings, Evidence)> {
     let mut rows = Vec::new();
     for end in [300, 400, 500, 600, 800, 1_000, 1_200] {
-        let settings = TurnSettings { end_of_turn_ms: end, dictation_end_ms: end, ..base };
+        let settings = TurnSettings { end_of_turn_ms: end, dictation_end_ms: end, ..base.clone() };
         rows.push((format!("silence alone, {end}"), settings, Evidence::Silence));
     }
-    rows.push(("silence alone, the defaults".to_owned(), base, Evidence::Silence));
+    rows.push(("silence alone, the defaults".to_owned(), base.clone(), Evidence::Silence));
     for (likely, doubtful) in [(50, 50), (70, 40), (80, 60), (90, 20), (90, 40), (90, 70), (95, 80)] {
-        let settings = TurnSettings { likely_percent: likely, doubtful_percent: doubtful, ..base };
-        rows.push((format!("sound, likely {likely} %, doubtful {doubtful} %"), settings, Evidence::Sound));
+        let settings = TurnSettings { likely_percent: likely, doubtful_percent: doubtful, ..base.clone() };
+        rows.push((format!("sound, likely {likely} %, doubtful {doubtful} %"), settings.clone(), Evidence::Sound));
         rows.push((format!("sound and words, likely {likely} %, doubtful {doubtful} %"), settings, Evidence::Words));
     }
     for (likely_end, doubtful_end) in [(300, 1_000), (350, 800), (350, 1_000), (400, 1_200), (500, 1_200)] {
-        let settings = TurnSettings { likely_end_ms: likely_end, doubtful_end_ms: doubtful_end, ..base };
+        let settings = TurnSettings { likely_end_ms: likely_end, doubtful_end_ms: doubtful_end, ..base.clone() };
         rows.push((format!("sound and words, ends {likely_end}, {doubtful_end}"), settings, Evidence::Words));
     }
     for dictation_end in [600, 800, 1_000, 1_200, 1_400] {
-        let settings = TurnSettings { dictation_end_ms: dictation_end, ..base };
+        let settings = TurnSettings { dictation_end_ms: dictation_end, ..base.clone() };
         rows.push((format!("sound and words, dictation {dictation_end}"), settings, Evidence::Words));
     }
-    rows.push(("sound and words, the defaults".to_owned(), base, Evidence::Words));
+    rows.push(("sound and words, the defaults".to_owned(), base.clone(), Evidence::Words));
     rows
 }
 
@@ -385,7 +385,7 @@ impl Score {
                 index,
                 clip,
                 evidence,
-                turns: TurnController::new(settings),
+                turns: TurnController::new(settings.clone()),
                 coming: Vec::new(),
                 closed: None,
                 outcome: Outcome::default(),

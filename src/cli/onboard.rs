@@ -15,7 +15,7 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
     for entry in &config.tenants {
         let id = TenantId::from_uuid(stable_uuid("tenant", &entry.name));
         let scope = TenantScope::proven(id);
-        let turns = entry.turns(config.turns).map_err(Failure::Setup)?;
+        let turns = entry.turns(&config.turns).map_err(Failure::Setup)?;
         let mut profile = profile_of(entry, turns, &config.speech.tts.voice);
         let stored = store.profiles(scope).await.map_err(|error| Failure::setup(&error))?;
         if let Some(known) = stored.into_iter().find(|known| known.id == profile.id) {
@@ -116,8 +116,9 @@ mod tests {
         assert_eq!((profile.address.as_str(), profile.hours), ("", crate::domain::WeeklyHours::default()));
         assert_eq!((profile.turns.end_of_turn_ms, profile.turns.barge_in_ms), (450, 350));
         assert_eq!(profile.voice, "piper-amy", "the one that the node speaks with");
-        let profile = stored(&format!("{least}turns = {{ end_of_turn_ms = 700 }}\n")).await;
+        let profile = stored(&format!("{least}turns = {{ end_of_turn_ms = 700, backchannels = [\"seri\"] }}\n")).await;
         assert_eq!((profile.turns.end_of_turn_ms, profile.turns.barge_in_ms), (700, 350));
+        assert_eq!(profile.turns.backchannels, ["seri"]);
         for wrong in ["turns = { end_of_turn = 700 }", "turns = { end_of_turn_ms = \"long\" }"] {
             std::fs::write(&file, format!("{least}{wrong}\n")).unwrap();
             let error = Config::load(Some(&file), []).unwrap_err().to_string();

@@ -44,6 +44,8 @@ pub struct SpeechChoice {
     pub stt: Vec<String>,
     /// Text to speech; empty: the node's own.
     pub tts: Vec<String>,
+    /// Language models that may tell what a caller means where the rules cannot; empty: none is asked.
+    pub llm: Vec<String>,
     /// Voice of the first of `tts`, as that engine names it; absent: the one it was declared with.
     pub voice: Option<String>,
 }
@@ -60,8 +62,8 @@ pub struct DayHours {
     pub closes_min: u16,
 }
 
-/// Turn-taking thresholds, in milliseconds where nothing else is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// Turn-taking: thresholds, in milliseconds where nothing else is said, and the words that do not take the turn.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnSettings {
     /// Silence after speech that starts a speculative transcription.
@@ -84,8 +86,12 @@ pub struct TurnSettings {
     pub no_input_ms: u32,
     /// The longest time from the end of the caller's turn to sound from the agent.
     pub watchdog_ms: u32,
+    /// The longest wait for a language model, once the words of a turn are there.
+    pub llm_ms: u32,
     /// The longest utterance; a caller who talks on is taken to have ended a turn.
     pub max_utterance_ms: u32,
+    /// Words that show that one listens, besides the built-in ones: said over a line they do not interrupt it.
+    pub backchannels: Vec<String>,
 }
 
 impl Default for TurnSettings {
@@ -101,7 +107,9 @@ impl Default for TurnSettings {
             barge_in_ms: 300,
             no_input_ms: 6_000,
             watchdog_ms: 1_500,
+            llm_ms: 900,
             max_utterance_ms: 25_000,
+            backchannels: Vec::new(),
         }
     }
 }

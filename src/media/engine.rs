@@ -317,6 +317,17 @@ impl MediaSession {
         self.order(Order::Stop { fade_ms });
     }
 
+    /// Fades what is played within 20 ms and lets it, and what is queued, wait for [`MediaSession::resume_playout`] or
+    /// [`MediaSession::stop_playout`]. A clip that waits has neither finished nor stopped.
+    pub fn pause_playout(&self) {
+        self.order(Order::Pause);
+    }
+
+    /// Goes on where [`MediaSession::pause_playout`] left off, at the exact sample.
+    pub fn resume_playout(&self) {
+        self.order(Order::Resume);
+    }
+
     /// Changes the level of what is played, e.g. `Some(-12.0)` while the caller may be interrupting; `None` restores.
     pub fn duck(&self, gain_db: Option<f32>) {
         self.order(Order::Duck(gain_db));

@@ -98,6 +98,11 @@ pub struct PcmFrame {
     pub concealed: bool,
     /// Whether it holds comfort noise that the far end asked for (RFC 3389) or fills a pause that it did not send.
     pub comfort_noise: bool,
+    /// Root mean square of the loudest packet of G.711 that came in these 20 ms, 0 to 32768: it will be heard when the
+    /// jitter buffer gives it out.
+    pub arriving_rms: u16,
+    /// Root mean square of what was sent in these 20 ms, 0 to 32768.
+    pub sent_rms: u16,
 }
 
 impl PcmFrame {
@@ -108,14 +113,25 @@ impl PcmFrame {
 
     /// A frame of silence, at 16 kHz if `wide`.
     pub const fn silence_of(wide: bool, media_ms: u64) -> Self {
-        Self { samples: FrameSamples::silence(wide), media_ms, concealed: true, comfort_noise: false }
+        let samples = FrameSamples::silence(wide);
+        Self { samples, media_ms, concealed: true, comfort_noise: false, arriving_rms: 0, sent_rms: 0 }
     }
 
     /// Root mean square of the samples, 0 to 32768.
     pub fn rms(&self) -> f32 {
-        let sum: f32 = self.samples.iter().map(|s| f32::from(*s) * f32::from(*s)).sum();
-        (sum / self.samples.len() as f32).sqrt()
+        rms(&self.samples)
     }
+}
+
+/// A root mean square in dB below full scale: 0 or less, minus infinity for silence.
+pub fn dbfs(rms: f32) -> f32 {
+    20.0 * (rms / 32_768.0).log10()
+}
+
+/// Root mean square of samples, 0 to 32768; 0 of none.
+pub fn rms(samples: &[i16]) -> f32 {
+    let sum: f32 = samples.iter().map(|sample| f32::from(*sample) * f32::from(*sample)).sum();
+    (sum / samples.len().max(1) as f32).sqrt()
 }
 
 impl std::fmt::Debug for PcmFrame {

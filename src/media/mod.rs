@@ -33,7 +33,7 @@ pub use engine::{
     Beside, Clip, ClipId, MediaConfig, MediaEngine, MediaError, MediaEvent, MediaSession, SessionOptions,
 };
 pub use frame::{
-    FRAME_MS, FRAME_SAMPLES, FrameSamples, PcmFrame, SAMPLE_RATE_HZ, WIDE_FRAME_SAMPLES, WIDE_SAMPLE_RATE_HZ,
+    FRAME_MS, FRAME_SAMPLES, FrameSamples, PcmFrame, SAMPLE_RATE_HZ, WIDE_FRAME_SAMPLES, WIDE_SAMPLE_RATE_HZ, dbfs, rms,
 };
 pub use relay::BridgeGuard;
 pub use sdp::{Capabilities, Direction, MediaParams, Negotiated, SdpError, SdpSession};

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use super::codec::stream::WideDecoder;
 use super::codec::{Codec, EncodedAudio, Law};
 use super::engine::{Clip, ClipId};
-use super::frame::{FRAME_SAMPLES, SAMPLES_PER_MS, WIDE_FRAME_SAMPLES};
+use super::frame::{FRAME_SAMPLES, SAMPLES_PER_MS, WIDE_FRAME_SAMPLES, rms};
 use super::resample::{Doubler, Halver};
 
 /// What happened to a clip while a frame was filled; offsets are milliseconds into that frame.
@@ -49,6 +49,32 @@ impl OutFrame {
             Self::Wide(samples) => samples[2 * from..].fill(0),
         }
     }
+
+    /// Lets its level go from one factor to another.
+    fn ramp(&mut self, from: f32, to: f32) {
+        let level = |n: usize, count: usize| from + (to - from) * n as f32 / count as f32;
+        match self {
+            Self::Law(law, bytes) => {
+                for (n, byte) in bytes.iter_mut().enumerate() {
+                    let sample = f32::from(law.decode_byte(*byte)) * level(n, FRAME_SAMPLES);
+                    *byte = law.encode_sample(sample as i16);
+                }
+            }
+            Self::Wide(samples) => {
+                for (n, sample) in samples.iter_mut().enumerate() {
+                    *sample = (f32::from(*sample) * level(n, WIDE_FRAME_SAMPLES)) as i16;
+                }
+            }
+        }
+    }
+
+    /// Root mean square, 0 to 32768.
+    pub fn rms(&self) -> u16 {
+        match self {
+            Self::Law(law, bytes) => rms(&bytes.map(|byte| law.decode_byte(byte))) as u16,
+            Self::Wide(samples) => rms(samples.as_slice()) as u16,
+        }
+    }
 }
 
 /// Plays clips one after the other without a gap, in the call's codec, at the call's level.
@@ -59,8 +85,22 @@ pub struct Playout {
     gain: f32,
     /// From each law, in the order of [`source_index`], to ours at the current level; `None` leaves bytes alone.
     tables: [Option<Box<[u8; 256]>>; 2],
+    pause: Pause,
     /// Made when it is needed first: most calls are narrow-band, and so are their clips.
     converter: Option<Box<Converter>>,
+}
+
+/// Whether the queue moves. Going into and out of a pause takes a frame in which the level falls and rises, so that
+/// neither clicks; no sample is left out or played twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Pause {
+    #[default]
+    Off,
+    /// The next frame is the last for now.
+    Begins,
+    On,
+    /// The next frame is the first again.
+    Ends,
 }
 
 /// What clips need whose rate is not the call's, or that are in G.722.
@@ -100,6 +140,7 @@ impl Default for Playout {
             law: Some(Law::A),
             gain: 1.0,
             tables: [None, None],
+            pause: Pause::Off,
             converter: None,
         };
         playout.make_tables();
@@ -135,9 +176,31 @@ impl Playout {
         self.queue.push_back(Queued { clip, repeats: true });
     }
 
-    /// Begins to fade the current clip out and drops the waiting ones. With nothing left to fade, it ends now.
+    /// Lets the next frame fade, and the queue wait where that frame ends, until [`Playout::resume`] or
+    /// [`Playout::stop`]. What is queued meanwhile waits too.
+    pub fn pause(&mut self) {
+        self.pause = match self.pause {
+            Pause::Off if self.is_idle() => Pause::On,
+            Pause::Off => Pause::Begins,
+            Pause::Ends => Pause::On,
+            under_way => under_way,
+        };
+    }
+
+    /// Goes on with the very sample before which [`Playout::pause`] left off.
+    pub fn resume(&mut self) {
+        self.pause = match self.pause {
+            // Nothing was held back yet.
+            Pause::Off | Pause::Begins => Pause::Off,
+            Pause::On | Pause::Ends => Pause::Ends,
+        };
+    }
+
+    /// Begins to fade the current clip out and drops the waiting ones. With nothing left to fade, or in a pause, it
+    /// ends now. A pause is over with it.
     pub fn stop(&mut self, fade_ms: u32, mut note: impl FnMut(Stopped)) {
-        let fade = (fade_ms as usize).min(1_000) * SAMPLES_PER_MS;
+        let is_heard = matches!(std::mem::take(&mut self.pause), Pause::Off | Pause::Begins);
+        let fade = if is_heard { (fade_ms as usize).min(1_000) * SAMPLES_PER_MS } else { 0 };
         match &mut self.current {
             Some(playing) if fade > 0 => {
                 // A second stop can only shorten the fade.
@@ -162,7 +225,23 @@ impl Playout {
     }
 
     /// Fills one frame, which must be of the form that the codec wants; returns whether any of it is from a clip.
-    pub fn fill(&mut self, out: &mut OutFrame, mut note: impl FnMut(PlayoutNote)) -> bool {
+    pub fn fill(&mut self, out: &mut OutFrame, note: impl FnMut(PlayoutNote)) -> bool {
+        let (next, from, to) = match self.pause {
+            Pause::Off => return self.fill_playing(out, note),
+            Pause::On => {
+                out.mute(0);
+                return false;
+            }
+            Pause::Begins => (Pause::On, 1.0, 0.0),
+            Pause::Ends => (Pause::Off, 0.0, 1.0),
+        };
+        self.pause = next;
+        let audible = self.fill_playing(out, note);
+        out.ramp(from, to);
+        audible
+    }
+
+    fn fill_playing(&mut self, out: &mut OutFrame, mut note: impl FnMut(PlayoutNote)) -> bool {
         let mut filled = 0;
         let mut audible = false;
         while filled < FRAME_SAMPLES {
@@ -320,180 +399,4 @@ const fn source_index(law: Law) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::media::tone;
-
-    fn clip(id: u64, samples: usize, value: u8) -> Clip {
-        Clip { id: ClipId(id), audio: EncodedAudio { codec: Codec::Pcma, bytes: vec![value; samples].into() } }
-    }
-
-    fn fill_law(playout: &mut Playout, codec: Codec) -> ([u8; FRAME_SAMPLES], Vec<PlayoutNote>) {
-        let mut out = OutFrame::silence(codec);
-        let mut notes = Vec::new();
-        playout.fill(&mut out, |note| notes.push(note));
-        let OutFrame::Law(_, bytes) = out else { panic!("{codec:?} is no G.711") };
-        (bytes, notes)
-    }
-
-    fn fill(playout: &mut Playout) -> ([u8; FRAME_SAMPLES], Vec<PlayoutNote>) {
-        fill_law(playout, Codec::Pcma)
-    }
-
-    fn fill_wide(playout: &mut Playout) -> [i16; WIDE_FRAME_SAMPLES] {
-        let mut out = OutFrame::silence(Codec::G722);
-        playout.fill(&mut out, |_| {});
-        let OutFrame::Wide(samples) = out else { panic!("G.722 is wide") };
-        *samples
-    }
-
-    fn rms(samples: impl IntoIterator<Item = i16>) -> f64 {
-        let (sum, count) = samples.into_iter().fold((0.0, 0.0), |(sum, n), s| (sum + f64::from(s).powi(2), n + 1.0));
-        (sum / count).sqrt()
-    }
-
-    #[test]
-    fn clips_follow_each_other_without_a_gap() {
-        let mut playout = Playout::default();
-        playout.push(vec![clip(1, 240, 1), clip(2, 0, 9), clip(3, 40, 3)]);
-        let (first, notes) = fill(&mut playout);
-        assert_eq!(first, [1; 160]);
-        assert_eq!(notes, [PlayoutNote::Started { id: ClipId(1), offset_ms: 0 }]);
-        let (second, notes) = fill(&mut playout);
-        assert_eq!(second[..80], [1; 80]);
-        assert_eq!(second[80..120], [3; 40]);
-        assert_eq!(second[120..], [0xD5; 40]);
-        assert_eq!(
-            notes,
-            [
-                PlayoutNote::Finished { id: ClipId(1), offset_ms: 10 },
-                PlayoutNote::Started { id: ClipId(2), offset_ms: 10 },
-                PlayoutNote::Finished { id: ClipId(2), offset_ms: 10 },
-                PlayoutNote::Started { id: ClipId(3), offset_ms: 10 },
-                PlayoutNote::Finished { id: ClipId(3), offset_ms: 15 },
-            ]
-        );
-        assert!(playout.is_idle());
-        assert_eq!(fill(&mut playout), ([0xD5; 160], vec![]));
-    }
-
-    #[test]
-    fn a_stop_says_where_and_drops_the_rest() {
-        let mut playout = Playout::default();
-        playout.push(vec![clip(1, 1_600, 1), clip(2, 800, 2)]);
-        fill(&mut playout);
-        fill(&mut playout);
-        let mut notes = Vec::new();
-        playout.stop(0, |note| notes.push(note));
-        assert_eq!(
-            notes,
-            [
-                Stopped { id: ClipId(1), played_ms: 40, total_ms: 200 },
-                Stopped { id: ClipId(2), played_ms: 0, total_ms: 100 },
-            ]
-        );
-        assert!(playout.is_idle());
-        playout.stop(10, |_| panic!("nothing plays"));
-    }
-
-    #[test]
-    fn a_fade_goes_down_and_what_is_queued_after_follows_it() {
-        let mut playout = Playout::default();
-        let loud = Law::A.encode_sample(10_000);
-        playout.push(vec![clip(1, 1_600, loud)]);
-        fill(&mut playout);
-        let mut notes = Vec::new();
-        playout.stop(15, |note| notes.push(note));
-        assert_eq!(notes, []);
-        playout.push(vec![clip(2, 160, 2)]);
-        let (out, notes) = fill(&mut playout);
-        let levels: Vec<i16> = out[..120].iter().map(|b| Law::A.decode_byte(*b)).collect();
-        assert!(levels.windows(2).all(|w| w[0] >= w[1]), "{levels:?}");
-        assert!(levels[0] > 9_000 && levels[119] < 200, "{levels:?}");
-        assert_eq!(out[120..], [2; 40]);
-        assert_eq!(
-            notes,
-            [
-                PlayoutNote::Stopped(Stopped { id: ClipId(1), played_ms: 35, total_ms: 200 }),
-                PlayoutNote::Started { id: ClipId(2), offset_ms: 15 },
-            ]
-        );
-    }
-
-    #[test]
-    fn a_stop_before_the_first_frame_stops_all_unheard() {
-        let mut playout = Playout::default();
-        playout.push(vec![clip(1, 1_600, 1)]);
-        let mut notes = Vec::new();
-        playout.stop(20, |note| notes.push(note));
-        assert_eq!(notes, [Stopped { id: ClipId(1), played_ms: 0, total_ms: 200 }]);
-    }
-
-    #[test]
-    fn a_repeating_clip_joins_its_end_to_its_beginning_until_it_is_stopped() {
-        let mut playout = Playout::default();
-        let ramp: Vec<u8> = (0..100).collect();
-        let audio = EncodedAudio { codec: Codec::Pcma, bytes: ramp.clone().into() };
-        playout.push_repeating(Clip { id: ClipId(1), audio });
-        playout.push(vec![clip(2, 160, 7)]);
-        let mut heard = Vec::new();
-        let mut all_notes = Vec::new();
-        for _ in 0..50 {
-            let (out, notes) = fill(&mut playout);
-            heard.extend(out);
-            all_notes.extend(notes);
-        }
-        assert!(heard.iter().zip(ramp.iter().cycle()).all(|(heard, wanted)| heard == wanted), "no gap at any joint");
-        assert_eq!(all_notes, [PlayoutNote::Started { id: ClipId(1), offset_ms: 0 }]);
-        let mut stopped = Vec::new();
-        playout.stop(0, |note| stopped.push((note.id.0, note.played_ms)));
-        assert_eq!(stopped, [(1, 1_000), (2, 0)]);
-        playout.push_repeating(clip(3, 0, 0));
-        assert_eq!(fill(&mut playout).0, [0xD5; 160], "nothing cannot be repeated");
-        assert!(playout.is_idle());
-    }
-
-    #[test]
-    fn ducking_and_another_codec_apply_at_once() {
-        let mut playout = Playout::default();
-        let pcm = tone::sine(400.0, 8_000.0, 1_600);
-        playout.push(vec![Clip { id: ClipId(1), audio: EncodedAudio::from_pcm(Codec::Pcma, &pcm) }]);
-        let level = |out: [u8; 160], law: Law| rms(out.map(|b| law.decode_byte(b)));
-        let full = level(fill(&mut playout).0, Law::A);
-        playout.set_gain(Some(-12.0));
-        let ducked = level(fill(&mut playout).0, Law::A);
-        playout.set_codec(Codec::Pcmu);
-        let ducked_mu = level(fill_law(&mut playout, Codec::Pcmu).0, Law::Mu);
-        playout.set_gain(None);
-        let restored = level(fill_law(&mut playout, Codec::Pcmu).0, Law::Mu);
-        assert!((5_400.0..5_900.0).contains(&full), "{full}");
-        assert!((full / ducked - 4.0).abs() < 0.2 && (full / ducked_mu - 4.0).abs() < 0.2, "{ducked} {ducked_mu}");
-        assert!((full / restored - 1.0).abs() < 0.05, "{restored}");
-    }
-
-    #[test]
-    fn clips_of_either_rate_are_played_in_calls_of_either_rate() {
-        let pcm = tone::sine(400.0, 8_000.0, 3_200);
-        for kept in [Codec::Pcma, Codec::Pcmu, Codec::G722] {
-            let clip = || Clip { id: ClipId(1), audio: EncodedAudio::from_pcm(kept, &pcm) };
-            let mut playout = Playout::default();
-            playout.push(vec![clip()]);
-            let narrow: Vec<i16> =
-                (0..10).flat_map(|_| fill(&mut playout).0.map(|b| Law::A.decode_byte(b))).skip(320).collect();
-            assert!(tone::is_present(&narrow, 400.0) && (rms(narrow) / 5_657.0 - 1.0).abs() < 0.05, "{kept:?}");
-
-            let mut playout = Playout::default();
-            playout.set_codec(Codec::Opus);
-            playout.push(vec![clip()]);
-            let wide: Vec<i16> = (0..10).flat_map(|_| fill_wide(&mut playout)).collect();
-            let halved: Vec<i16> = wide.iter().step_by(2).skip(320).copied().collect();
-            assert!(tone::is_present(&halved, 400.0) && (rms(halved) / 5_657.0 - 1.0).abs() < 0.05, "{kept:?}");
-            playout.set_gain(Some(-12.0));
-            let ducked = rms(fill_wide(&mut playout));
-            assert!((5_657.0 / ducked - 4.0).abs() < 0.3, "{ducked}");
-            playout.stop(20, |_| panic!("it fades first"));
-            let faded = fill_wide(&mut playout);
-            assert!(rms(faded[..80].to_vec()) > 4.0 * rms(faded[240..].to_vec()) && playout.is_idle(), "{kept:?}");
-        }
-    }
-}
+mod tests;

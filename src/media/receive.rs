@@ -9,7 +9,7 @@ use crate::domain::IpNet;
 use super::codec::stream::MOST_TICKS;
 use super::codec::{Codec, Law};
 use super::dtmf::{Digit, DtmfReceiver};
-use super::frame::{FrameSamples, PcmFrame};
+use super::frame::{FrameSamples, PcmFrame, rms};
 use super::jitter::{Inserted, JitterBuffer, Micros};
 use super::relay::{Heard, Kind};
 use super::resample::Doubler;
@@ -67,6 +67,8 @@ pub struct Receiver {
     last_packet: Option<Micros>,
     /// Whether nobody wants frames: audio is counted and not decoded.
     deaf: bool,
+    /// Level of the loudest packet since the last frame.
+    arriving_rms: u16,
     /// Scratch space for one packet's audio.
     pcm: Box<[i16; MOST_TICKS]>,
     doubler: Doubler,
@@ -90,6 +92,7 @@ impl Receiver {
             sequences: Sequences::default(),
             last_packet: None,
             deaf: false,
+            arriving_rms: 0,
             pcm: Box::new([0; MOST_TICKS]),
             doubler: Doubler::default(),
         }
@@ -223,6 +226,7 @@ impl Receiver {
     fn insert_law(&mut self, law: Law, timestamp: u32, payload: &[u8], arrival: Micros) -> Inserted {
         let count = law.decode_into(payload, self.pcm.as_mut_slice());
         let narrow = &self.pcm[..count];
+        self.arriving_rms = self.arriving_rms.max(rms(narrow) as u16);
         if !self.is_wide() {
             return self.jitter.insert(timestamp, narrow, arrival);
         }
@@ -247,7 +251,13 @@ impl Receiver {
         if popped.concealed && self.ssrc.is_some() {
             stats.concealed_ms += 20;
         }
-        PcmFrame { samples, media_ms, concealed: popped.concealed, comfort_noise: popped.comfort_noise }
+        PcmFrame {
+            samples,
+            concealed: popped.concealed,
+            comfort_noise: popped.comfort_noise,
+            arriving_rms: std::mem::take(&mut self.arriving_rms),
+            ..PcmFrame::silence(media_ms)
+        }
     }
 
     /// The next keypad digit, if one is complete.

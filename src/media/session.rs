@@ -183,6 +183,8 @@ impl Session {
                 let pending = &mut self.pending;
                 self.playout.stop(fade_ms, |stopped| pending.push_back(stopped.into()));
             }
+            Order::Pause => self.playout.pause(),
+            Order::Resume => self.playout.resume(),
             Order::Duck(gain_db) => self.playout.set_gain(gain_db),
             Order::Dtmf(_) if self.keys_by == DtmfMode::Info => {}
             Order::Dtmf(digits) => self.dtmf.push(&digits),
@@ -329,8 +331,10 @@ impl Session {
         let direction = params.direction;
         let media_ms = self.frame * u64::from(FRAME_MS);
         let mut frame = self.receiver.pop(clocks.now, media_ms, &mut self.stats);
+        frame.sent_rms = self.out.frame.rms();
         if !direction.recv {
-            frame = PcmFrame::silence_of(frame.samples.is_wide(), media_ms);
+            let sent_rms = frame.sent_rms;
+            frame = PcmFrame { sent_rms, ..PcmFrame::silence_of(frame.samples.is_wide(), media_ms) };
         }
         if direction.recv && self.is_transcoded() {
             outbox.push_frame(&frame);

@@ -36,6 +36,8 @@ pub enum Order {
     Play(Vec<Clip>),
     Repeat(Clip),
     Stop { fade_ms: u32 },
+    Pause,
+    Resume,
     Duck(Option<f32>),
     Dtmf(String),
     Record(Option<PathBuf>),

@@ -7,6 +7,7 @@
 //! * [`prompt_cache`] — phrases synthesised beforehand
 //! * [`plausible`] — what of an engine's results is believed
 //! * [`engines`] — those that a node declares beside its own
+//! * [`llm`] — language models
 //! * [`http`] — the client of the engines in the network
 //! * [`models`] — where model files live and how they get there
 
@@ -16,6 +17,7 @@ pub mod engines;
 mod facade;
 pub mod fake;
 pub mod http;
+pub mod llm;
 pub mod models;
 #[cfg(feature = "piper")]
 mod onnx;

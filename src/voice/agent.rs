@@ -12,6 +12,8 @@ const UNKNOWN_LENGTH_MS: u64 = 60_000;
 const FORGET_MS: u64 = 60_000;
 /// Between two lines of one answer the agent still has the floor, for so long.
 const BETWEEN_LINES_MS: u64 = 500;
+/// So long the driver may take to say what was heard of lines that are being stopped.
+const STOPPING_MS: u64 = 100;
 /// More lines than this are not announced at once.
 const MAX_LINES: usize = 16;
 
@@ -30,6 +32,10 @@ pub(super) struct Agent {
     lines: VecDeque<Line>,
     sounding: Option<Sounding>,
     last_sound: Ms,
+    /// Since when everything waits.
+    paused: Option<Ms>,
+    /// When we stopped everything last.
+    stopped_at: Ms,
     /// Lines that we had stopped and whose `PlayoutStopped` has not come yet.
     stopped: Vec<LineId>,
 }
@@ -57,6 +63,8 @@ impl Agent {
         let length_ms = remaining_ms.map_or(UNKNOWN_LENGTH_MS, u64::from);
         self.sounding = Some(Sounding { line: id, lost_at: now + length_ms + LOST_AFTER_MS });
         self.last_sound = now;
+        // It has not waited before.
+        self.paused = self.paused.map(|_| now);
         if let Some(line) = self.line(id) {
             return line;
         }
@@ -84,11 +92,30 @@ impl Agent {
         self.last_sound = now;
     }
 
+    /// What is announced or plays waits from now on.
+    pub fn pause(&mut self, now: Ms) {
+        if self.sounding.is_some() {
+            self.last_sound = now;
+        }
+        self.paused.get_or_insert(now);
+    }
+
+    /// It goes on as if it had not waited.
+    pub fn resume(&mut self, now: Ms) {
+        let Some(since) = self.paused.take() else { return };
+        if let Some(sounding) = &mut self.sounding {
+            sounding.lost_at = sounding.lost_at + now.since(since);
+            self.last_sound = now;
+        }
+    }
+
     /// Everything is being stopped by us.
     pub fn stop_all(&mut self, now: Ms) {
         if let Some(sounding) = self.sounding {
             self.silence(sounding.line, now);
         }
+        self.paused = None;
+        self.stopped_at = now;
         self.stopped.clear();
         self.stopped.extend(self.lines.drain(..).map(|l| l.id));
     }
@@ -99,17 +126,22 @@ impl Agent {
         found.map(|i| self.stopped.swap_remove(i)).is_some()
     }
 
+    /// When the lines that are being stopped are no longer waited for; `None` when none is.
+    pub fn stopping_until(&self) -> Option<Ms> {
+        (!self.stopped.is_empty()).then(|| self.stopped_at + STOPPING_MS)
+    }
+
     /// The line that sounds and should have been reported finished by now.
     pub fn lost(&self, now: Ms) -> Option<LineId> {
-        self.sounding.filter(|s| now >= s.lost_at).map(|s| s.line)
+        self.sounding.filter(|s| self.paused.is_none() && now >= s.lost_at).map(|s| s.line)
     }
 
     pub fn lost_deadline(&self) -> Option<Ms> {
-        self.sounding.map(|s| s.lost_at)
+        self.sounding.filter(|_| self.paused.is_none()).map(|s| s.lost_at)
     }
 
     pub fn is_sounding(&self) -> bool {
-        self.sounding.is_some()
+        self.sounding.is_some() && self.paused.is_none()
     }
 
     pub fn has_lines(&self) -> bool {
@@ -139,8 +171,10 @@ impl Agent {
     fn silence(&mut self, id: LineId, now: Ms) -> bool {
         let sounded = self.sounding.is_some_and(|s| s.line == id);
         if sounded {
+            if self.is_sounding() {
+                self.last_sound = now;
+            }
             self.sounding = None;
-            self.last_sound = now;
         }
         sounded
     }

@@ -3,15 +3,18 @@
 use std::collections::VecDeque;
 
 use super::agent::Agent;
+use super::backchannel::Backchannels;
 use super::detector::{Detector, FRAME_MS, Heard};
+use super::echo::EchoGuard;
 use super::floor::Floor;
 use super::keypad::Keypad;
 use super::types::{Action, Ending, Expectation, Input, LineId, Ms, UtteranceId};
 use super::utterance::{Awaited, Evidence, Outcome, Pauses, Speculation, Utterance};
 use crate::domain::{Pii, TurnSettings};
+use overlap::Overlap;
 
-/// Voice that pauses for so long no longer insists: the agent goes on at full volume.
-const UNDUCK_MS: u64 = 300;
+mod overlap;
+
 /// What was said so shortly before the end of the agent's line is an answer to it.
 const EARLY_ANSWER_MS: u64 = 1_500;
 /// A caller who goes on so soon after the end of the turn, or within the longest pause, while its words are still
@@ -42,9 +45,9 @@ pub struct TurnController {
     agent: Agent,
     keypad: Keypad,
     floor: Floor,
-    ducked: bool,
-    /// The last interruption held no words (noise, a television): the next line is not stopped by voice.
-    distrusted: bool,
+    echo: EchoGuard,
+    backchannels: Backchannels,
+    overlap: Overlap,
     /// Since when the caller has us on hold.
     held_since: Option<Ms>,
     actions: VecDeque<Action>,
@@ -65,6 +68,8 @@ impl TurnController {
             ..settings
         };
         Self {
+            backchannels: Backchannels::new(&settings.backchannels),
+            floor: Floor::new(settings.watchdog_ms, settings.no_input_ms, now),
             settings,
             now,
             expects: Expectation::default(),
@@ -75,9 +80,8 @@ impl TurnController {
             awaited: VecDeque::new(),
             agent: Agent::default(),
             keypad: Keypad::default(),
-            floor: Floor::new(settings.watchdog_ms, settings.no_input_ms, now),
-            ducked: false,
-            distrusted: false,
+            echo: EchoGuard::default(),
+            overlap: Overlap::default(),
             held_since: None,
             actions: VecDeque::new(),
         }
@@ -89,6 +93,8 @@ impl TurnController {
         match input {
             Input::Frame { .. } | Input::Dtmf { .. } if self.held_since.is_some() => {}
             Input::Frame { speech, rms_dbfs } => self.frame(speech, rms_dbfs),
+            Input::Played { rms_dbfs } => self.echo.played(rms_dbfs),
+            Input::Arriving { rms_dbfs } => self.arriving(rms_dbfs),
             Input::Transcript { utterance, to, text, confidence, ending } => {
                 self.transcribed(utterance, to, Outcome::of(text, confidence), ending);
             }
@@ -132,6 +138,7 @@ impl TurnController {
         }
         [
             self.agent.lost_deadline(),
+            self.overlap_deadline(),
             self.utterance_deadline(),
             awaited,
             self.keypad.deadline(),
@@ -158,6 +165,8 @@ impl TurnController {
         }
         let asked = self.caller_is_asked();
         if self.both_silent() && self.now >= self.floor.deadline(asked) {
+            // The words of what paused the line do not come: they are taken to be an interruption.
+            self.stop_paused();
             let action = self.floor.expire(asked, self.now);
             self.actions.push_back(action);
         }
@@ -175,7 +184,9 @@ impl TurnController {
     // ---- the caller's voice ----
 
     fn frame(&mut self, speech: f32, rms_dbfs: f32) {
-        let speech = if self.keypad.tone_sounds(self.now) { 0.0 } else { speech };
+        let echo = self.echo.explains(rms_dbfs);
+        self.rises(rms_dbfs, echo);
+        let speech = if echo || self.keypad.tone_sounds(self.now) { 0.0 } else { speech };
         match self.detector.frame(speech, rms_dbfs, self.agent.is_sounding(), self.now) {
             Heard::Nothing => {}
             Heard::Onset { at, voiced_ms } => self.voice(at, voiced_ms, true),
@@ -188,11 +199,13 @@ impl TurnController {
         if self.utterance.is_none() {
             self.utterance = if fresh { self.resume(began) } else { None };
         }
+        let over_line = self.agent.has_lines();
         let utterance = self.utterance.get_or_insert_with(|| {
             let id = UtteranceId(self.next_utterance);
             self.next_utterance += 1;
-            Utterance::new(id, began, self.previous_speech_end, fresh)
+            Utterance::new(id, began, self.previous_speech_end, fresh, over_line)
         });
+        utterance.over_line &= over_line;
         utterance.voiced_ms += voiced_ms;
         utterance.insistence_ms += voiced_ms;
         utterance.last_voiced = self.now;
@@ -217,14 +230,14 @@ impl TurnController {
 
     fn utterance_timers(&mut self) {
         let Some(utterance) = &mut self.utterance else { return };
-        let pauses = Pauses::new(&self.settings, self.expects, utterance.evidence());
+        let pauses = Pauses::new(&self.settings, self.expects, utterance.evidence()).hurried(utterance.over_line);
         let pause_ms = self.now.since(utterance.last_voiced);
         if self.now.since(utterance.speech_start) >= u64::from(self.settings.max_utterance_ms) {
             self.end_of_turn();
         } else if pause_ms >= pauses.end_ms && self.detector.rising_until().is_none_or(|at| self.now >= at) {
             // No frames came for the whole pause when the detector is still on: what comes next is new.
             self.detector.end_voice();
-            self.pause_is_the_end(pause_ms, pauses);
+            self.pause_is_the_end(pauses);
         } else if pause_ms >= pauses.speculate_ms && utterance.wants_speculation() {
             let to = self.now;
             utterance.speculation = Some(Speculation { to, outcome: None, evidence: Evidence::default() });
@@ -233,38 +246,37 @@ impl TurnController {
     }
 
     /// Decides what the speech before a long pause was: noise, words over the agent, or a turn.
-    fn pause_is_the_end(&mut self, pause_ms: u64, pauses: Pauses) {
+    fn pause_is_the_end(&mut self, pauses: Pauses) {
         let Some(utterance) = &self.utterance else { return };
         if utterance.is_noise() {
             self.discard();
         } else if utterance.interrupted || !self.agent.has_floor(self.now) {
             self.end_of_turn();
-        } else if pause_ms >= early_answer_ms(pauses) && !utterance.is_kept() {
+        } else if self.now.since(utterance.passed_over_since()) >= early_answer_ms(pauses) && !utterance.is_kept() {
             self.discard();
         }
     }
 
     fn utterance_deadline(&self) -> Option<Ms> {
         let utterance = self.utterance.as_ref()?;
-        let pauses = Pauses::new(&self.settings, self.expects, utterance.evidence());
+        let pauses = Pauses::new(&self.settings, self.expects, utterance.evidence()).hurried(utterance.over_line);
         let rising = self.detector.rising_until().unwrap_or_default();
         let end = (utterance.last_voiced + pauses.end_ms).max(rising);
         let speculate = utterance.last_voiced + pauses.speculate_ms;
         let limit = utterance.speech_start + u64::from(self.settings.max_utterance_ms);
-        let unduck = self.ducked.then_some(utterance.last_voiced + UNDUCK_MS);
         let next = if self.now < end {
             Some(if utterance.wants_speculation() && self.now < speculate { speculate.min(end) } else { end })
         } else {
             // It waits for the agent's line to end.
-            let early = (!utterance.is_kept()).then(|| utterance.last_voiced + early_answer_ms(pauses));
+            let early = (!utterance.is_kept()).then(|| utterance.passed_over_since() + early_answer_ms(pauses));
             [early, self.agent.floor_deadline()].into_iter().flatten().min()
         };
-        [Some(limit), unduck, next].into_iter().flatten().min()
+        [Some(limit), next].into_iter().flatten().min()
     }
 
     /// Forgets the utterance: it was no turn.
     fn discard(&mut self) {
-        self.unduck();
+        self.go_on();
         if let Some(utterance) = self.utterance.take()
             && utterance.speculation.is_some()
         {
@@ -301,10 +313,13 @@ impl TurnController {
         if let Some(speculation) = self.speculation(id, to) {
             speculation.outcome.get_or_insert(outcome);
             speculation.evidence.ending = Some(ending);
+            self.words_over_line();
         } else if let Some(awaited) = self.awaited.iter_mut().find(|a| a.utterance.id == id && a.to == to) {
             awaited.outcome.get_or_insert(outcome);
             awaited.evidence.ending = Some(ending);
-            self.reopen();
+            if self.reopen() {
+                self.words_over_line();
+            }
             self.deliver();
         }
     }
@@ -325,21 +340,21 @@ impl TurnController {
     }
 
     /// Takes the last turn back when what is known about it by now would not have ended it yet.
-    fn reopen(&mut self) {
+    fn reopen(&mut self) -> bool {
         if self.utterance.is_some() || self.held_since.is_some() || self.agent.has_floor(self.now) {
-            return;
+            return false;
         }
-        let (settings, expects, now) = (self.settings, self.expects, self.now);
+        let (settings, expects, now) = (&self.settings, self.expects, self.now);
         let too_early = |last: &mut Awaited| {
-            let pauses = Pauses::new(&settings, expects, last.evidence);
+            let pauses = Pauses::new(settings, expects, last.evidence);
             let limit = last.utterance.speech_start + u64::from(settings.max_utterance_ms);
             now.since(last.utterance.last_voiced) < pauses.end_ms && now < limit
         };
-        if let Some(last) = self.awaited.pop_back_if(too_early) {
-            let Awaited { mut utterance, to, outcome, evidence, .. } = last;
-            utterance.speculation = Some(Speculation { to, outcome, evidence });
-            self.utterance = Some(utterance);
-        }
+        let Some(last) = self.awaited.pop_back_if(too_early) else { return false };
+        let Awaited { mut utterance, to, outcome, evidence, .. } = last;
+        utterance.speculation = Some(Speculation { to, outcome, evidence });
+        self.utterance = Some(utterance);
+        true
     }
 
     fn give_up_transcripts(&mut self) {
@@ -360,7 +375,10 @@ impl TurnController {
 
     /// Hands over the turns whose words are known, in the order in which they were spoken.
     fn deliver(&mut self) {
-        while let Some(mut awaited) = self.awaited.pop_front_if(|a| a.outcome.is_some()) {
+        while self.agent.stopping_until().is_none_or(|until| self.now >= until)
+            && let Some(awaited) = self.awaited.pop_front_if(|a| a.outcome.is_some())
+        {
+            let Some(mut awaited) = self.settle(awaited) else { continue };
             match awaited.outcome.take() {
                 Some(Outcome::Words { text, confidence }) => self.turn_ended(&awaited, text, confidence),
                 Some(Outcome::Nothing) => self.turn_failed(&awaited, true),
@@ -370,7 +388,7 @@ impl TurnController {
     }
 
     fn turn_ended(&mut self, turn: &Awaited, text: Pii<String>, confidence: f32) {
-        self.distrusted = false;
+        self.overlap.trust();
         self.answer_is_owed(turn);
         self.actions.push_back(Action::TurnEnded {
             utterance: turn.utterance.id,
@@ -388,7 +406,9 @@ impl TurnController {
         if no_words && utterance.is_short() && !utterance.interrupted && self.floor.withdraw(utterance.id) {
             return;
         }
-        self.distrusted |= utterance.interrupted;
+        if utterance.interrupted {
+            self.overlap.distrust();
+        }
         self.answer_is_owed(turn);
         self.actions.push_back(Action::TurnFailed {
             utterance: utterance.id,
@@ -417,7 +437,9 @@ impl TurnController {
     fn playout_finished(&mut self, line: LineId) {
         self.agent.take_stopped(line);
         let Some((line, true)) = self.agent.over(line, self.now) else { return };
-        self.distrusted &= line.filler;
+        if !line.filler {
+            self.overlap.trust();
+        }
         self.floor.agent_silent(line.filler, self.now);
         if self.agent.has_lines() {
             // The agent has more to say: the pause is its own.
@@ -438,43 +460,7 @@ impl TurnController {
                 self.floor.owe_still(self.now, None, self.now);
             }
         }
-    }
-
-    /// Ducks, stops or lets the agent go on, by what the caller does at the same time.
-    fn overlap(&mut self) {
-        let Some(utterance) = &mut self.utterance else { return };
-        let pauses = self.now.since(utterance.last_voiced) >= UNDUCK_MS;
-        if pauses {
-            utterance.insistence_ms = 0;
-            utterance.may_interrupt = true;
-        }
-        let may_stop = utterance.may_interrupt && !self.distrusted && self.agent.interruptible();
-        if !pauses && self.agent.has_lines() && utterance.insistence_ms >= self.settings.barge_in_ms {
-            utterance.interrupted |= may_stop;
-            utterance.blocked |= !may_stop;
-            if may_stop {
-                self.stop_playout();
-            }
-        }
-        let duck = !pauses && may_stop && self.agent.is_sounding();
-        if duck && !self.ducked {
-            self.ducked = true;
-            self.actions.push_back(Action::Duck);
-        } else if !duck {
-            self.unduck();
-        }
-    }
-
-    fn unduck(&mut self) {
-        if std::mem::take(&mut self.ducked) {
-            self.actions.push_back(Action::Unduck);
-        }
-    }
-
-    fn stop_playout(&mut self) {
-        self.ducked = false;
-        self.agent.stop_all(self.now);
-        self.actions.push_back(Action::StopPlayout { at: self.now });
+        self.deliver();
     }
 
     // ---- hold ----
@@ -491,6 +477,7 @@ impl TurnController {
             }
             _ => self.discard(),
         }
+        self.stop_paused();
         self.held_since = Some(self.now);
     }
 
@@ -511,7 +498,7 @@ impl TurnController {
         if self.utterance.as_ref().is_some_and(|u| u.is_short() && !u.interrupted) {
             self.discard();
         }
-        self.distrusted = false;
+        self.overlap.trust();
         self.floor.caller_heard(self.now);
         let entry = self.keypad.key(key, self.now);
         self.entered(entry);

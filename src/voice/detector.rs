@@ -96,6 +96,53 @@ impl Detector {
     }
 }
 
+/// A frame is loud when it is so much above the noise of the line, and at least at this level …
+const LOUD_OVER_NOISE_DB: f32 = 12.0;
+const LOUD_DBFS: f32 = -48.0;
+/// … and one that is so much louder still needs no second one.
+const STRIKING_DB: f32 = 10.0;
+/// Noise is what is heard in the quietest frames; in between it may have risen, by so much a frame.
+const NOISE_STEP_DB: f32 = 0.1;
+const QUIETEST_DBFS: f32 = -70.0;
+const NOISIEST_DBFS: f32 = -35.0;
+/// Frames that are not loud before something can rise: what goes on is no news.
+const QUIET_BEFORE: u32 = 3;
+
+/// The first sign of a voice, by level alone: enough to lower the agent's, not to stop it.
+#[derive(Debug)]
+pub(super) struct Rise {
+    noise_dbfs: f32,
+    /// Frames in a row that were not loud, before those that are.
+    quiet: u32,
+    loud: u32,
+}
+
+impl Default for Rise {
+    fn default() -> Self {
+        Self { noise_dbfs: -60.0, quiet: QUIET_BEFORE, loud: 0 }
+    }
+}
+
+impl Rise {
+    /// Takes the level of the next 20 ms, and the loudest that an echo may be in them; says whether something rises.
+    pub fn frame(&mut self, rms_dbfs: f32, echo_dbfs: f32) -> bool {
+        // Written so that NaN is silence.
+        let level = rms_dbfs.max(QUIETEST_DBFS);
+        let loud_from = (self.noise_dbfs + LOUD_OVER_NOISE_DB).max(LOUD_DBFS).max(echo_dbfs);
+        self.noise_dbfs = level.min(self.noise_dbfs + NOISE_STEP_DB).min(NOISIEST_DBFS);
+        if level <= loud_from {
+            (self.quiet, self.loud) = (if self.loud > 0 { 1 } else { self.quiet + 1 }, 0);
+            return false;
+        }
+        self.loud += 1;
+        if self.quiet < QUIET_BEFORE || self.loud < 2 && level <= loud_from + STRIKING_DB {
+            return false;
+        }
+        self.quiet = 0;
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +192,27 @@ mod tests {
         assert_eq!(heard[4], Heard::Onset { at: Ms(0), voiced_ms: 100 });
         let mut quiet = Detector::default();
         assert!((1..50).all(|i| quiet.frame(0.9, -55.0, true, Ms(i * 20)) == Heard::Nothing), "an echo is quiet");
+    }
+
+    #[test]
+    fn a_loud_frame_rises_at_once_and_a_softer_one_at_its_second() {
+        let none = f32::NEG_INFINITY;
+        let mut rise = Rise::default();
+        assert!((0..50).all(|_| !rise.frame(-62.0, none)));
+        assert!(rise.frame(-25.0, none));
+        let mut rise = Rise::default();
+        assert!(!rise.frame(-40.0, none) && rise.frame(-40.0, none));
+        assert!(!rise.frame(f32::NAN, none) && !rise.frame(f32::NEG_INFINITY, none));
+    }
+
+    #[test]
+    fn neither_steady_noise_nor_an_echo_rises() {
+        let mut rise = Rise::default();
+        assert_eq!((0..500).filter(|_| rise.frame(-40.0, f32::NEG_INFINITY)).count(), 1, "once, when it began");
+        assert!((0..200).all(|n| !rise.frame(if n % 3 == 0 { -34.0 } else { -41.0 }, f32::NEG_INFINITY)));
+        assert!(rise.frame(-15.0, f32::NEG_INFINITY));
+        let mut rise = Rise::default();
+        assert!((0..200).all(|n| !rise.frame(if n % 5 == 0 { -60.0 } else { -30.0 }, -28.0)));
+        assert!(rise.frame(-15.0, -28.0));
     }
 }

@@ -23,24 +23,35 @@
 //!
 //! What is said over the agent:
 //!
-//! * Voice must be surer, louder and longer than otherwise, so that an echo is not taken for the caller.
-//! * Over an interruptible line it ducks the line at once and stops it after `barge_in_ms`; the utterance keeps its
-//!   beginning and is the caller's next turn. Voice that pauses earlier restores the volume; the line has played on.
-//! * Such a short word ("haan") is a turn only if the agent ends within 1.5 s of it: then it was an early answer. Otherwise
-//!   it is forgotten.
+//! ```text
+//! caller   ┌─ first sound              ┌─ 300 ms of it                 ┌─ words
+//! line     │ Duck (a packet later)     │ PausePlayout                  │ ResumePlayout: "haan", "okay", a cough
+//!          │                           │                               │ StopPlayout: anything else, 2 s of voice
+//! ```
+//!
+//! * The level alone ducks the line, even while what is heard is still in the jitter buffer; it is no more than a sign.
+//!   Voice over the line must be surer, louder and longer than otherwise to pause it.
+//! * What comes back of the agent's own voice is no caller: the levels sent explain the levels heard (`echo`).
+//! * Words that only show that one listens (`backchannel`, more by profile) let the line go on at the exact sample, and
+//!   are no turn; said over the end of a yes-or-no question they are its answer once it is over. Words that want
+//!   the floor stop the line also before 300 ms of voice.
+//! * Words that fail to come in time, or voice of 2 s, stop the line: the utterance keeps its beginning and is a turn.
+//! * Voice that pauses earlier restores the volume; the line has played on. What was said so is a turn only if the
+//!   agent ends within 1.5 s of it. Otherwise it is forgotten.
 //! * Over a line that may not be interrupted the same holds, but 1 s or more of voice is kept and heard after the line.
-//! * An announced line that has not begun is withdrawn when the caller speaks on: the answer came too early.
-//! * An interruption that held no words makes the next line deaf to voice (not to keys), so that a television
-//!   cannot silence the agent for good.
+//! * An announced line that has not begun waits as well, and is withdrawn when the caller speaks on: the answer
+//!   came too early.
+//! * Two pauses for what held no words, or a stop, make the line or the next one deaf to voice (not to keys), so
+//!   that a television cannot silence the agent for good.
 //!
 //! The driver keeps the caller's audio for at least `max_utterance_ms` and copies a range when an action names it.
-//! Still to come behind this interface: the confirmation of interruptions by words (transcripts already arrive while a
-//! line is ducked).
 #![deny(clippy::disallowed_methods)]
 
 mod agent;
+mod backchannel;
 mod controller;
 mod detector;
+mod echo;
 mod floor;
 mod keypad;
 mod types;
@@ -49,6 +60,8 @@ mod utterance;
 pub use controller::TurnController;
 pub use types::{Action, Ending, Expectation, Input, LineId, Ms, UtteranceId};
 
+#[cfg(test)]
+mod barge_in_tests;
 #[cfg(test)]
 mod never_silent;
 #[cfg(test)]

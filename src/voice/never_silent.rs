@@ -93,6 +93,8 @@ struct Observed {
     longest_silence_ms: u64,
     asked: Vec<(UtteranceId, Ms)>,
     ducked: bool,
+    /// Since when lines wait, and which of them sounded.
+    paused: Option<(Ms, Option<(LineId, Ms)>)>,
     held: bool,
     live: std::collections::HashSet<UtteranceId>,
     ended: Vec<UtteranceId>,
@@ -108,6 +110,7 @@ impl Observed {
             longest_silence_ms: 0,
             asked: Vec::new(),
             ducked: false,
+            paused: None,
             held: false,
             live: std::collections::HashSet::new(),
             ended: Vec::new(),
@@ -163,12 +166,20 @@ impl Observed {
                 self.ended.push(utterance);
                 self.alive();
             }
-            Action::Duck => assert!(!std::mem::replace(&mut self.ducked, true)),
+            Action::Duck => assert!(self.paused.is_none() && !std::mem::replace(&mut self.ducked, true)),
             Action::Unduck => assert!(std::mem::take(&mut self.ducked)),
+            Action::PausePlayout => {
+                self.ducked = false;
+                assert!(self.paused.replace((self.now, self.sounding.take())).is_none());
+            }
+            Action::ResumePlayout => {
+                let (since, sounding) = self.paused.take().expect("only what waits goes on");
+                self.sounding = sounding.map(|(line, until)| (line, until + self.now.since(since)));
+            }
             Action::StopPlayout { at } => {
                 assert_eq!(at, self.now);
                 self.ducked = false;
-                self.sounding = None;
+                (self.sounding, self.paused) = (None, None);
             }
             Action::BargeIn { .. } => {}
             Action::Digits(digits) => {
@@ -192,6 +203,7 @@ impl Observed {
                     if speech >= 0.35 {
                         self.alive();
                     }
+                    self.put(Input::Arriving { rms_dbfs });
                     self.put(Input::Frame { speech, rms_dbfs });
                 }
             }
@@ -199,7 +211,8 @@ impl Observed {
             Step::Transcript { back, words, fails } => {
                 let Some(index) = self.asked.len().checked_sub(back + 1) else { return };
                 let (utterance, to) = self.asked[index];
-                let text = Pii(if words { "words".into() } else { String::new() });
+                let said = if back == 0 { "haan ji" } else { "words" };
+                let text = Pii(if words { said.into() } else { String::new() });
                 if fails {
                     self.live.remove(&utterance);
                 }
@@ -224,7 +237,11 @@ impl Observed {
             }
             Step::Start { line, remaining_ms } => {
                 let until = self.now + u64::from(remaining_ms.unwrap_or(2_000));
-                self.sounding = Some((LineId(line), until.max(self.now + 1)));
+                let sounding = Some((LineId(line), until.max(self.now + 1)));
+                match &mut self.paused {
+                    Some(paused) => *paused = (self.now, sounding),
+                    None => self.sounding = sounding,
+                }
                 self.put(Input::PlayoutStarted { line: LineId(line), remaining_ms });
             }
             Step::Stall(line) => self.end_of(line, Input::PlayoutStalled { line: LineId(line) }),
@@ -258,6 +275,9 @@ impl Observed {
 
     fn end_of(&mut self, line: u32, input: Input) {
         self.sounding = self.sounding.filter(|s| s.0 != LineId(line));
+        if let Some((_, sounding)) = &mut self.paused {
+            sounding.take_if(|s| s.0 == LineId(line));
+        }
         self.put(input);
     }
 

@@ -9,6 +9,8 @@ pub(super) struct Call {
     now: Ms,
     announced: Vec<LineId>,
     playing: Option<(LineId, Ms, Ms)>,
+    /// Since when what plays waits.
+    paused: Option<Ms>,
     next_line: u32,
     wanted: Option<(UtteranceId, Ms)>,
     held: bool,
@@ -20,7 +22,8 @@ impl Call {
     pub fn answered(settings: TurnSettings) -> Self {
         let turns = TurnController::new(settings);
         let (announced, log) = (Vec::new(), Vec::new());
-        Self { turns, now: Ms(0), announced, playing: None, next_line: 0, wanted: None, held: false, log }
+        let (playing, paused) = (None, None);
+        Self { turns, now: Ms(0), announced, playing, paused, next_line: 0, wanted: None, held: false, log }
     }
 
     /// A call one second old, whose greeting is over.
@@ -147,6 +150,8 @@ impl Call {
                     self.wanted = Some((utterance, to));
                 }
                 Action::StopPlayout { .. } => self.stopped(),
+                Action::PausePlayout => assert!(self.paused.replace(self.now).is_none()),
+                Action::ResumePlayout => self.resumed(),
                 _ => {}
             }
         }
@@ -155,7 +160,16 @@ impl Call {
         self
     }
 
+    fn resumed(&mut self) {
+        let since = self.paused.take().expect("only what waits goes on");
+        let waited = self.now.since(since);
+        self.playing = self.playing.map(|(line, began, end)| (line, began + waited, end + waited));
+    }
+
     fn stopped(&mut self) {
+        if self.paused.is_some() {
+            self.resumed();
+        }
         if let Some((line, began, end)) = self.playing.take() {
             let ms = |n: u64| u32::try_from(n).unwrap();
             let (played_ms, total_ms) = (ms(self.now.since(began)), ms(end.since(began)));
@@ -168,7 +182,7 @@ impl Call {
 
     fn pass(&mut self, ms: u64) {
         let now = self.now + ms;
-        if let Some((line, _, end)) = self.playing.filter(|p| p.2 <= now) {
+        if let Some((line, _, end)) = self.playing.filter(|p| self.paused.is_none() && p.2 <= now) {
             self.playing = None;
             self.now = end;
             self.put(Input::PlayoutFinished { line });
@@ -209,6 +223,8 @@ fn tell(action: &Action) -> String {
         Action::TurnFailed { utterance, .. } => format!("failed {}", utterance.0),
         Action::Duck => "duck".into(),
         Action::Unduck => "unduck".into(),
+        Action::PausePlayout => "pause".into(),
+        Action::ResumePlayout => "resume".into(),
         Action::StopPlayout { .. } => "stop".into(),
         Action::BargeIn { line, played_ms, total_ms } => format!("barge-in {} {played_ms}/{total_ms}", line.0),
         Action::NoInput { count } => format!("no-input {count}"),

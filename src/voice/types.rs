@@ -74,6 +74,11 @@ pub enum Input {
         /// The level in dB below full scale, 0 or less; minus infinity is digital silence.
         rms_dbfs: f32,
     },
+    /// The level of what was sent in these 20 ms, in dBFS; comes before their `Frame`. Without it no echo is expected.
+    Played { rms_dbfs: f32 },
+    /// The level of audio that has arrived and will be in a later `Frame`, in dBFS; where it is known, a line is ducked
+    /// the sooner.
+    Arriving { rms_dbfs: f32 },
     /// The words of an utterance, for a [`Action::Speculate`] or a [`Action::Commit`].
     Transcript {
         utterance: UtteranceId,
@@ -161,11 +166,18 @@ pub enum Action {
     },
     /// The caller said something and it was not understood: no words, or the transcription failed or took too long.
     TurnFailed { utterance: UtteranceId, speech_start: Ms, speech_end: Ms, endpoint_at: Ms },
-    /// Play the agent's line on, much quieter: the caller may be interrupting. Followed by `Unduck` or `StopPlayout`.
+    /// Play the agent's line on, much quieter: the caller may be interrupting. Followed by `Unduck`, `PausePlayout` or
+    /// `StopPlayout`.
     Duck,
     /// It was no interruption (or the line is over): full volume again.
     Unduck,
-    /// Stop what plays, forget what is announced, and report [`Input::PlayoutStopped`] for each line.
+    /// Let what plays and what is announced wait where it is: the caller speaks on, and their words are not known yet.
+    /// Followed by `ResumePlayout` or `StopPlayout`; nothing is reported meanwhile.
+    PausePlayout,
+    /// They did not want to interrupt: go on with the very sample that would have come next, at full volume.
+    ResumePlayout,
+    /// Stop what plays, forget what is announced, and report [`Input::PlayoutStopped`] for each line; what comes next
+    /// has full volume.
     StopPlayout { at: Ms },
     /// A line was cut by the caller's voice or key; what they heard of it, to be written down.
     BargeIn { line: LineId, played_ms: u32, total_ms: u32 },

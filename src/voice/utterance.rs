@@ -13,6 +13,8 @@ const NOISE_MS: u32 = 120;
 const SHORT_MS: u32 = 400;
 /// So much voice over a line that cannot be interrupted is heard as a turn after it, whenever it was said.
 const KEPT_MS: u32 = 1_000;
+/// Silence after which the words of what is said over a line are asked for.
+const OVER_LINE_SPECULATE_MS: u64 = 140;
 /// A yes or no is short, and so is the pause after it.
 const YES_NO_END_MS: u64 = 400;
 
@@ -60,6 +62,14 @@ fn end_ms(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> 
     }
 }
 
+impl Pauses {
+    /// The same for what is said over a line: whether it goes on hangs on the words.
+    pub fn hurried(self, over_line: bool) -> Self {
+        let speculate_ms = if over_line { self.speculate_ms.min(OVER_LINE_SPECULATE_MS) } else { self.speculate_ms };
+        Self { speculate_ms, ..self }
+    }
+}
+
 /// What became of a transcription.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Outcome {
@@ -99,15 +109,19 @@ pub(super) struct Utterance {
     pub insistence_ms: u32,
     /// Not so for the rest of a speech that was cut for its length, or else the answer to it could never be heard.
     pub may_interrupt: bool,
-    /// It stopped the agent.
+    /// It paused or stopped the agent.
     pub interrupted: bool,
+    /// The agent had not ended its line in any of its voice.
+    pub over_line: bool,
+    /// When the line that it had paused went on.
+    pub resumed: Ms,
     /// It would have stopped the agent, had that been allowed.
     pub blocked: bool,
     pub speculation: Option<Speculation>,
 }
 
 impl Utterance {
-    pub fn new(id: UtteranceId, began: Ms, previous_end: Ms, may_interrupt: bool) -> Self {
+    pub fn new(id: UtteranceId, began: Ms, previous_end: Ms, may_interrupt: bool, over_line: bool) -> Self {
         Self {
             id,
             from: began.minus(PRE_ROLL_MS).max(previous_end),
@@ -117,9 +131,16 @@ impl Utterance {
             insistence_ms: 0,
             may_interrupt,
             interrupted: false,
+            over_line,
+            resumed: Ms(0),
             blocked: false,
             speculation: None,
         }
+    }
+
+    /// Since when the agent has talked on, if it has.
+    pub fn passed_over_since(&self) -> Ms {
+        self.last_voiced.max(self.resumed)
     }
 
     pub fn is_noise(&self) -> bool {

@@ -264,6 +264,9 @@ struct State {
     quiet: u32,
     /// Frames since a packet came.
     idle: u32,
+    /// What will be heard again of what was heard, and how loud.
+    echo: VecDeque<i16>,
+    echo_level: f32,
 }
 
 impl Voice {
@@ -315,6 +318,14 @@ impl Voice {
             (state.hz, state.frames) = (hz, Some(30));
         }
         self.wait("the end of what is said", |state| state.frames == Some(0));
+    }
+
+    /// Sends back what it hears from now on, so much later and at this level, as a telephone on a table does.
+    pub fn echo(&self, delay: Duration, level: f32) {
+        let samples = delay.as_millis() as usize * RATE_HZ as usize / 1_000;
+        let mut state = self.state();
+        state.echo = std::iter::repeat_n(0, samples).collect();
+        state.echo_level = level;
     }
 
     /// Sends no more packets.
@@ -411,6 +422,9 @@ impl State {
         if power.sqrt() > QUIET {
             self.quiet = 0;
         }
+        if self.echo_level > 0.0 {
+            self.echo.extend(samples.clone());
+        }
         self.heard.extend(samples);
         let excess = self.heard.len().saturating_sub(WINDOW);
         self.heard.drain(..excess);
@@ -453,13 +467,15 @@ fn run(socket: &UdpSocket, state: &Mutex<State>) {
         if let Some(to) = state.to.filter(|_| !state.mute) {
             let hz = if sounds { state.hz } else { 0.0 };
             // A far end that is gone is no failure of ours.
-            let _ = socket.send_to(&packet(frame, hz), to);
+            let count = state.echo.len().min(FRAME_SAMPLES);
+            let echo: Vec<i16> = state.echo.drain(..count).collect();
+            let _ = socket.send_to(&packet(frame, hz, &echo, state.echo_level), to);
         }
         frame = frame.wrapping_add(1);
     }
 }
 
-fn packet(frame: u32, hz: f32) -> Vec<u8> {
+fn packet(frame: u32, hz: f32, echo: &[i16], echo_level: f32) -> Vec<u8> {
     let time = frame.wrapping_mul(FRAME_SAMPLES as u32);
     let mut packet = vec![0x80, 8];
     packet.extend((frame as u16).to_be_bytes());
@@ -467,7 +483,9 @@ fn packet(frame: u32, hz: f32) -> Vec<u8> {
     packet.extend(0x00FA_0E4D_u32.to_be_bytes());
     packet.extend((0..FRAME_SAMPLES as u32).map(|n| {
         let turns = (time.wrapping_add(n) % 8_000) as f32 * hz / RATE_HZ;
-        to_a_law(((turns.fract() * std::f32::consts::TAU).sin() * 8_000.0) as i16)
+        let tone = (turns.fract() * std::f32::consts::TAU).sin() * 8_000.0;
+        let echo = echo.get(n as usize).map_or(0.0, |sample| f32::from(*sample) * echo_level);
+        to_a_law((tone + echo) as i16)
     }));
     packet
 }

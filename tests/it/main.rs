@@ -3,6 +3,7 @@
 mod admission;
 mod arrows;
 mod asterisk;
+mod barge_in;
 mod bridges;
 mod carriers;
 mod codecs;

@@ -111,7 +111,8 @@ impl Conversation<'_> {
             result: TransferResult::Failed,
             bridged_ms: 0,
         };
-        self.media.duck(None);
+        self.duck(false);
+        self.media.resume_playout();
         self.tell(voice::Input::Expect { what: voice::Expectation::None, digits: None });
         let mut reaching = Reaching {
             attempt: Attempt::new(target.kind, self.now()),
@@ -420,7 +421,7 @@ impl Conversation<'_> {
     /// The receptionist talks to the caller again.
     fn resume(&mut self, why: TransferFailure) {
         self.quiet();
-        self.turns = TurnController::starting(self.profile.turns, self.now());
+        self.turns = TurnController::starting(self.profile.turns.clone(), self.now());
         self.follow_hold();
         self.step(dialogue::Input::TransferFailed { reason: why });
     }

@@ -16,7 +16,7 @@ use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
     TransferResult, Turn, Waterfall,
 };
-use crate::media::{MediaEvent, MediaSession};
+use crate::media::{MediaEvent, MediaSession, dbfs};
 use crate::sip::cause::{NORMAL, reason};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
@@ -112,6 +112,8 @@ pub struct Conversation<'a> {
     /// Since when the caller has us on hold.
     held_since: Option<Ms>,
     hang_up_at: Option<tokio::time::Instant>,
+    /// What plays is quieter, because the caller may be interrupting.
+    ducked: bool,
     /// The target to hand the caller to, and what that person hears first.
     hand_over_to: Option<(usize, String)>,
     transfers: Vec<TransferAttempt>,
@@ -130,7 +132,7 @@ impl<'a> Conversation<'a> {
             capabilities: sdp,
             ears: Ears::new(Arc::clone(&speech)),
             mouth: Mouth::new(Arc::clone(&speech)),
-            turns: TurnController::new(profile.turns),
+            turns: TurnController::new(profile.turns.clone()),
             time_zone: TimeZone::get(&profile.time_zone).unwrap_or(TimeZone::UTC),
             expect: dialogue::Expectation::Open,
             leg,
@@ -155,6 +157,7 @@ impl<'a> Conversation<'a> {
             over: None,
             held_since: None,
             hang_up_at: None,
+            ducked: false,
             hand_over_to: None,
             transfers: Vec::new(),
             referred: None,
@@ -296,8 +299,13 @@ impl<'a> Conversation<'a> {
                 let down = std::mem::take(&mut self.recogniser_down);
                 self.step(if down { dialogue::Input::SttUnavailable } else { dialogue::Input::NotUnderstood });
             }
-            Action::Duck => self.media.duck(Some(DUCK_DB)),
-            Action::Unduck => self.media.duck(None),
+            Action::Duck => self.duck(true),
+            Action::Unduck => self.duck(false),
+            Action::PausePlayout => self.media.pause_playout(),
+            Action::ResumePlayout => {
+                self.duck(false);
+                self.media.resume_playout();
+            }
             Action::StopPlayout { .. } => self.stop_playout(),
             Action::BargeIn { .. } => {
                 let heard = self.cut.take().unwrap_or_default();
@@ -314,9 +322,16 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    fn duck(&mut self, ducked: bool) {
+        self.ducked = ducked;
+        self.media.duck(ducked.then_some(DUCK_DB));
+    }
+
     fn stop_playout(&mut self) {
         self.last_line = None;
-        self.media.stop_playout(STOP_FADE_MS);
+        // What is ducked ends unheard; its fade would be at the level of what comes next.
+        self.media.stop_playout(if self.ducked { 0 } else { STOP_FADE_MS });
+        self.duck(false);
         let events = self.mouth.cut(self.now());
         self.on_mouth(events);
     }
@@ -406,6 +421,8 @@ impl<'a> Conversation<'a> {
         let now = self.now();
         match event {
             MediaEvent::Frame(frame) => {
+                self.tell_at(voice::Input::Arriving { rms_dbfs: dbfs(frame.arriving_rms.into()) }, now);
+                self.tell_at(voice::Input::Played { rms_dbfs: dbfs(frame.sent_rms.into()) }, now);
                 let vad = self.ears.hear(frame, now);
                 self.tell_at(voice::Input::Frame { speech: vad.probability, rms_dbfs: vad.rms_dbfs }, now);
             }

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::Config;
 use crate::domain::{E164, SrtpUse, TrunkMode, TrunkTransport};
 use crate::speech::NO_TURN_MODEL;
-use crate::speech::engines::{OWN_STT, OWN_TTS};
+use crate::speech::engines::{Craft, OWN_STT, OWN_TTS};
 
 /// Whether VCA can start all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,7 +217,8 @@ fn trunks(config: &Config, findings: &mut Findings) {
 /// The models of declared engines that work on this machine, with the keys that name them.
 fn local_engines(config: &Config) -> impl Iterator<Item = (String, &str)> {
     config.engines.iter().filter(|(_, spec)| !spec.kind.is_remote()).filter_map(|(name, spec)| {
-        let (key, model) = if spec.kind.hears() { ("model", &spec.model) } else { ("voice", &spec.voice) };
+        let (key, model) =
+            if spec.kind.craft() == Craft::Hears { ("model", &spec.model) } else { ("voice", &spec.voice) };
         Some((format!("engines.{name}.{key}"), model.as_deref()?))
     })
 }
@@ -231,8 +232,8 @@ fn engines(config: &Config, findings: &mut Findings) {
     }
     for tenant in &config.tenants {
         let Some(choice) = &tenant.speech else { continue };
-        let chosen = [(&choice.stt, true), (&choice.tts, false)];
-        let wrong = chosen.into_iter().flat_map(|(names, hears)| wrong_choices(config, names, hears));
+        let chosen = [(&choice.stt, Craft::Hears), (&choice.tts, Craft::Speaks), (&choice.llm, Craft::Thinks)];
+        let wrong = chosen.into_iter().flat_map(|(names, craft)| wrong_choices(config, names, craft));
         let voice = choice.voice.as_ref().and_then(|_| {
             let first = choice.tts.first().map_or(OWN_TTS, String::as_str);
             let fixed = config.engines.get(first).is_none_or(|spec| !spec.kind.is_remote());
@@ -244,22 +245,38 @@ fn engines(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// What is wrong with a list of engines that shall hear, or speak.
-fn wrong_choices(config: &Config, names: &[String], hears: bool) -> Vec<String> {
-    let own = if hears { OWN_STT } else { OWN_TTS };
-    let of_kind = |name: &str| config.engines.get(name).map(|spec| spec.kind.hears());
+/// What is wrong with a list of engines that shall do `craft`.
+fn wrong_choices(config: &Config, names: &[String], craft: Craft) -> Vec<String> {
+    let own = match craft {
+        Craft::Hears => Some(OWN_STT),
+        Craft::Speaks => Some(OWN_TTS),
+        Craft::Thinks => None,
+    };
+    let of_kind = |name: &str| config.engines.get(name).map(|spec| spec.kind.craft());
     let known: Vec<&str> =
-        config.engines.keys().map(String::as_str).filter(|name| of_kind(name) == Some(hears)).collect();
+        config.engines.keys().map(String::as_str).filter(|name| of_kind(name) == Some(craft)).collect();
+    let can = |craft: Craft| match craft {
+        Craft::Hears => "recognise speech",
+        Craft::Speaks => "speak",
+        Craft::Thinks => "tell what callers mean",
+    };
+    let list = |craft: Craft| match craft {
+        Craft::Hears => "stt",
+        Craft::Speaks => "tts",
+        Craft::Thinks => "llm",
+    };
     let wrong = |(at, name): (usize, &String)| match of_kind(name) {
         _ if names[..at].contains(name) => Some(format!("names `{name}` twice: keep one")),
-        Some(right) if right == hears => None,
-        Some(_) if hears => Some(format!("`{name}` speaks and cannot recognise speech: put it into `tts`")),
-        Some(_) => Some(format!("`{name}` recognises speech and cannot speak: put it into `stt`")),
-        None if name == own => None,
+        Some(right) if right == craft => None,
+        Some(other) => Some(format!("`{name}` cannot {}: put it into `{}`", can(craft), list(other))),
+        None if own == Some(name.as_str()) => None,
         None => {
-            let known = known.iter().copied().chain([own]);
+            let known = known.iter().copied().chain(own);
             let mend = super::load::nearest_word(known.clone(), name).map_or_else(
-                || format!("known are {}", known.collect::<Vec<_>>().join(", ")),
+                || match known.clone().next() {
+                    Some(_) => format!("known are {}", known.clone().collect::<Vec<_>>().join(", ")),
+                    None => format!("declare one with [engines.{name}]"),
+                },
                 |near| format!("did you mean `{near}`?"),
             );
             Some(format!("no engine is called `{name}`; {mend}"))
@@ -321,6 +338,9 @@ fn turns(config: &Config, findings: &mut Findings) {
         if value > turns.watchdog_ms {
             findings.error(key, format!("{value} must not be above `turns.watchdog_ms` ({})", turns.watchdog_ms));
         }
+    }
+    if !(100..=5_000).contains(&turns.llm_ms) {
+        findings.error("turns.llm_ms", "must be between 100 and 5000: a caller waits for it");
     }
     if turns.likely_percent > 100 {
         findings.error("turns.likely_percent", "must be 100 at most");

@@ -192,7 +192,9 @@ mod tests {
         for (speech, expected) in [
             ("{ stt = [\"my-grok\"] }", "no engine is called `my-grok`; did you mean `my-groq`?"),
             ("{ stt = [\"my-groq\", \"my-groq\"] }", "`my-groq` twice"),
-            ("{ tts = [\"my-groq\"] }", "`my-groq` recognises speech and cannot speak"),
+            ("{ tts = [\"my-groq\"] }", "`my-groq` cannot speak: put it into `stt`"),
+            ("{ llm = [\"my-groq\"] }", "`my-groq` cannot tell what callers mean: put it into `stt`"),
+            ("{ llm = [\"grok\"] }", "no engine is called `grok`; declare one with [engines.grok]"),
             ("{ tts = [\"piper\"], voice = \"nova\" }", "`piper` speaks with one voice"),
         ] {
             let found = findings(speech);

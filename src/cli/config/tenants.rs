@@ -84,8 +84,8 @@ impl TenantEntry {
     /// Turn-taking of the tenant: its own values over those of `[turns]`.
     ///
     /// # Errors
-    /// The unknown key or the value that is no number of milliseconds.
-    pub fn turns(&self, general: TurnSettings) -> Result<TurnSettings, String> {
+    /// The unknown key or the value that does not fit.
+    pub fn turns(&self, general: &TurnSettings) -> Result<TurnSettings, String> {
         let mut merged = Table::try_from(general).map_err(|error| error.to_string())?;
         merged.extend(self.turns.clone());
         merged.try_into().map_err(|error: toml::de::Error| load::one_line(error.message()))
@@ -180,8 +180,8 @@ pub(super) fn tenants(table: &mut Table, origins: &BTreeMap<String, Origin>) -> 
         let fault = |error: toml::de::Error| entry.fault("tenants", error.message(), mend);
         let tenant: TenantEntry = entry.keys.clone().try_into().map_err(fault)?;
         tenant
-            .turns(TurnSettings::default())
-            .map_err(|error| entry.fault("turns", error, "write keys of [turns] with milliseconds"))?;
+            .turns(&TurnSettings::default())
+            .map_err(|error| entry.fault("turns", error, "write keys of [turns] as they stand there"))?;
         if let Some(error) = tenant.transfers().and_then(|transfers| transfers.check().err()) {
             return Err(entry.fault("transfers", error.to_string(), mend));
         }

@@ -109,7 +109,8 @@ fn frames_come_every_20_ms_from_the_media_start_even_with_nothing_received() {
     let (session, mut events) = open(&engine);
     session.configure(to("127.0.0.1:9".parse().unwrap()));
     for n in 0..10 {
-        assert_eq!(wait(&mut events, frame), PcmFrame::silence(n * 20));
+        // Silence of A-law is not quite silent.
+        assert_eq!(wait(&mut events, frame), PcmFrame { sent_rms: 8, ..PcmFrame::silence(n * 20) });
     }
 }
 

@@ -2,4 +2,4 @@
 
 mod spec;
 
-pub use spec::{EngineKind, EngineSpec, Hedge, OWN_STT, OWN_TTS};
+pub use spec::{Craft, EngineKind, EngineSpec, Hedge, OWN_STT, OWN_TTS};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::Secret;
+use crate::speech::llm::Preset;
 
 /// Names that every node has without declaring them: its own recogniser and its own voice.
 pub const OWN_STT: &str = "whisper";
@@ -26,11 +27,39 @@ pub enum EngineKind {
     OpenaiTts,
     /// `GET {url}/api/tts` of a Coqui TTS server.
     CoquiTts,
+    /// A language model: `POST {url}/chat/completions` of OpenAI.
+    OpenaiLlm,
+    /// The same of xAI: Grok.
+    XaiLlm,
+    /// The same of Google, at its OpenAI-compatible endpoint.
+    GeminiLlm,
+    /// The same of any other server: vLLM, llama.cpp, Ollama, Groq.
+    CompatibleLlm,
+}
+
+/// What an engine does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Craft {
+    /// Recognises speech.
+    Hears,
+    Speaks,
+    /// Tells what callers mean.
+    Thinks,
 }
 
 impl EngineKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Whisper, Self::Piper, Self::OpenaiStt, Self::OpenaiTts, Self::CoquiTts];
+    pub const ALL: [Self; 9] = [
+        Self::Whisper,
+        Self::Piper,
+        Self::OpenaiStt,
+        Self::OpenaiTts,
+        Self::CoquiTts,
+        Self::OpenaiLlm,
+        Self::XaiLlm,
+        Self::GeminiLlm,
+        Self::CompatibleLlm,
+    ];
 
     /// As it is written.
     pub const fn name(self) -> &'static str {
@@ -40,22 +69,43 @@ impl EngineKind {
             Self::OpenaiStt => "openai-stt",
             Self::OpenaiTts => "openai-tts",
             Self::CoquiTts => "coqui-tts",
+            Self::OpenaiLlm => "openai-llm",
+            Self::XaiLlm => "xai-llm",
+            Self::GeminiLlm => "gemini-llm",
+            Self::CompatibleLlm => "compatible-llm",
         }
     }
 
-    /// Whether it recognises speech; else it speaks.
-    pub const fn hears(self) -> bool {
-        matches!(self, Self::Whisper | Self::OpenaiStt)
+    /// What it does.
+    pub const fn craft(self) -> Craft {
+        match self {
+            Self::Whisper | Self::OpenaiStt => Craft::Hears,
+            Self::Piper | Self::OpenaiTts | Self::CoquiTts => Craft::Speaks,
+            Self::OpenaiLlm | Self::XaiLlm | Self::GeminiLlm | Self::CompatibleLlm => Craft::Thinks,
+        }
+    }
+
+    /// Whose dialect a language model speaks; `None` for other engines.
+    pub const fn preset(self) -> Option<Preset> {
+        match self {
+            Self::OpenaiLlm => Some(Preset::OpenAi),
+            Self::XaiLlm => Some(Preset::Xai),
+            Self::GeminiLlm => Some(Preset::Gemini),
+            Self::CompatibleLlm => Some(Preset::Compatible),
+            _ => None,
+        }
     }
 
     /// Whether it works elsewhere, and this machine only waits.
     pub const fn is_remote(self) -> bool {
-        matches!(self, Self::OpenaiStt | Self::OpenaiTts | Self::CoquiTts)
+        !matches!(self, Self::Whisper | Self::Piper)
     }
 
     const fn default_url(self) -> &'static str {
         match self {
             Self::CoquiTts => "http://127.0.0.1:5002",
+            Self::XaiLlm => "https://api.x.ai/v1",
+            Self::GeminiLlm => "https://generativelanguage.googleapis.com/v1beta/openai",
             _ => "https://api.openai.com/v1",
         }
     }
@@ -202,6 +252,12 @@ impl EngineSpec {
             EngineKind::Piper if self.voice.is_none() => {
                 return Err(("voice", "is needed: a name that `vca models list` shows, or a file".to_owned()));
             }
+            kind if kind.craft() == Craft::Thinks && self.model.is_none() => {
+                return Err(("model", "is needed: the model's name, as its server has it".to_owned()));
+            }
+            EngineKind::CompatibleLlm if self.url.is_none() => {
+                return Err(("url", "is needed: the server's address up to `/v1`".to_owned()));
+            }
             _ => {}
         }
         if !(100..=10_000).contains(&self.timeout_ms) {
@@ -233,6 +289,8 @@ mod tests {
             (EngineSpec { timeout_ms: 60_000, ..openai.clone() }, "timeout_ms"),
             (EngineSpec { failures: 0, ..openai.clone() }, "failures"),
             (EngineSpec::new(EngineKind::Piper), "voice"),
+            (EngineSpec::new(EngineKind::GeminiLlm), "model"),
+            (EngineSpec { model: url("qwen"), ..EngineSpec::new(EngineKind::CompatibleLlm) }, "url"),
             (EngineSpec { url: url("http://127.0.0.1"), ..EngineSpec::new(EngineKind::Whisper) }, "url"),
         ] {
             assert_eq!(spec.check().unwrap_err().0, wrong, "{spec:?}");
