@@ -91,11 +91,13 @@ fn rows(base: &TurnSettings) -> Vec<(String, TurnSettings, Evidence)> {
         rows.push((format!("sound, likely {likely} %, doubtful {doubtful} %"), settings.clone(), Evidence::Sound));
         rows.push((format!("sound and words, likely {likely} %, doubtful {doubtful} %"), settings, Evidence::Words));
     }
-    for (likely_end, doubtful_end) in [(300, 1_000), (350, 800), (350, 1_000), (400, 1_200), (500, 1_200)] {
+    for (likely_end, doubtful_end) in
+        [(300, 800), (350, 1_200), (400, 600), (400, 1_000), (400, 1_200), (500, 800), (500, 1_200)]
+    {
         let settings = TurnSettings { likely_end_ms: likely_end, doubtful_end_ms: doubtful_end, ..base.clone() };
         rows.push((format!("sound and words, ends {likely_end}, {doubtful_end}"), settings, Evidence::Words));
     }
-    for dictation_end in [600, 800, 1_000, 1_200, 1_400] {
+    for dictation_end in [600, 700, 800, 900, 1_000, 1_200] {
         let settings = TurnSettings { dictation_end_ms: dictation_end, ..base.clone() };
         rows.push((format!("sound and words, dictation {dictation_end}"), settings, Evidence::Words));
     }

@@ -17,8 +17,8 @@ mod overlap;
 
 /// What was said so shortly before the end of the agent's line is an answer to it.
 const EARLY_ANSWER_MS: u64 = 1_500;
-/// A caller who goes on so soon after the end of the turn, or within the longest pause, while its words are still
-/// awaited, had not ended it.
+/// A caller who goes on so soon after the end of the turn, or in a dictation within its longest pause, while the words
+/// are still awaited, had not ended it.
 const RESUME_MS: u64 = 1_000;
 /// The longest wait for a transcript: this, and a quarter of the length of the audio.
 const TRANSCRIPT_MS: u64 = 5_000;
@@ -217,7 +217,10 @@ impl TurnController {
 
     /// The last turn, when it turns out not to be over; it keeps its whole range.
     fn resume(&mut self, began: Ms) -> Option<Utterance> {
-        let longest_ms = u64::from(self.settings.dictation_end_ms.max(self.settings.doubtful_end_ms));
+        let longest_ms = match self.expects {
+            Expectation::Dictation => u64::from(self.settings.dictation_end_ms),
+            _ => 0,
+        };
         let last = self.awaited.pop_back_if(|last| {
             last.outcome.is_none()
                 && began.since(last.utterance.last_voiced) < RESUME_MS.max(longest_ms)

@@ -82,13 +82,13 @@ fn later_speech_is_a_turn_of_its_own_and_the_turns_stay_in_order() {
 fn dictation_waits_longer() {
     let mut call = Call::greeted();
     call.expect(Expectation::Dictation, None);
-    call.speech(1_000).silence(180).speech(1_000).silence(700).recognised("98765 432").silence(500);
+    call.speech(1_000).silence(100).speech(1_000).silence(700).recognised("98765 432").silence(500);
     assert_eq!(
         call.log(),
         [
-            "3380 speculate 0 700-3380",
-            "3680 commit 0 700-3380 ended 3180",
-            "4380 turn 0 \"98765 432\" 1000-3180 closed 4380",
+            "3300 speculate 0 700-3300",
+            "3460 commit 0 700-3300 ended 3100",
+            "4300 turn 0 \"98765 432\" 1000-3100 closed 4300",
         ],
         "closed while the words are awaited, and opened again by them"
     );
@@ -106,7 +106,7 @@ fn dictation_ends_when_the_words_are_all_that_was_asked_for() {
     call.speech(1_000).silence(700).recognised_as("98765 43210", Ending::Whole);
     assert_eq!(
         call.log().last().unwrap(),
-        "5240 turn 1 \"98765 43210\" 3540-4540 closed 5240",
+        "5240 turn 1 \"98765 43210\" 3540-4540 closed 4900",
         "at once when it comes late"
     );
 }

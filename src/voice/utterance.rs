@@ -42,8 +42,9 @@ pub(super) struct Evidence {
 
 /// The pause that ends a turn.
 fn end_ms(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> u64 {
-    let [likely, unknown, doubtful] =
-        [settings.likely_end_ms, settings.end_of_turn_ms, settings.doubtful_end_ms].map(u64::from);
+    let [likely, unknown, doubtful, unfinished] =
+        [settings.likely_end_ms, settings.end_of_turn_ms, settings.doubtful_end_ms, settings.unfinished_end_ms]
+            .map(u64::from);
     let percent = evidence.finished.map(|probability| probability * 100.0);
     let by_sound = match percent {
         Some(percent) if percent >= settings.likely_percent as f32 => likely,
@@ -53,9 +54,9 @@ fn end_ms(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> 
     match (expects, evidence.ending) {
         (_, Some(Ending::Whole)) => likely,
         // Nothing is lost by closing it before the words are there: they open it again unless they are whole.
-        (Expectation::Dictation, None) => unknown,
+        (Expectation::Dictation, None) => likely,
         (Expectation::Dictation, Some(_)) => u64::from(settings.dictation_end_ms).max(unknown),
-        (_, Some(Ending::Unfinished)) => doubtful.max(unknown),
+        (_, Some(Ending::Unfinished)) => unfinished.max(unknown),
         (Expectation::YesNo, _) if by_sound > unknown => unknown,
         (Expectation::YesNo, _) => by_sound.min(YES_NO_END_MS),
         (Expectation::None | Expectation::Open, _) => by_sound,
