@@ -11,7 +11,7 @@ BENCH ?= $(patsubst benches/%.rs,%,$(wildcard benches/*.rs))
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-asterisk bench eval-turns load fmt lint setup deny clean
+.PHONY: help run test test-asterisk bench eval-turns load simulate fmt lint setup deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,11 @@ load: ## Calls by SIPp with RTP against a mock agent (CPS=100 CALLS=1000 HOLD=10
 	@$(STAGE) packages scripts/setup --test --no-models
 	CPS=$(or $(CPS),100) CALLS=$(or $(CALLS),1000) HOLD=$(or $(HOLD),10) TRANSPORT=$(TRANSPORT) DTMF=$(or $(DTMF),0) \
 		LOSE=$(or $(LOSE),0) $(CARGO) bench --locked --bench load
+
+simulate: ## Set up and let 40 scripted callers call, scored (SCENARIOS="angry echo" for some, ARGS="--junit out.xml")
+	@$(STAGE) setup scripts/setup --test --profile release
+	@$(STAGE) build $(CARGO) build --locked --release
+	$(TARGET)/release/vca simulate $(ARGS) $(SCENARIOS)
 
 test-asterisk: ## Calls through a real Asterisk, when one is installed (ASTERISK=/path/to/asterisk)
 	@asterisk="$(or $(ASTERISK),$(shell command -v asterisk))"; \

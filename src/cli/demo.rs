@@ -80,7 +80,7 @@ pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Port 0 asks for any port that is free for UDP and TCP alike.
-fn same_port(wanted: SocketAddr) -> Result<SocketAddr, Failure> {
+pub(super) fn same_port(wanted: SocketAddr) -> Result<SocketAddr, Failure> {
     if wanted.port() != 0 {
         return Ok(wanted);
     }
@@ -95,7 +95,7 @@ fn same_port(wanted: SocketAddr) -> Result<SocketAddr, Failure> {
 }
 
 /// Makes the demo tenant, its receptionist and number; returns the API key when it can be shown.
-async fn onboard(
+pub(super) async fn onboard(
     store: &Store,
     max_calls: u32,
     human: Option<DialString>,

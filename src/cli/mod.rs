@@ -17,8 +17,10 @@ mod keys;
 mod log;
 pub mod models;
 mod onboard;
+pub mod replay;
 pub mod serve;
 pub mod server;
+pub mod simulate;
 mod wiring;
 
 /// Answers the phone for small businesses.
@@ -49,6 +51,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Be a caller: speak, listen, and print the conversation
     Call(call::CallArgs),
+    /// Run a recorded call again and show the first difference
+    Replay(replay::ReplayArgs),
+    /// Let scripted callers call, and score their calls
+    Simulate(simulate::SimulateArgs),
     /// Fetch, list and verify speech models
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
@@ -100,6 +106,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Call(args) => call::run(args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Models(args) => {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }

@@ -43,5 +43,5 @@ mod yes_no;
 pub use demo::demo_profile;
 pub use ending::{Ending, ending};
 pub use receptionist::Receptionist;
-pub use replay::replay;
+pub use replay::{Difference, LOG_FORMAT, Opening, RecordedCall, Step, replay};
 pub use turn::{Action, Expectation, Input, Line, Segment, SlotName, TransferFailure};

@@ -22,7 +22,8 @@ pub struct Did {
 
 /// Proof that the bearer may act for one tenant. Every store call requires one.
 ///
-/// It is made in two places only: by authentication of an API request, and by the look-up of a dialled number.
+/// It is made by authentication of an API request and by the look-up of a dialled number; beside those, for the operator's
+/// own commands on the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TenantScope(TenantId);
 

@@ -249,6 +249,25 @@ fn load_tts(models: &ModelStore, voice: &str, variation: f32) -> Result<Arc<dyn 
     Ok(Arc::new(super::tts::Piper::load(&models.locate(voice)?)?.with_variation(variation)))
 }
 
+/// The default voice alone, without variation, at this pace (1 is its own): for callers in tests.
+///
+/// # Errors
+/// When the voice is missing or cannot be loaded.
+#[cfg(feature = "piper")]
+pub fn voice_at_speed(models_dir: &std::path::Path, speed: f32) -> Result<Arc<dyn TextToSpeech>, SpeechError> {
+    let voice = ModelStore::new(models_dir).locate(&SpeechConfig::new("").tts_voice)?;
+    Ok(Arc::new(super::tts::Piper::load(&voice)?.with_variation(0.0).with_speed(speed)))
+}
+
+/// The program has no voice of its own.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "piper"))]
+pub fn voice_at_speed(_: &std::path::Path, _: f32) -> Result<Arc<dyn TextToSpeech>, SpeechError> {
+    Err(SpeechError::NotBuilt("piper"))
+}
+
 #[cfg(not(feature = "piper"))]
 fn load_tts(_: &ModelStore, _: &str, _: f32) -> Result<Arc<dyn TextToSpeech>, SpeechError> {
     Err(SpeechError::NotBuilt("piper"))

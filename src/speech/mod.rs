@@ -33,6 +33,6 @@ pub use engine::{
     CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, WIDE_RATE_HZ,
     synthesize_all, synthesize_all_at,
 };
-pub use facade::{NO_TURN_MODEL, Speaking, Speech, SpeechConfig, SpeechError};
+pub use facade::{NO_TURN_MODEL, Speaking, Speech, SpeechConfig, SpeechError, voice_at_speed};
 pub use turn::EndOfTurn;
 pub use vad::{SileroVad, Vad};

@@ -218,6 +218,19 @@ impl Store {
         Ok(Some((record, self.turns(scope, call).await?)))
     }
 
+    /// The scope of the tenant whose call this is; `None` when there is no such call. For commands of the operator, who
+    /// has the database itself in hand; a request from outside proves its tenant by authentication.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn scope_of_call(&self, call: CallId) -> Result<Option<TenantScope>> {
+        let tenant: Option<Id<TenantId>> = sqlx::query_scalar("SELECT tenant_id FROM calls WHERE id = $1")
+            .bind(Id(call))
+            .fetch_optional(self.driver.reader())
+            .await?;
+        Ok(tenant.map(|Id(tenant)| TenantScope::proven(tenant)))
+    }
+
     /// Reads one call without its turns; `None` when the tenant has no such call.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ pub(super) struct Driver {
     /// Connections that refuse to write.
     readers: Pool<Db>,
     /// Held for as long as the database is open. The kernel releases it when the process dies.
-    _lock: Arc<File>,
+    _lock: Option<Arc<File>>,
 }
 
 impl Driver {
@@ -57,7 +57,19 @@ impl Driver {
             pool().max_connections(1).connect_with(write).await.map_err(|error| opening_failed(path, error))?;
         MIGRATIONS.run(&writer).await.map_err(|error| migrating_failed(path, error))?;
         let readers = pool().max_connections(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-        Ok(Self { writer, readers, _lock: Arc::new(lock) })
+        Ok(Self { writer, readers, _lock: Some(Arc::new(lock)) })
+    }
+
+    /// Opens a database to read it only, beside the process that writes it.
+    pub(super) async fn open_to_read(path: &Path, busy: Duration) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(busy)
+            .disable_statement_logging()
+            .pragma("query_only", "ON");
+        let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).max_connections(1);
+        let readers = pool.connect_with(options).await.map_err(|error| opening_failed(path, error))?;
+        Ok(Self { writer: readers.clone(), readers, _lock: None })
     }
 
     pub(super) fn writer(&self) -> &Pool<Db> {

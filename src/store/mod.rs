@@ -51,6 +51,15 @@ impl Store {
         Self::open_waiting(path, BUSY_TIMEOUT).await
     }
 
+    /// Opens the database at `path` to read it only, while another process may have it open. Nothing is made, changed or
+    /// migrated, and every verb that writes fails.
+    ///
+    /// # Errors
+    /// As [`Store::open`], also when there is no database at `path`.
+    pub async fn open_to_read(path: &Path) -> Result<Self> {
+        Ok(Self { driver: driver::Driver::open_to_read(path, BUSY_TIMEOUT).await? })
+    }
+
     async fn open_waiting(path: &Path, busy: Duration) -> Result<Self> {
         Ok(Self { driver: driver::Driver::open(path, busy).await? })
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Demo, MESSAGE, wait_for};
+use crate::harness::{Demo, MESSAGE, text, vca, wait_for};
 
 /// What the agent said, as recognised out of the audio at the caller's end.
 fn heard_by_caller(report: &Value) -> String {
@@ -108,6 +108,27 @@ fn keys_and_this_same_number_are_taken() {
     demo.call(&MESSAGE);
     let call = demo.closed_call();
     assert_eq!(call["slots"]["number"], "+919988776655", "{call:#}");
+    let id = call["id"].as_str().expect("an id");
+    assert_replays(&demo, id);
+}
+
+/// Beside the running node: the recorded call replays, a change is shown where it is, and an unknown call is not found.
+fn assert_replays(demo: &Demo, id: &str) {
+    let replay = |args: &[&str]| vca().arg("replay").arg("--data").arg(demo.data()).args(args).output().expect("vca");
+    let same = replay(&[id]);
+    assert_eq!(same.status.code(), Some(0), "{}{}", text(&same.stdout), text(&same.stderr));
+    let exported = text(&replay(&["--export", id]).stdout);
+    assert!(exported.contains("9988776655"), "the keys are in the log: {exported}");
+    let file = demo.data().join("changed.json");
+    std::fs::write(&file, exported.replace("9988776655", "9988776644")).expect("a file is written");
+    let changed = replay(&[file.to_str().expect("a path")]);
+    assert_eq!(changed.status.code(), Some(1));
+    let shown = text(&changed.stdout);
+    assert!(shown.contains("the caller typed 9988776644"), "{shown}");
+    assert!(shown.contains("- {") && shown.contains("+919988776655"), "what was expected: {shown}");
+    assert!(shown.contains("+ {") && shown.contains("+919988776644"), "what came: {shown}");
+    let unknown = replay(&[&id.replace(['0', '1', '2'], "3")]);
+    assert_eq!(unknown.status.code(), Some(2), "{}", text(&unknown.stdout));
 }
 
 #[test]
@@ -154,6 +175,8 @@ fn a_crash_in_mid_call_leaves_a_repaired_record_and_a_playable_recording() {
     assert_eq!(call["status"], "abandoned", "{call:#}");
     assert_eq!(call["end_cause"], "crash");
     assert!(!call["ended_at"].is_null() && !call["turns"].as_array().expect("turns").is_empty());
+    let replayed = vca().args(["replay", &id, "--data"]).arg(demo.data()).output().expect("vca replay runs");
+    assert!(text(&replayed.stdout).contains("the same: "), "the log survived the crash: {replayed:?}");
     let tenant = call["tenant"].as_str().expect("a tenant");
     let path = demo.data().join("recordings").join(tenant).join(format!("{id}.wav"));
     let mut reader = hound::WavReader::open(&path).expect("the recording opens");

@@ -31,6 +31,11 @@ const KEY: &str = "test-key-0123456789abcdef";
 /// Real engines share two cores: one whole call at a time.
 static ONE_CALL: Mutex<()> = Mutex::new(());
 
+/// Held while the test runs engines outside of a [`Demo`].
+pub fn one_call_at_a_time() -> MutexGuard<'static, ()> {
+    ONE_CALL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A running `vca demo`, ended when dropped.
 pub struct Demo {
     child: Child,
@@ -81,7 +86,7 @@ impl Demo {
     }
 
     fn start_as(mut command: Command, sip: &str, data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
-        let turn = ONE_CALL.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = one_call_at_a_time();
         command.args(["demo", "--sip", sip, "--http", "127.0.0.1:0", "--api-key", KEY]);
         command.arg("--data").arg(data.path()).args(args).envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vca starts");

@@ -20,6 +20,7 @@ mod registrar;
 mod secure_voice;
 mod serve;
 mod signalling;
+mod simulate;
 mod softphone;
 mod srtp;
 mod surroundings;

@@ -8,7 +8,6 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, info};
 
 use super::leg::Answerer;
-use super::ports::LogEvent;
 use super::record::Journal;
 use super::transfer::Outgoing;
 use crate::dialogue::{self, Line, Receptionist};
@@ -28,6 +27,7 @@ mod ears;
 mod handover;
 mod hints;
 mod ladder;
+mod log;
 mod mouth;
 mod signalling;
 
@@ -170,6 +170,7 @@ impl<'a> Conversation<'a> {
             until: tokio::time::Instant::now() + parts.longest_call,
             shutdown: parts.shutdown,
         };
+        conversation.log_opening();
         let cause = conversation.lead(waits).await;
         conversation.finish(cause, media_events).await
     }
@@ -339,14 +340,15 @@ impl<'a> Conversation<'a> {
     /// Gives the receptionist an input and carries out what it decides.
     fn step(&mut self, input: dialogue::Input) {
         let local = Timestamp::now().to_zoned(self.time_zone.clone());
-        self.log("input", &input);
         let nothing_heard = matches!(input, dialogue::Input::SttUnavailable | dialogue::Input::NotUnderstood);
-        let actions = self.receptionist.step(input, &local);
+        let actions = self.receptionist.step(input.clone(), &local);
+        let step = dialogue::Step { now: local, input, actions };
+        self.log("step", &step);
+        let actions = step.actions;
         let answering = self.answering.take();
         let trouble = nothing_heard.then(|| self.trouble(&actions)).flatten();
         let mut said = None;
         for action in actions {
-            self.log("action", &action);
             match action {
                 dialogue::Action::Say(line) => said = Some(self.say(&line, answering, trouble)),
                 dialogue::Action::Expect(expect) => {
@@ -405,12 +407,6 @@ impl<'a> Conversation<'a> {
         let seq = self.next_turn;
         self.next_turn += 1;
         self.journal.turn(Turn { seq, speaker, text, heard, started_ms: started.0, ended_ms: ended.0, waterfall });
-    }
-
-    fn log(&mut self, kind: &'static str, what: &impl serde::Serialize) {
-        let data = serde_json::to_value(what).expect("invariant: inputs and actions are plain data");
-        self.journal.event(LogEvent { seq: self.next_event, at_ms: self.now().0, kind, data });
-        self.next_event += 1;
     }
 
     fn hang_up_soon(&mut self) {

@@ -344,7 +344,7 @@ impl<'a> Caller<'a> {
 }
 
 /// Root mean square level in dB below full scale.
-fn level_dbfs(samples: &[i16]) -> f32 {
+pub fn level_dbfs(samples: &[i16]) -> f32 {
     if samples.is_empty() {
         return f32::NEG_INFINITY;
     }

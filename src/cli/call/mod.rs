@@ -25,6 +25,7 @@ use crate::speech::{NO_TURN_MODEL, Speech, SpeechConfig, synthesize_all_at};
 mod caller;
 mod script;
 
+pub(super) use caller::level_dbfs;
 use caller::{Caller, Prepared};
 pub use caller::{Ending, Said};
 use script::{Step, Steps};
@@ -181,7 +182,7 @@ fn srtp_use(text: &str) -> Result<SrtpUse, String> {
 }
 
 /// A stack that only calls out: any port, both transports.
-fn stack_config(local_ip: IpAddr) -> StackConfig {
+pub(super) fn stack_config(local_ip: IpAddr) -> StackConfig {
     let any_port = SocketAddr::new(local_ip, 0);
     StackConfig { udp: vec![any_port], tcp: vec![any_port], ..StackConfig::default() }
 }
@@ -206,12 +207,15 @@ async fn talk(
     }
 }
 
-struct Ringing {
+pub(super) struct Ringing {
     ringing_ms: Option<u64>,
-    answer: Vec<u8>,
+    pub answer: Vec<u8>,
 }
 
-async fn wait_for_answer(events: &mut mpsc::Receiver<LegEvent>, dialled: Instant) -> Result<Ringing, Failure> {
+pub(super) async fn wait_for_answer(
+    events: &mut mpsc::Receiver<LegEvent>,
+    dialled: Instant,
+) -> Result<Ringing, Failure> {
     let mut ringing_ms = None;
     loop {
         match events.recv().await {
@@ -235,7 +239,7 @@ fn elapsed_ms(since: Instant) -> u64 {
 }
 
 /// Where the INVITE goes: the host of the URI, which must be an address, or `localhost`.
-fn destination(to: &Uri) -> Result<SocketAddr, Failure> {
+pub(super) fn destination(to: &Uri) -> Result<SocketAddr, Failure> {
     let host = to.host().trim_start_matches('[').trim_end_matches(']');
     let ip: IpAddr = if host.eq_ignore_ascii_case("localhost") {
         IpAddr::from([127, 0, 0, 1])
@@ -247,14 +251,14 @@ fn destination(to: &Uri) -> Result<SocketAddr, Failure> {
 }
 
 /// The address of this machine that reaches `destination`; no packet is sent.
-fn local_ip_towards(destination: SocketAddr) -> Result<IpAddr, Failure> {
+pub(super) fn local_ip_towards(destination: SocketAddr) -> Result<IpAddr, Failure> {
     let any: SocketAddr = if destination.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
     let probe = UdpSocket::bind(any).and_then(|socket| socket.connect(destination).map(|()| socket));
     let local = probe.and_then(|socket| socket.local_addr());
     local.map(|addr| addr.ip()).map_err(|error| Failure::Setup(format!("no way to {destination}: {error}")))
 }
 
-fn codec(name: &str) -> Result<Codec, String> {
+pub(super) fn codec(name: &str) -> Result<Codec, String> {
     let known = Codec::ALL.into_iter().find(|codec| codec.rtpmap_name().eq_ignore_ascii_case(name));
     known.ok_or_else(|| "not one of pcma, pcmu, g722, opus".to_owned())
 }
