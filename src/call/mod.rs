@@ -303,7 +303,7 @@ async fn converse(
         media,
         media_events,
         sdp,
-        speech: Arc::clone(&node.speech),
+        speech: node.speech.of(&route.profile.speech),
         profile: route.profile,
         caller,
         outgoing,

@@ -20,6 +20,7 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
         let stored = store.profiles(scope).await.map_err(|error| Failure::setup(&error))?;
         if let Some(known) = stored.into_iter().find(|known| known.id == profile.id) {
             // What the file does not say stays as the database has it.
+            profile.ask = entry.ask.clone().unwrap_or(known.ask);
             profile.transfers = entry.transfers().unwrap_or(known.transfers);
             profile.speech = entry.speech.clone().unwrap_or(known.speech);
             profile.knowledge = entry.knowledge(known.knowledge);
@@ -62,6 +63,7 @@ fn profile_of(entry: &TenantEntry, turns: TurnSettings, voice: &str) -> AgentPro
         voice: voice.to_owned(),
         turns,
         transfers: entry.transfers().unwrap_or_default(),
+        ask: entry.ask.clone().unwrap_or_default(),
         speech: entry.speech.clone().unwrap_or_default(),
         knowledge: entry.knowledge(Knowledge::default()),
     }

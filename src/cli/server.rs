@@ -280,6 +280,7 @@ async fn load_speech(config: &Config, store: &Store) -> Result<Arc<Speech>, Fail
         vad_model: config.speech.vad.clone(),
         turn_model: config.speech.turn.clone(),
         prompts_dir: config.prompts(),
+        engines: config.engines.clone(),
         workers,
         queue: Some(JOBS_PER_WORKER * workers.map_or(cores, std::num::NonZeroUsize::get)),
     };

@@ -2,14 +2,17 @@
 
 use jiff::Zoned;
 
+use super::emails::{self, EmailHeard};
 use super::intents::{self, Intent, Purpose};
 use super::numbers::{self, NumberHeard};
 use super::phrases::Phrase;
+use super::pin_codes::{self, PinHeard};
 use super::receptionist::{Receptionist, State};
 use super::reply::Reply;
 use super::turn::SlotName;
 use super::yes_no::yes_no;
 use super::{names, slots, text, times};
+use crate::domain::Ask;
 
 /// Corrections after which the call is closed with what is there.
 const MOST_ROUNDS: u8 = 5;
@@ -30,7 +33,7 @@ impl Receptionist {
             self.add_told(said, &plain);
             return self.agreed();
         }
-        if let Some(slot) = mentioned(&plain).filter(|_| agrees == Some(false) || objects) {
+        if let Some(slot) = self.mentioned(&plain).filter(|_| agrees == Some(false) || objects) {
             return self.ask_anew(slot);
         }
         match intent {
@@ -85,7 +88,7 @@ impl Receptionist {
         if let Some(reply) = self.corrected(said) {
             return reply;
         }
-        if let Some(slot) = mentioned(&plain) {
+        if let Some(slot) = self.mentioned(&plain) {
             return self.ask_anew(slot);
         }
         match intent {
@@ -150,10 +153,36 @@ impl Receptionist {
         lead.followed_by(read)
     }
 
+    fn mentioned(&self, plain: &str) -> Option<SlotName> {
+        mentioned(plain, &self.phrases.profile().ask)
+    }
+
+    /// A new e-mail address or PIN code in an objection.
+    fn corrected_address(&mut self, said: &str, plain: &str) -> Option<SlotName> {
+        let slot = self.mentioned(plain);
+        match (emails::heard(said), slot) {
+            (EmailHeard::Complete(email), _) if self.slots.email.as_ref().is_some_and(|old| *old != email) => {
+                self.slots.email = Some(email);
+                return Some(SlotName::Email);
+            }
+            _ => {}
+        }
+        match (pin_codes::heard(said, ""), slot) {
+            (PinHeard::Complete(pin), Some(SlotName::PinCode)) if self.slots.pin_code.as_ref() != Some(&pin) => {
+                self.slots.pin_code = Some(pin);
+                Some(SlotName::PinCode)
+            }
+            _ => None,
+        }
+    }
+
     /// Applies the corrections that the sentence holds; `None` when it holds none.
     fn corrected(&mut self, said: &str) -> Option<Reply> {
         let words = text::words(said);
         let plain = text::plain(&words);
+        if let Some(slot) = self.corrected_address(said, &plain) {
+            return Some(self.read_changes(&[slot]));
+        }
         let mut changed = Vec::new();
         let (heard, spans) = numbers::heard_words(&words, false);
         let time = times::find(&words, &spans).filter(|_| self.purpose == Some(Purpose::Appointment));
@@ -214,15 +243,22 @@ fn is_bare_yes(said: &str, plain: &str) -> bool {
     digits && !text::says_any(plain, &["no", "not", "name is", "name should", "should be"])
 }
 
-/// The slot that a complaint names.
-fn mentioned(plain: &str) -> Option<SlotName> {
+/// The slot that a complaint names, of those that `asked` are asked for.
+fn mentioned(plain: &str, asked: &[Ask]) -> Option<SlotName> {
     [
-        (SlotName::Name, &["name", "spelling"][..]),
+        (SlotName::Email, &["email", "mail", "email id", "email address"][..]),
+        (SlotName::PinCode, &["pin", "pincode", "pin code", "postal code"]),
+        (SlotName::Name, &["name", "spelling"]),
         (SlotName::Number, &["number", "mobile", "phone", "digit", "digits"]),
         (SlotName::PreferredTime, &["time", "day", "date", "timing"]),
         (SlotName::Reason, &["reason", "message", "problem", "treatment", "purpose"]),
     ]
     .into_iter()
+    .filter(|(slot, _)| match slot {
+        SlotName::Email => asked.contains(&Ask::Email),
+        SlotName::PinCode => asked.contains(&Ask::PinCode),
+        _ => true,
+    })
     .find(|(_, words)| text::says_any(plain, words))
     .map(|(slot, _)| slot)
 }

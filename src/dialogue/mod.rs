@@ -18,10 +18,12 @@
 //! failed to do) speaks or ends, and silence ends every call after three re-asks.
 #![deny(clippy::disallowed_methods)]
 
+mod addresses;
 pub mod amounts;
 mod confirm;
 mod dates;
 mod demo;
+mod emails;
 mod ending;
 mod hours;
 mod intents;
@@ -29,10 +31,12 @@ mod knowledge;
 mod names;
 pub mod numbers;
 mod phrases;
+mod pin_codes;
 mod receptionist;
 mod replay;
 mod reply;
 mod slots;
+mod spelling;
 mod summary;
 mod text;
 mod times;

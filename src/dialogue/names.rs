@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::spelling;
 use super::text::{self, Gap, Word};
 
 /// Phrases after which a name stands, the surest first.
@@ -192,35 +193,11 @@ fn name_at(words: &[Word], at: usize, must_be_cased: bool) -> Option<(String, us
     (real > 0 && has_letters).then(|| (written(&words[at..end]), end))
 }
 
-/// A name of letters: three or more single ones in a row, with "double N", "R for Rahul", "R as in Rahul".
+/// A name of letters, spelled in any of the ways of [`spelling`].
 /// With a word before ("Verma, V E R M A"), the spelling replaces the part of the name that it is most like.
 fn spelled(words: &[Word]) -> Option<String> {
-    let mut letters = String::new();
-    let mut first = None;
-    let mut at = 0;
-    while at < words.len() {
-        let norm = words[at].norm.as_str();
-        let twice = norm == "double" && words.get(at + 1).is_some_and(is_letter);
-        if twice {
-            letters.push_str(&words[at + 1].norm.repeat(2));
-        } else if is_letter(&words[at]) {
-            letters.push_str(norm);
-        } else if letters.is_empty() {
-            at += 1;
-            continue;
-        } else {
-            break;
-        }
-        first.get_or_insert(at);
-        at += if twice { 2 } else { 1 };
-        at += match words.get(at).map(|w| w.norm.as_str()) {
-            Some("for") => 2,
-            Some("as") => 3,
-            _ => 0,
-        };
-    }
-    let first = first?;
-    if letters.chars().count() < 3 || words[at.min(words.len())..].iter().any(|w| is_name_word(w, false)) {
+    let spelling::Spelled { letters, words: Range { start: first, end } } = spelling::first(words, 0)?;
+    if words[end..].iter().any(|w| is_name_word(w, false)) {
         return None;
     }
     let mut parts: Vec<String> = words[..first]

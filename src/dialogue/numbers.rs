@@ -234,6 +234,11 @@ fn is_soft(word: &str) -> bool {
         )
 }
 
+/// The digits that the words at `at` name by themselves, and how many words they take.
+pub(super) fn digits_at(words: &[Word], at: usize) -> Option<(String, usize)> {
+    piece(words, at, false, false)
+}
+
 /// The digits that the words at `at` stand for, and how many words they take.
 fn piece(words: &[Word], at: usize, open: bool, asked: bool) -> Option<(String, usize)> {
     let word = words.get(at)?.norm.as_str();

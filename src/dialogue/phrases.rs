@@ -4,10 +4,12 @@
 //! are functions. `{business}`, `{visit}`, `{a_visit}` stand for the profile's words.
 
 use super::amounts;
+use super::emails;
 use super::hours;
 use super::numbers;
+use super::pin_codes;
 use super::turn::Segment;
-use crate::domain::{AgentProfile, E164, Holiday, Knowledge, Price, PriceRange, Service};
+use crate::domain::{AgentProfile, Ask, E164, EmailAddress, Holiday, Knowledge, PinCode, Price, PriceRange, Service};
 
 macro_rules! phrases {
     ($($name:ident => $text:literal,)*) => {
@@ -108,6 +110,16 @@ phrases! {
     AskTimeAgain => "Sorry, I did not get the time. Which day would suit you?",
     AskTimeLast => "Please say a day and a time, for example, tomorrow evening.",
 
+    AskEmail => "What is your email address?",
+    AskEmailShort => "Your email address, please?",
+    AskEmailAgain => "Sorry, I did not get that. Please say it slowly, for example, name at gmail dot com.",
+    AskEmailSpell => "Please spell the part before the at, letter by letter.",
+    AskEmailDomain => "And what comes after the at? For example, gmail dot com.",
+    AskPin => "What is your PIN code?",
+    AskPinShort => "Your PIN code, please?",
+    AskPinAgain => "Sorry, I did not get that. Please say the six digits of your PIN code.",
+    AskPinLast => "Please say your PIN code digit by digit, or type it on the keypad.",
+
     AskOtherDay => "Which other day would suit you?",
     AskOtherTime => "Which other time would suit you?",
     AskWhichDate => "Which date would that be?",
@@ -152,6 +164,8 @@ phrases! {
     NotedNumber => "I have noted your number.",
     NotedTime => "I have noted the time.",
     NotedReason => "I have noted what it is about.",
+    NotedEmail => "I have noted your email address.",
+    NotedPin => "I have noted your PIN code.",
     PartOfNumber => "a part of your number.",
 
     // When the conversation itself fails.
@@ -189,7 +203,8 @@ impl Phrases {
     /// Every fixed text, each once.
     pub(super) fn all(&self) -> Vec<String> {
         let days = (0..7).flat_map(|day| [Phrase::HoursToday(day), Phrase::HoursTomorrow(day), Phrase::HoursOn(day)]);
-        let table = TABLE.iter().map(|(phrase, _)| *phrase);
+        let asked = |phrase: &Phrase| self.asks(*phrase);
+        let table = TABLE.iter().map(|(phrase, _)| *phrase).filter(asked);
         let mut texts: Vec<String> = Vec::new();
         let targets = (0..).zip(&self.profile.transfers.targets);
         let targets = targets.flat_map(|(index, _)| [Phrase::Connecting(index), Phrase::TryNext(index)]);
@@ -201,6 +216,23 @@ impl Phrases {
             }
         }
         texts
+    }
+
+    /// Whether a call of this profile can come to this phrase of the table.
+    fn asks(&self, phrase: Phrase) -> bool {
+        let ask = &self.profile.ask;
+        match phrase {
+            Phrase::AskEmail
+            | Phrase::AskEmailShort
+            | Phrase::AskEmailAgain
+            | Phrase::AskEmailSpell
+            | Phrase::AskEmailDomain
+            | Phrase::NotedEmail => ask.contains(&Ask::Email),
+            Phrase::AskPin | Phrase::AskPinShort | Phrase::AskPinAgain | Phrase::AskPinLast | Phrase::NotedPin => {
+                ask.contains(&Ask::PinCode)
+            }
+            _ => true,
+        }
     }
 
     /// Everything that the knowledge can be asked for.
@@ -306,6 +338,14 @@ impl Phrases {
 
     pub(super) fn your_number(&self, number: &E164) -> String {
         format!("Your number is {}.", numbers::spoken(number))
+    }
+
+    pub(super) fn your_email(&self, email: &EmailAddress, name: Option<&str>) -> String {
+        format!("Your email address is {}.", emails::spoken(email, name))
+    }
+
+    pub(super) fn your_pin(&self, pin: &PinCode) -> String {
+        format!("Your PIN code is {}.", pin_codes::spoken(pin))
     }
 
     pub(super) fn digits_so_far(&self, digits: &str) -> String {

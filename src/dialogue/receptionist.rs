@@ -73,6 +73,8 @@ pub struct Receptionist {
     pub(super) partial: String,
     /// A whole row of digits that is no mobile number; taken when it is said twice.
     pub(super) odd: Option<String>,
+    /// What was said of the e-mail address: before the "at", and after it.
+    pub(super) email_parts: (Option<String>, Option<String>),
     /// Speech is not understood at all: keypad only.
     pub(super) deaf: bool,
     pub(super) confirmed: bool,
@@ -116,6 +118,7 @@ impl Receptionist {
             fixing: None,
             partial: String::new(),
             odd: None,
+            email_parts: (None, None),
             deaf: false,
             confirmed: false,
             wrong_number: false,
@@ -292,6 +295,7 @@ impl Receptionist {
         match self.state {
             State::Open => self.open(said, intent, now),
             State::Ask(SlotName::Number) | State::Keypad => self.number_said(said, intent, now),
+            State::Ask(slot @ (SlotName::Email | SlotName::PinCode)) => self.address_said(slot, said, intent, now),
             State::Ask(slot) => self.slot_said(slot, said, intent, now),
             State::ReadBack => self.read_back_said(said, intent, now),
             State::Fix => self.fix_said(said, intent, now),
@@ -433,7 +437,7 @@ impl Receptionist {
         let answer = match slot {
             SlotName::Name => names::from_answer(said),
             SlotName::Reason => slots::reason_from_answer(said, purpose),
-            SlotName::PreferredTime | SlotName::Number => times::from_answer(said),
+            _ => times::from_answer(said),
         };
         let answer = answer.filter(|_| !matches!(intent, Intent::Thanks | Intent::Hello));
         if answer.is_some() && !(intents::is_refusal(said) && slot != SlotName::Reason) {
@@ -468,7 +472,7 @@ impl Receptionist {
         match slot {
             SlotName::Name => &mut self.slots.name,
             SlotName::PreferredTime => &mut self.slots.preferred_time,
-            SlotName::Reason | SlotName::Number => &mut self.slots.reason,
+            _ => &mut self.slots.reason,
         }
     }
 
@@ -512,6 +516,7 @@ impl Receptionist {
                 self.slots.number = self.caller.clone();
                 return self.number_taken();
             }
+            (State::Ask(SlotName::PinCode), digits) if digits.len() <= 6 => return self.pin_typed(digits),
             _ => {}
         }
         let typed = match numbers::classify(digits, false) {

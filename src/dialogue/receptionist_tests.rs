@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::{Expectation, Line, demo_profile, replay};
 use super::*;
-use crate::domain::{DayHours, TransferKind, TransferTarget, Transfers, WeeklyHours};
+use crate::domain::{Ask, DayHours, TransferKind, TransferTarget, Transfers, WeeklyHours};
 
 /// Runs the inputs of a script (lines `C: …`) and writes the whole script anew: what the agent says, what it then
 /// expects, which slots change, and the outcome. `@caller +91…` and `@time …` stand before the first input.
@@ -14,8 +14,9 @@ fn played(script: &str) -> String {
     let caller = setting("@caller").map(|number| E164::parse(number).unwrap());
     let now: Zoned = format!("{}[Asia/Kolkata]", setting("@time").unwrap()).parse().unwrap();
     let targets = script.lines().filter_map(|line| line.strip_prefix("@target ")).map(target).collect();
+    let ask = setting("@ask").map_or(Vec::new(), |list| list.split(", ").map(asked).collect());
     let transfers = Transfers { targets, allow_foreign: false };
-    let mut receptionist = Receptionist::new(AgentProfile { transfers, ..demo_profile() }, caller);
+    let mut receptionist = Receptionist::new(AgentProfile { transfers, ask, ..demo_profile() }, caller);
     let mut out = String::new();
     for line in script.lines().take_while(|line| !line.starts_with("C: ")) {
         writeln!(out, "{line}").unwrap();
@@ -38,6 +39,14 @@ fn played(script: &str) -> String {
     writeln!(out, "= {:?}", receptionist.outcome()).unwrap();
     writeln!(out, "= {}", receptionist.summary()).unwrap();
     out
+}
+
+fn asked(name: &str) -> Ask {
+    match name {
+        "email" => Ask::Email,
+        "pin_code" => Ask::PinCode,
+        _ => panic!("nobody asks for {name}"),
+    }
 }
 
 /// `Dr Sharma, always` or `the front desk, 600-1140` (minutes of every day).
@@ -182,6 +191,7 @@ fn profiles() -> impl Strategy<Value = AgentProfile> {
     (hours, any::<bool>(), greeting, any::<bool>(), targets).prop_map(
         |(hours, record_calls, greeting, known, targets)| AgentProfile {
             transfers: Transfers { targets: targets.into_iter().map(target).collect(), allow_foreign: false },
+            ask: if known { vec![Ask::Email, Ask::PinCode] } else { Vec::new() },
             hours,
             record_calls,
             greeting,
@@ -352,6 +362,7 @@ impl Receptionist {
             interest: self.interest.clone(),
             partial: self.partial.clone(),
             odd: self.odd.clone(),
+            email_parts: self.email_parts.clone(),
             answered_at: self.answered_at.clone(),
             now: self.now.clone(),
             last: self.last.clone(),

@@ -10,7 +10,7 @@ use super::phrases::Phrase;
 use super::receptionist::{Receptionist, State};
 use super::turn::{Action, Expectation, Line, Segment, SlotName};
 use super::{dates, text, times};
-use crate::domain::E164;
+use crate::domain::{Ask, E164};
 
 /// The longest reason that is read back, in words.
 const READ_BACK_WORDS: usize = 14;
@@ -89,6 +89,9 @@ impl Receptionist {
         }
         if let Some(slot) = self.missing() {
             self.state = State::Ask(slot);
+            if slot != SlotName::Number {
+                self.partial.clear();
+            }
             return lead.followed_by(self.question(slot));
         }
         let taken = self.taken_slots();
@@ -133,7 +136,12 @@ impl Receptionist {
             (SlotName::Reason, slots.reason.is_none()),
             (SlotName::PreferredTime, slots.preferred_time.is_none() && self.purpose == Some(Purpose::Appointment)),
         ];
-        wanted.into_iter().find(|(slot, empty)| *empty && !self.skipped.contains(slot)).map(|(slot, _)| slot)
+        let asked = self.phrases.profile().ask.iter().map(|ask| match ask {
+            Ask::Email => (SlotName::Email, slots.email.is_none()),
+            Ask::PinCode => (SlotName::PinCode, slots.pin_code.is_none()),
+        });
+        let mut wanted = wanted.into_iter().chain(asked);
+        wanted.find(|(slot, empty)| *empty && !self.skipped.contains(slot)).map(|(slot, _)| slot)
     }
 
     fn taken_slots(&self) -> Vec<SlotName> {
@@ -143,6 +151,8 @@ impl Receptionist {
             (SlotName::Number, slots.number.is_some()),
             (SlotName::Reason, slots.reason.is_some()),
             (SlotName::PreferredTime, slots.preferred_time.is_some()),
+            (SlotName::Email, slots.email.is_some()),
+            (SlotName::PinCode, slots.pin_code.is_some()),
         ]
         .into_iter()
         .filter_map(|(slot, taken)| taken.then_some(slot))
@@ -157,6 +167,8 @@ impl Receptionist {
             (SlotName::Reason, Some(Purpose::Urgent)) => Phrase::AskMatter,
             (SlotName::Reason, _) => Phrase::AskMessage,
             (SlotName::PreferredTime, _) => Phrase::AskTime,
+            (SlotName::Email, _) => Phrase::AskEmail,
+            (SlotName::PinCode, _) => Phrase::AskPin,
         };
         self.reply(&[phrase]).expecting(expectation(slot))
     }
@@ -174,6 +186,8 @@ impl Receptionist {
             SlotName::Name => self.reply(&[Phrase::AskNameShort]),
             SlotName::Reason => self.reply(&[Phrase::AskMatter]),
             SlotName::PreferredTime => self.reply(&[Phrase::AskTimeShort]),
+            SlotName::Email => self.reply(&[Phrase::AskEmailShort]),
+            SlotName::PinCode => self.reply(&[Phrase::AskPinShort]),
         };
         reply.expecting(expectation(slot))
     }
@@ -189,6 +203,10 @@ impl Receptionist {
             (SlotName::Reason, _) => (Phrase::AskReasonLast, Expectation::Open),
             (SlotName::PreferredTime, 1) => (Phrase::AskTimeAgain, Expectation::Time),
             (SlotName::PreferredTime, _) => (Phrase::AskTimeLast, Expectation::Time),
+            (SlotName::Email, 1) => (Phrase::AskEmailAgain, Expectation::Email),
+            (SlotName::Email, _) => (Phrase::AskEmailSpell, Expectation::Spelling),
+            (SlotName::PinCode, 1) => (Phrase::AskPinAgain, expectation(slot)),
+            (SlotName::PinCode, _) => (Phrase::AskPinLast, expectation(slot)),
         };
         let reply = match slot {
             SlotName::Number if self.caller.is_some() => self.reply(&[phrase, Phrase::OrThisNumber]),
@@ -458,6 +476,8 @@ impl Receptionist {
             SlotName::Name => slots.name.as_ref().map(|name| phrases.your_name(name)),
             SlotName::Number => slots.number.as_ref().map(|number| phrases.your_number(number)),
             SlotName::PreferredTime => slots.preferred_time.as_ref().map(|time| phrases.your_time(time)),
+            SlotName::Email => slots.email.as_ref().map(|email| phrases.your_email(email, slots.name.as_deref())),
+            SlotName::PinCode => slots.pin_code.as_ref().map(|pin| phrases.your_pin(pin)),
             SlotName::Reason => match &slots.reason {
                 Some(reason) if reason.split_whitespace().count() > READ_BACK_WORDS => {
                     return reply.followed_by(self.reply(&[Phrase::HaveMessage]));
@@ -477,6 +497,8 @@ impl Receptionist {
                     SlotName::Number => Phrase::NotedNumber,
                     SlotName::PreferredTime => Phrase::NotedTime,
                     SlotName::Reason => Phrase::NotedReason,
+                    SlotName::Email => Phrase::NotedEmail,
+                    SlotName::PinCode => Phrase::NotedPin,
                 };
                 reply.free(text, phrases.segment(template))
             }
@@ -535,5 +557,7 @@ fn expectation(slot: SlotName) -> Expectation {
         SlotName::Number => Expectation::Digits { len: Some(10) },
         SlotName::Reason => Expectation::Open,
         SlotName::PreferredTime => Expectation::Time,
+        SlotName::Email => Expectation::Email,
+        SlotName::PinCode => Expectation::Digits { len: Some(6) },
     }
 }

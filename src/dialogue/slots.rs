@@ -12,12 +12,19 @@ use crate::domain::CallSlots;
 
 /// The slot actions that lead from one state of the slots to the next.
 pub(super) fn changes(before: &CallSlots, after: &CallSlots) -> Vec<Action> {
+    let pin = |slots: &CallSlots| slots.pin_code.as_ref().map(ToString::to_string);
     let number = |slots: &CallSlots| slots.number.as_ref().map(ToString::to_string);
     [
         (SlotName::Name, before.name.clone(), after.name.clone()),
         (SlotName::Number, number(before), number(after)),
         (SlotName::Reason, before.reason.clone(), after.reason.clone()),
         (SlotName::PreferredTime, before.preferred_time.clone(), after.preferred_time.clone()),
+        (
+            SlotName::Email,
+            before.email.as_ref().map(ToString::to_string),
+            after.email.as_ref().map(ToString::to_string),
+        ),
+        (SlotName::PinCode, pin(before), pin(after)),
     ]
     .into_iter()
     .filter(|(_, old, new)| old != new)

@@ -85,7 +85,8 @@ fn request(facts: &Facts<'_>) -> String {
             _ => format!("call back {time}{date}"),
         }
     });
-    let details: Vec<String> = facts.slots.reason.clone().into_iter().chain(time).collect();
+    let details: Vec<String> =
+        facts.slots.reason.clone().into_iter().chain(time).chain(addresses(facts.slots)).collect();
     let mut text = kind + &from(facts);
     if !details.is_empty() {
         text.push_str(": ");
@@ -98,6 +99,12 @@ fn request(facts: &Facts<'_>) -> String {
         text.push_str(" Not confirmed by the caller.");
     }
     text
+}
+
+/// What the caller was asked for because the profile says so.
+fn addresses(slots: &CallSlots) -> impl Iterator<Item = String> + '_ {
+    let email = slots.email.iter().map(|email| format!("email {email}"));
+    email.chain(slots.pin_code.iter().map(|pin| format!("PIN code {pin}")))
 }
 
 /// " from Rahul Verma, 98765 43210".

@@ -66,6 +66,10 @@ pub enum SlotName {
     Number,
     Reason,
     PreferredTime,
+    /// Only where the profile asks for it.
+    Email,
+    /// Only where the profile asks for it.
+    PinCode,
 }
 
 /// What the agent says in one turn.
@@ -111,6 +115,8 @@ pub enum Expectation {
     Name,
     /// A name letter by letter.
     Spelling,
+    /// An e-mail address, dictated.
+    Email,
     /// A day or time.
     Time,
     /// Nothing: the call is being closed.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{CallId, E164, ProfileId, TenantId, TransferAttempt};
+use super::{CallId, E164, EmailAddress, PinCode, ProfileId, TenantId, TransferAttempt};
 
 /// Where a call is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -81,6 +81,12 @@ pub struct CallSlots {
     pub reason: Option<String>,
     /// The wanted time, in the caller's words.
     pub preferred_time: Option<String>,
+    /// Only where the profile asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailAddress>,
+    /// Only where the profile asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin_code: Option<PinCode>,
 }
 
 /// One answered call.

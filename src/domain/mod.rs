@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or draws randomness: times and random bytes are parameters.
 #![deny(clippy::disallowed_methods)]
 
+mod address;
 mod call;
 mod id;
 mod ip_net;
@@ -14,6 +15,7 @@ mod tenant;
 mod transfer;
 mod trunk;
 
+pub use address::{AddressError, EmailAddress, PinCode};
 pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
@@ -23,7 +25,7 @@ pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
-pub use profile::{AgentProfile, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
+pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
 pub use tenant::{Did, Tenant, TenantScope};
 pub use transfer::{
     DialError, DialString, MOST_TARGETS, TransferAttempt, TransferKind, TransferResult, TransferTarget, Transfers,

@@ -30,6 +30,10 @@ pub struct AgentProfile {
     /// Whom a caller may be handed to; nobody in documents that were written before this was known.
     #[serde(default)]
     pub transfers: Transfers,
+    /// What callers are asked for besides name, number, matter and time, in this order; nothing in documents that were
+    /// written before this was known.
+    #[serde(default)]
+    pub ask: Vec<Ask>,
     /// Services, common questions and holidays; empty in documents that were written before this was known.
     #[serde(default)]
     pub knowledge: Knowledge,
@@ -48,6 +52,14 @@ pub struct SpeechChoice {
     pub llm: Vec<String>,
     /// Voice of the first of `tts`, as that engine names it; absent: the one it was declared with.
     pub voice: Option<String>,
+}
+
+/// Something that a receptionist asks for only where its profile says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    Email,
+    PinCode,
 }
 
 /// Opening hours by weekday, Monday first; an empty list is a closed day.
@@ -107,7 +119,7 @@ impl Default for TurnSettings {
             likely_percent: 70,
             doubtful_percent: 40,
             dictation_end_ms: 800,
-            barge_in_ms: 300,
+            barge_in_ms: 220,
             no_input_ms: 6_000,
             watchdog_ms: 1_500,
             llm_ms: 900,

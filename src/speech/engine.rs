@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::http::HttpFailure;
 use super::plausible::{most_samples, unlike_speech};
 
 /// Sample rate of audio at the engines' doors where no other is named, in Hz: that of the telephone.
@@ -106,6 +107,12 @@ pub enum SttError {
     /// The deadline came first.
     #[error("the transcription missed its deadline")]
     DeadlinePassed,
+    /// No worker was free for it.
+    #[error("all speech workers are busy")]
+    Busy,
+    /// An engine in the network failed.
+    #[error("{engine} failed: {failure}")]
+    Remote { engine: String, failure: HttpFailure },
     /// The engine failed.
     #[error("{engine} failed: {reason}")]
     Engine { engine: String, reason: String },
@@ -148,6 +155,15 @@ pub enum TtsError {
     /// The caller raised the flag.
     #[error("the synthesis was cancelled")]
     Cancelled,
+    /// It took longer than it may.
+    #[error("{engine} did not speak in time")]
+    TooSlow { engine: String },
+    /// No worker was free for it.
+    #[error("all speech workers are busy")]
+    Busy,
+    /// An engine in the network failed.
+    #[error("{engine} failed: {failure}")]
+    Remote { engine: String, failure: HttpFailure },
     /// espeak-ng, which gives the phonemes, could not be run.
     #[error("cannot run `espeak-ng`, which gives Piper its phonemes: {0}. Install it with `apt install espeak-ng`")]
     Phonemes(std::io::Error),

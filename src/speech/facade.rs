@@ -1,19 +1,25 @@
 //! Everything that a call needs of speech, in one place.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::chain::{self, Pools};
 use super::engine::{CancelFlag, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
+use super::engines::{Craft, EngineSpec, EngineStatus, Engines, Lane, SttLink, TtsLink};
 use super::models::{ModelError, ModelStore};
-use super::pool::{JobHandle, PoolFull, Priority, WorkerPool};
-use super::prompt_cache::{PromptCache, PromptError};
+use super::pool::{JobHandle, PoolFull, Priority, WorkerPool, promise};
+use super::prompt_cache::{Prepared, PromptCache, PromptError};
+use super::remote::NetworkError;
 use super::stt::NoRecogniser;
 use super::turn::{EndOfTurn, TurnError};
 use super::vad::{SileroModel, SileroVad, VadError};
+use crate::domain::SpeechChoice;
 
 /// Sentences that may wait between synthesis and the line: more than an answer has, so that no worker stands idle until
 /// the caller has heard them.
@@ -43,6 +49,8 @@ pub struct SpeechConfig {
     pub workers: Option<NonZeroUsize>,
     /// Jobs that may wait; by default two for each worker.
     pub queue: Option<usize>,
+    /// Engines beside the node's own, by name.
+    pub engines: BTreeMap<String, EngineSpec>,
 }
 
 impl SpeechConfig {
@@ -58,6 +66,7 @@ impl SpeechConfig {
             prompts_dir: prompts_dir.into(),
             workers: None,
             queue: None,
+            engines: BTreeMap::new(),
         }
     }
 }
@@ -85,6 +94,9 @@ pub enum SpeechError {
     /// Threads could not be started.
     #[error("cannot start the speech workers: {0}")]
     Workers(std::io::Error),
+    /// Engines in the network cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The program was built without an engine.
     #[error("this program was built without the feature `{0}`: build it with the default features")]
     NotBuilt(&'static str),
@@ -93,18 +105,26 @@ pub enum SpeechError {
 /// Speech on its way: its chunks, and how it ended.
 pub type Speaking = (mpsc::Receiver<Vec<i16>>, JobHandle<Result<(), TtsError>>);
 
-/// The engines, their threads and the ready phrases.
+/// The engines, their threads and the ready phrases, as one profile chooses among them: see [`Speech::of`].
 pub struct Speech {
-    /// Where engine work runs.
-    pub pool: WorkerPool,
-    /// The recogniser.
+    /// Where engine work on this machine runs.
+    pub pool: Arc<WorkerPool>,
+    /// The recogniser that is asked first.
     pub stt: Arc<dyn SpeechToText>,
-    /// The voice.
+    /// The voice that is asked first.
     pub tts: Arc<dyn TextToSpeech>,
     /// Ready phrases in that voice.
-    pub prompts: PromptCache,
+    pub prompts: Arc<PromptCache>,
     vad: Option<Arc<SileroModel>>,
     end_of_turn: Option<Arc<dyn EndOfTurn>>,
+    /// All that the node has.
+    engines: Arc<Engines>,
+    /// Where `tts` works.
+    voice_lane: Lane,
+    /// Who is asked in turn; empty when there is nobody but the node's own.
+    hearers: Arc<[SttLink]>,
+    /// The same for voices.
+    speakers: Arc<[TtsLink]>,
 }
 
 impl std::fmt::Debug for Speech {
@@ -132,9 +152,45 @@ impl Speech {
                 WorkerPool::new(workers, queue.unwrap_or(2 * workers.get()))
             }
         };
+        let pool = pool.map_err(SpeechError::Workers)?;
         let prompts = PromptCache::open(&config.prompts_dir, Arc::clone(&tts))?;
+        let mut engines = Engines::new(Arc::clone(&stt), Arc::clone(&tts));
+        for (name, spec) in &config.engines {
+            match (spec.kind.is_remote(), &spec.model, &spec.voice) {
+                (true, ..) => engines.add_remote(name, spec)?,
+                (false, Some(model), _) if spec.kind.craft() == Craft::Hears => {
+                    engines.add_local_stt(name, spec, load_stt(&models, model)?);
+                }
+                (false, _, Some(voice)) if spec.kind.craft() == Craft::Speaks => {
+                    engines.add_local_tts(name, spec, load_tts(&models, voice, config.tts_variation)?);
+                }
+                // Refused with the configuration.
+                (false, ..) => {}
+            }
+        }
         let end_of_turn = load_end_of_turn(&models, &config.turn_model);
-        Ok(Self { pool: pool.map_err(SpeechError::Workers)?, stt, tts, prompts, vad: Some(vad), end_of_turn })
+        Ok(Self { vad: Some(vad), end_of_turn, ..Self::own(pool, stt, tts, prompts, engines) })
+    }
+
+    fn own(
+        pool: WorkerPool,
+        stt: Arc<dyn SpeechToText>,
+        tts: Arc<dyn TextToSpeech>,
+        prompts: PromptCache,
+        engines: Engines,
+    ) -> Self {
+        Self {
+            pool: Arc::new(pool),
+            stt,
+            tts,
+            prompts: Arc::new(prompts),
+            vad: None,
+            end_of_turn: None,
+            engines: Arc::new(engines),
+            voice_lane: Lane::Local,
+            hearers: Arc::new([]),
+            speakers: Arc::new([]),
+        }
     }
 
     /// Speech made of given engines, without a voice activity network: for tests above the engines.
@@ -146,7 +202,63 @@ impl Speech {
     ) -> Result<Self, SpeechError> {
         let prompts = PromptCache::open(prompts_dir, Arc::clone(&tts))?;
         let pool = WorkerPool::with_defaults().map_err(SpeechError::Workers)?;
-        Ok(Self { pool, stt, tts, prompts, vad: None, end_of_turn: None })
+        let engines = Engines::new(Arc::clone(&stt), Arc::clone(&tts));
+        Ok(Self::own(pool, stt, tts, prompts, engines))
+    }
+
+    /// The same with engines in the network.
+    #[doc(hidden)]
+    pub fn with_remote(mut self, engines: &BTreeMap<String, EngineSpec>) -> Result<Self, SpeechError> {
+        let mut all = Engines::new(Arc::clone(&self.stt), Arc::clone(&self.tts));
+        for (name, spec) in engines {
+            all.add_remote(name, spec)?;
+        }
+        self.engines = Arc::new(all);
+        Ok(self)
+    }
+
+    /// Speech by the engines that a profile chooses; what it shares with all others are the threads, the engines with
+    /// their breakers, and the memory of ready phrases. Cheap enough for every call.
+    pub fn of(self: &Arc<Self>, choice: &SpeechChoice) -> Arc<Self> {
+        if *choice == SpeechChoice::default() {
+            return Arc::clone(self);
+        }
+        let (hearers, speakers) = (self.engines.stt_for(choice), self.engines.tts_for(choice));
+        let (Some(stt), Some(tts)) = (hearers.first(), speakers.first()) else { return Arc::clone(self) };
+        let prompts = self.prompts.for_voice(Arc::clone(&tts.engine));
+        Arc::new(Self {
+            pool: Arc::clone(&self.pool),
+            stt: Arc::clone(&stt.engine),
+            tts: Arc::clone(&tts.engine),
+            prompts: Arc::new(prompts),
+            vad: self.vad.clone(),
+            end_of_turn: self.end_of_turn.clone(),
+            engines: Arc::clone(&self.engines),
+            voice_lane: tts.lane,
+            hearers: hearers.into(),
+            speakers: speakers.into(),
+        })
+    }
+
+    /// Whether every phrase is spoken by the node's own voice.
+    pub fn speaks_locally(&self) -> bool {
+        self.voice_lane == Lane::Local
+    }
+
+    /// Synthesises whatever of `texts` is missing in the voice that is asked first: see [`PromptCache::prepare`].
+    pub async fn prepare(&self, texts: &[String], progress: &mut (dyn FnMut(usize, usize) + Send)) -> Prepared {
+        let pools = Pools::new(&self.pool, &self.engines);
+        self.prompts.prepare(pools.of(self.voice_lane), texts, progress).await
+    }
+
+    /// Where lists of engines are worked through.
+    fn runtime(&self) -> Option<Handle> {
+        self.engines.network_handle().cloned().or_else(|| Handle::try_current().ok())
+    }
+
+    /// How every engine of the node does: breakers and counters, to be shown or exported.
+    pub fn engine_status(&self) -> Vec<EngineStatus> {
+        self.engines.status()
     }
 
     /// The same with an end-of-turn model.
@@ -161,13 +273,23 @@ impl Speech {
         self.vad.as_ref().map_or_else(SileroVad::energy_only, |model| SileroVad::new(Arc::clone(model)))
     }
 
-    /// Transcribes `audio` (mono, at the rate in `options`) on the pool; dropping the handle cancels it.
+    /// Transcribes `audio` (mono, at the rate in `options`); dropping the handle cancels it.
     pub fn transcribe(
         &self,
         audio: Vec<i16>,
         options: SttOptions,
         priority: Priority,
     ) -> Result<JobHandle<Result<Transcript, SttError>>, PoolFull> {
+        if let [_, _, ..] = *self.hearers
+            && let Some(runtime) = self.runtime()
+        {
+            let (kept, handle) = promise();
+            let (links, pools) = (Arc::clone(&self.hearers), Pools::new(&self.pool, &self.engines));
+            runtime.spawn(
+                kept.keep(async move { chain::transcribe(&links, &pools, audio.into(), options, priority).await }),
+            );
+            return Ok(handle);
+        }
         let stt = Arc::clone(&self.stt);
         self.pool.submit(priority, move |cancel: &CancelFlag| stt.transcribe(&audio, &options, cancel))
     }
@@ -189,11 +311,20 @@ impl Speech {
         self.speak_at(text, RATE_HZ, priority)
     }
 
-    /// Speaks `text` on the pool, one chunk (mono, at `rate_hz`) for each sentence.
+    /// Speaks `text`, one chunk (mono, at `rate_hz`) for each sentence.
     ///
     /// The channel closes after the last chunk; the handle then says whether all was spoken. Dropping either ends it.
     pub fn speak_at(&self, text: String, rate_hz: u32, priority: Priority) -> Result<Speaking, PoolFull> {
         let (sender, receiver) = mpsc::channel(SENTENCES_AHEAD);
+        if let [_, _, ..] = *self.speakers
+            && let Some(runtime) = self.runtime()
+        {
+            let (kept, handle) = promise();
+            let (links, pools) = (Arc::clone(&self.speakers), Pools::new(&self.pool, &self.engines));
+            runtime
+                .spawn(kept.keep(async move { chain::speak(&links, &pools, &text, rate_hz, priority, sender).await }));
+            return Ok((receiver, handle));
+        }
         let tts = Arc::clone(&self.tts);
         let handle = self.pool.submit(priority, move |cancel: &CancelFlag| {
             let mut sink = |chunk: &[i16]| match sender.blocking_send(chunk.to_vec()) {

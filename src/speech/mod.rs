@@ -12,6 +12,9 @@
 //! * [`models`] — where model files live and how they get there
 
 mod audio;
+mod chain;
+#[cfg(test)]
+mod conformance;
 mod engine;
 pub mod engines;
 mod facade;
@@ -24,6 +27,7 @@ mod onnx;
 pub mod plausible;
 pub mod pool;
 pub mod prompt_cache;
+pub mod remote;
 pub mod stt;
 pub mod tts;
 pub mod turn;

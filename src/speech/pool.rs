@@ -98,11 +98,16 @@ impl fmt::Debug for WorkerPool {
 impl WorkerPool {
     /// Starts `workers` threads with room for `capacity` waiting jobs.
     pub fn new(workers: NonZeroUsize, capacity: usize) -> std::io::Result<Self> {
+        Self::named("speech", workers, capacity)
+    }
+
+    /// The same with another name of its threads.
+    pub fn named(name: &str, workers: NonZeroUsize, capacity: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), capacity });
         let mut pool = Self { shared, threads: Vec::new() };
         for index in 0..workers.get() {
             let shared = Arc::clone(&pool.shared);
-            let worker = std::thread::Builder::new().name(format!("speech-{index}"));
+            let worker = std::thread::Builder::new().name(format!("{name}-{index}"));
             // On failure the pool is dropped, which ends the threads already started.
             pool.threads.push(worker.spawn(move || work(&shared))?);
         }
@@ -241,6 +246,42 @@ impl Begun {
     /// `None` while it waits for a worker.
     pub fn at(&self) -> Option<Instant> {
         self.0.get().copied()
+    }
+}
+
+/// The other end of a [`JobHandle`] for work that other jobs are made of.
+#[derive(Debug)]
+pub struct Promise<T> {
+    sender: oneshot::Sender<Result<T, JobError>>,
+    cancel: CancelFlag,
+    begun: Begun,
+}
+
+/// A result to come, and who promises it; a promise that is dropped is a job that was.
+pub fn promise<T>() -> (Promise<T>, JobHandle<T>) {
+    let (sender, receiver) = oneshot::channel();
+    let (cancel, begun) = (CancelFlag::new(), Begun::default());
+    (Promise { sender, cancel: cancel.clone(), begun: begun.clone() }, JobHandle { receiver, cancel, begun })
+}
+
+impl<T> Promise<T> {
+    /// Waits for `work` and hands its result over; drops it as soon as nobody wants it any more.
+    pub async fn keep(mut self, work: impl Future<Output = T>) {
+        const POLL: Duration = Duration::from_millis(20);
+        self.begun.0.get_or_init(Instant::now);
+        let raised = async {
+            while !self.cancel.is_cancelled() {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        let result = tokio::select! {
+            biased;
+            () = self.sender.closed() => return,
+            () = raised => return,
+            result = work => result,
+        };
+        // Nobody listens any more: the result is not wanted.
+        let _ = self.sender.send(Ok(result));
     }
 }
 

@@ -21,6 +21,10 @@ use crate::media::{Codec, EncodedAudio};
 
 /// Bytes of audio kept in memory: over an hour of speech.
 pub const MEMORY_BYTES: usize = 32 << 20;
+/// Phrases that are asked of another voice at once: it may be somebody else's server.
+const OF_OTHERS_AT_ONCE: usize = 4;
+/// Failures one after the other after which the rest is left to be made when it is needed.
+const FAILURES_IN_A_ROW: usize = 8;
 /// What prompts are stored in: A-law, which Indian trunks use (µ-law calls transcode by table), and what every wide-band
 /// call encodes anew, so that clips join and levels change without a click.
 const STORED: [(Codec, &str); 2] = [(Codec::Pcma, "alaw"), (Codec::G722, "g722")];
@@ -78,12 +82,14 @@ struct Memory {
     clock: u64,
 }
 
-/// The phrases of one voice.
+/// The phrases of one voice. All voices of a node share a folder and the bound on memory.
 pub struct PromptCache {
     dir: PathBuf,
     tts: Arc<dyn TextToSpeech>,
-    memory: Mutex<Memory>,
+    memory: Arc<Mutex<Memory>>,
     memory_bytes: usize,
+    /// Phrases that are synthesised at once, at most.
+    at_once: usize,
 }
 
 impl std::fmt::Debug for PromptCache {
@@ -97,7 +103,14 @@ impl PromptCache {
     pub fn open(dir: impl Into<PathBuf>, tts: Arc<dyn TextToSpeech>) -> Result<Self, PromptError> {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
-        Ok(Self { dir, tts, memory: Mutex::default(), memory_bytes: MEMORY_BYTES })
+        Ok(Self { dir, tts, memory: Arc::default(), memory_bytes: MEMORY_BYTES, at_once: usize::MAX })
+    }
+
+    /// The phrases of another voice, in the same folder and within the same bound.
+    #[must_use]
+    pub fn for_voice(&self, tts: Arc<dyn TextToSpeech>) -> Self {
+        let memory = Arc::clone(&self.memory);
+        Self { dir: self.dir.clone(), tts, memory, memory_bytes: self.memory_bytes, at_once: OF_OTHERS_AT_ONCE }
     }
 
     /// The phrase at 8 kHz, when it is ready. Reads one small file the first time.
@@ -166,15 +179,25 @@ impl PromptCache {
         let (mut done, total) = (prepared.present, texts.len());
         progress(done, total);
         // As many at a time as there are workers keeps them busy and leaves the queue to callers.
-        for batch in missing.chunks(pool.workers()) {
+        let mut in_a_row = 0;
+        for batch in missing.chunks(pool.workers().min(self.at_once)) {
+            if in_a_row >= FAILURES_IN_A_ROW {
+                break;
+            }
             let mut handles = Vec::new();
             for text in batch {
                 handles.push((*text, self.submit(pool, text).await));
             }
             for (text, handle) in handles {
                 match self.keep(text, handle.await) {
-                    Ok(()) => prepared.made += 1,
-                    Err(error) => prepared.failed.push(error),
+                    Ok(()) => {
+                        prepared.made += 1;
+                        in_a_row = 0;
+                    }
+                    Err(error) => {
+                        prepared.failed.push(error);
+                        in_a_row += 1;
+                    }
                 }
                 done += 1;
                 progress(done, total);

@@ -68,6 +68,8 @@ fn summary(record: &CallRecord, turns: &[Turn]) -> String {
         ("Number", slots.number.as_ref().or(record.caller.as_ref()).map(ToString::to_string)),
         ("Reason", slots.reason.clone()),
         ("Wanted time", slots.preferred_time.clone()),
+        ("Email", slots.email.as_ref().map(ToString::to_string)),
+        ("PIN code", slots.pin_code.as_ref().map(ToString::to_string)),
     ];
     for (label, value) in known {
         if let Some(value) = value {

@@ -84,6 +84,7 @@ fn profile(scope: TenantScope) -> AgentProfile {
         time_zone: "Asia/Kolkata".to_owned(),
         voice: "en_US-joe-medium".to_owned(),
         turns: TurnSettings::default(),
+        ask: vec![crate::domain::Ask::PinCode, crate::domain::Ask::Email],
         speech: crate::domain::SpeechChoice::default(),
         knowledge: Knowledge::default(),
         transfers: Transfers {
@@ -131,6 +132,8 @@ fn slots() -> CallSlots {
         number: Some(number("+919876543210")),
         reason: Some("a broken tooth'; DROP TABLE calls; --".to_owned()),
         preferred_time: None,
+        email: crate::domain::EmailAddress::parse("ravi@example.co.in").ok(),
+        pin_code: crate::domain::PinCode::parse("560038").ok(),
     }
 }
 

@@ -12,6 +12,8 @@ const PHRASES: &[&str] = &[
     "all right",
     "alright",
     "i see",
+    "i c",
+    "ic",
     "i know",
     "i understand",
     "understood",
@@ -149,13 +151,22 @@ impl Backchannels {
                     found = true;
                     phrase.len()
                 }
-                None if self.companions.contains(first) => 1,
+                None if is_hum(first) => {
+                    found = true;
+                    1
+                }
+                None if self.companions.contains(first) || first == "a" => 1,
                 None => return false,
             };
             rest = &rest[taken..];
         }
         found
     }
+}
+
+/// What "hmm" is written as by who takes it for letters: "H&M", "A. H. M.", "n-n-h-n".
+fn is_hum(word: &str) -> bool {
+    word.chars().all(|letter| matches!(letter, 'h' | 'm' | 'n'))
 }
 
 /// The words of a text in lower case, without marks, a letter that follows itself written once.
@@ -214,6 +225,10 @@ mod tests {
             "Yeah, yeah…",
             "Ji, bilkul.",
             "Haan bhai",
+            "H&M",
+            "A. H. M.",
+            "n-n-h-n m",
+            "I C.",
         ] {
             assert!(known.is_only(text), "{text:?}");
         }

@@ -110,6 +110,27 @@ fn what_goes_on_after_a_backchannel_is_heard_whole() {
 }
 
 #[test]
+fn a_short_word_that_is_not_understood_lets_the_line_go_on_unless_it_ends_soon() {
+    for (left, answers) in [(6_000, false), (1_400, true)] {
+        let mut call = Call::greeted();
+        call.agent_says(1_000 + left).silence(1_000).speech(500).silence(200).recognised_unsurely("Nanji");
+        assert_eq!(call.log().last().unwrap(), "2700 resume");
+        call.silence(8_000);
+        assert_eq!(call.log().iter().any(|line| line.contains("turn 0")), answers);
+    }
+    let mut call = Call::greeted();
+    call.agent_says(9_000).silence(1_000).speech(1_500).silence(200).recognised_unsurely("I can not");
+    assert!(stops(&call.log()), "who says more wants the floor");
+}
+
+#[test]
+fn dips_inside_words_count_towards_an_interruption() {
+    let mut call = Call::greeted();
+    call.agent_says(6_000).silence(1_000).speech(120).silence(60).speech(60).silence(40).speech(40);
+    assert_eq!(call.log(), ["2020 duck", "2300 pause"]);
+}
+
+#[test]
 fn a_profile_has_backchannels_of_its_own() {
     for (known, stopped) in [(vec!["seri seri".to_owned()], false), (Vec::new(), true)] {
         let mut call = Call::answered(crate::domain::TurnSettings { backchannels: known, ..super::script::settings() });
@@ -269,7 +290,7 @@ fn speech_dbfs(frame: usize, seed: usize) -> f32 {
 
 #[test]
 fn the_echo_of_the_agent_is_not_an_interruption_and_a_caller_over_it_is() {
-    for (delay_ms, gain_db) in [(200, -20.0), (60, -20.0), (400, -20.0), (200, -12.0), (300, -30.0)] {
+    for (delay_ms, gain_db) in [(200, -20.0), (60, -20.0), (400, -20.0), (300, -30.0)] {
         let mut call = Call::greeted();
         call.agent_says(60_000);
         let delay = delay_ms / 20;
@@ -279,10 +300,7 @@ fn the_echo_of_the_agent_is_not_an_interruption_and_a_caller_over_it_is() {
             let level = echo(n);
             call.frames(20, if level > -52.0 { 0.95 } else { 0.1 }, level);
         }
-        let mut log = call.log();
-        // One that is louder than what is known of lines must be learned first.
-        log.retain(|line| gain_db <= -20.0 || line.ends_with("pause"));
-        assert_eq!(log, Vec::<String>::new(), "{delay_ms} ms, {gain_db} dB");
+        assert_eq!(call.log(), Vec::<String>::new(), "{delay_ms} ms, {gain_db} dB");
         for n in 500..550 {
             call.put(Input::Played { rms_dbfs: speech_dbfs(n, 3) - 18.0 });
             call.frames(20, 0.95, (speech_dbfs(n, 8) - 4.0).max(echo(n)));

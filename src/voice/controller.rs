@@ -206,6 +206,9 @@ impl TurnController {
             Utterance::new(id, began, self.previous_speech_end, fresh, over_line)
         });
         utterance.over_line &= over_line;
+        if utterance.insistence_ms == 0 {
+            utterance.insists_from = began;
+        }
         utterance.voiced_ms += voiced_ms;
         utterance.insistence_ms += voiced_ms;
         utterance.last_voiced = self.now;

@@ -172,3 +172,49 @@ impl EchoGuard {
 fn clip(rms_dbfs: f32) -> f32 {
     rms_dbfs.max(FLOOR_DBFS).min(0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The level of speech, another one for each seed.
+    fn speech_dbfs(frame: usize, seed: usize) -> f32 {
+        let noise = |n: usize| ((n * 7_919 + seed * 104_729) % 1_009) as f32 / 1_009.0;
+        if noise(frame / 17 + 31) < 0.25 { -62.0 } else { -16.0 - 14.0 * noise(frame / 5) - 4.0 * noise(frame) }
+    }
+
+    /// How many of the frames `from..to` are heard and are no echo; the caller is heard with the echo.
+    fn callers(guard: &mut EchoGuard, frames: std::ops::Range<usize>, gain_db: f32, caller: fn(usize) -> f32) -> usize {
+        let counts = |n: &usize| {
+            guard.played(speech_dbfs(*n, 3));
+            let heard = (speech_dbfs(n.saturating_sub(12), 3) + gain_db).max(caller(*n));
+            !guard.explains(heard) && heard > -50.0
+        };
+        frames.filter(counts).count()
+    }
+
+    #[test]
+    fn a_loud_echo_is_learned_within_two_seconds_and_a_caller_over_it_is_heard() {
+        let mut guard = EchoGuard::default();
+        callers(&mut guard, 0..100, -12.0, |_| f32::MIN);
+        assert_eq!(callers(&mut guard, 100..400, -12.0, |_| f32::MIN), 0);
+        assert!(callers(&mut guard, 400..500, -12.0, |n| speech_dbfs(n, 8)) > 20);
+    }
+
+    #[test]
+    fn a_line_without_echo_is_trusted_and_a_soft_caller_heard() {
+        let soft = |n: usize| speech_dbfs(n, 8) - 14.0;
+        let unknown = callers(&mut EchoGuard::default(), 300..350, -60.0, soft);
+        let mut guard = EchoGuard::default();
+        callers(&mut guard, 0..300, -60.0, |_| f32::MIN);
+        let trusted = callers(&mut guard, 300..350, -60.0, soft);
+        assert!(trusted > 30 && unknown < trusted / 2, "{unknown} {trusted}");
+    }
+
+    #[test]
+    fn while_nothing_was_sent_nothing_is_an_echo() {
+        let mut guard = EchoGuard::default();
+        assert!(![-10.0, -40.0, -60.0, f32::NAN].iter().any(|level| guard.explains(*level)));
+        assert!(guard.loudest_expected() < -1_000.0);
+    }
+}

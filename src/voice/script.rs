@@ -114,6 +114,12 @@ impl Call {
         self.put(Input::Transcript { utterance, to, text: Pii(text.into()), confidence: 0.9, ending })
     }
 
+    /// The engine gives words that it hardly believes.
+    pub fn recognised_unsurely(&mut self, text: &str) -> &mut Self {
+        let (utterance, to) = self.wanted.expect("a transcription was asked for");
+        self.put(Input::Transcript { utterance, to, text: Pii(text.into()), confidence: 0.4, ending: Ending::Open })
+    }
+
     /// The end-of-turn model answers what it was asked last.
     pub fn judged(&mut self, probability: f32) -> &mut Self {
         let (utterance, to) = self.wanted.expect("a transcription was asked for");
@@ -235,5 +241,11 @@ fn tell(action: &Action) -> String {
 
 /// The defaults, and a pause in dictation that the scripts' figures are written for.
 pub fn settings() -> TurnSettings {
-    TurnSettings { likely_end_ms: 350, doubtful_end_ms: 1_200, dictation_end_ms: 1_200, ..TurnSettings::default() }
+    TurnSettings {
+        likely_end_ms: 350,
+        doubtful_end_ms: 1_200,
+        dictation_end_ms: 1_200,
+        barge_in_ms: 300,
+        ..TurnSettings::default()
+    }
 }

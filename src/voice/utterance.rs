@@ -108,6 +108,8 @@ pub(super) struct Utterance {
     pub voiced_ms: u32,
     /// Voice since the last pause: what counts towards an interruption.
     pub insistence_ms: u32,
+    /// The beginning of that voice.
+    pub insists_from: Ms,
     /// Not so for the rest of a speech that was cut for its length, or else the answer to it could never be heard.
     pub may_interrupt: bool,
     /// It paused or stopped the agent.
@@ -130,6 +132,7 @@ impl Utterance {
             last_voiced: began,
             voiced_ms: 0,
             insistence_ms: 0,
+            insists_from: began,
             may_interrupt,
             interrupted: false,
             over_line,

@@ -1,6 +1,7 @@
 //! A whole node in this process with scripted engines: the recogniser hears what the test says, the voice is a tone, so
 //! that a call to a person takes seconds and every sound at a far end can be told from every other.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -17,13 +18,14 @@ use vca::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route}
 use vca::call::{self, Node, Settings};
 use vca::dialogue::{Receptionist, demo_profile};
 use vca::domain::{
-    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, E164, Tenant, TenantId, TenantScope, Transfers, Trunk,
-    Turn,
+    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, E164, SpeechChoice, Tenant, TenantId, TenantScope,
+    Transfers, Trunk, Turn,
 };
 use vca::media::{MediaConfig, MediaEngine};
 use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, Peers, StackConfig};
 use vca::sip::trunk::Trunks;
+use vca::speech::engines::{EngineSpec, EngineStatus};
 use vca::speech::pool::{Class, Priority};
 use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 
@@ -47,6 +49,17 @@ pub struct Desk {
 impl Desk {
     /// A desk that may hand callers to these; dead media ends calls after `dead_media`.
     pub fn start(transfers: Transfers, trunk: Option<Trunk>, dead_media: Duration) -> Self {
+        Self::start_choosing(transfers, trunk, dead_media, &BTreeMap::new(), SpeechChoice::default())
+    }
+
+    /// The same with engines in the network, of which the tenant chooses some.
+    pub fn start_choosing(
+        transfers: Transfers,
+        trunk: Option<Trunk>,
+        dead_media: Duration,
+        engines: &BTreeMap<String, EngineSpec>,
+        choice: SpeechChoice,
+    ) -> Self {
         static PORTS: AtomicU16 = AtomicU16::new(45_000);
         let first = PORTS.fetch_add(40, Ordering::Relaxed);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -55,10 +68,11 @@ impl Desk {
         let (hears, (sender, closings)) = (Arc::new(Mutex::new(String::new())), channel());
         let stt = Arc::new(Hearing(Arc::clone(&hears)));
         let speech = Speech::with_engines(stt, Arc::new(Tones), folder.path().join("prompts")).expect("speech");
+        let speech = speech.with_remote(engines).expect("engines in the network");
         let media =
             MediaConfig { port_range: first..=first + 39, dead_media: Some(dead_media), ..MediaConfig::default() };
         let media = MediaEngine::start(media).expect("the media start");
-        let book = Arc::new(Book::new(transfers, sender));
+        let book = Arc::new(Book::new(transfers, choice, sender));
         let (stop, stopped) = watch::channel(false);
         let (sip, speech) = runtime.block_on(async {
             let udp = ["127.0.0.1:0", "[::1]:0"].map(|address| address.parse().expect("an address")).into();
@@ -123,6 +137,11 @@ impl Desk {
             std::mem::forget(self.speech.pool.submit(priority, job).expect("there is room"));
         }
         release
+    }
+
+    /// How the engines do.
+    pub fn engine_status(&self) -> Vec<EngineStatus> {
+        self.speech.engine_status()
     }
 
     /// The turns of all calls so far.
@@ -196,10 +215,10 @@ struct Book {
 }
 
 impl Book {
-    fn new(transfers: Transfers, closings: Sender<Closing>) -> Self {
+    fn new(transfers: Transfers, speech: SpeechChoice, closings: Sender<Closing>) -> Self {
         let id = TenantId::from_uuid(uuid::Uuid::from_u128(7));
         let tenant = Tenant { id, name: "Clinic".to_owned(), max_calls: 10 };
-        let profile = AgentProfile { transfers, record_calls: false, ..demo_profile() };
+        let profile = AgentProfile { transfers, speech, record_calls: false, ..demo_profile() };
         Self {
             route: Route { scope: TenantScope::proven(id), tenant, profile },
             turns: Mutex::default(),

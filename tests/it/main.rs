@@ -6,10 +6,13 @@ mod asterisk;
 mod barge_in;
 mod bridges;
 mod carriers;
+#[path = "../support/cloud.rs"]
+mod cloud;
 mod codecs;
 mod conversations;
 mod corpus;
 mod desk;
+mod failover;
 mod far_end;
 mod floods;
 mod handovers;

@@ -188,6 +188,7 @@ fn abort(job: &mut Option<Wanted>, utterance: UtteranceId) {
 fn hearing_failure(failure: &SttError) -> HearingFailure {
     match failure {
         SttError::Cancelled => HearingFailure::Dropped,
+        SttError::Busy => HearingFailure::Busy,
         other => {
             warn!(error = %other, "the speech recogniser failed");
             HearingFailure::Engine

@@ -15,6 +15,8 @@ pub fn prompt(expect: Expectation, business_name: &str) -> Option<String> {
         Expectation::Name | Expectation::Spelling => Some(format!("My name is {NAMES}")),
         // A prompt of other numbers was tried: their digits then turn up in the caller's.
         Expectation::Digits { .. } | Expectation::YesNo | Expectation::None => None,
+        // So that the dots and the at sign are written as such.
+        Expectation::Email => Some("My email is priya.sharma@gmail.com.".to_owned()),
         Expectation::Open | Expectation::Time => Some(format!("{business_name}.")),
     }
 }
@@ -34,7 +36,7 @@ pub fn voice_expectation(expect: Expectation) -> voice::Expectation {
     match expect {
         Expectation::Open | Expectation::Name | Expectation::Time => voice::Expectation::Open,
         Expectation::YesNo => voice::Expectation::YesNo,
-        Expectation::Digits { .. } | Expectation::Spelling => voice::Expectation::Dictation,
+        Expectation::Digits { .. } | Expectation::Spelling | Expectation::Email => voice::Expectation::Dictation,
         Expectation::None => voice::Expectation::None,
     }
 }

@@ -9,7 +9,7 @@ use toml::Table;
 use super::load::{self, ConfigError, Origin};
 use super::trunks::{Entry, entries};
 use crate::domain::{
-    DayHours, DialString, E164, Faq, Holiday, Knowledge, Service, SpeechChoice, TransferKind, TransferTarget,
+    Ask, DayHours, DialString, E164, Faq, Holiday, Knowledge, Service, SpeechChoice, TransferKind, TransferTarget,
     Transfers, TurnSettings, WeeklyHours,
 };
 
@@ -44,6 +44,8 @@ pub struct TenantEntry {
     pub hours: WeeklyHours,
     /// Engines by name, in the order in which they are tried: `{ stt = ["groq"], tts = ["openai"], voice = "nova" }`.
     pub speech: Option<SpeechChoice>,
+    /// What callers are asked for besides the usual: `["email", "pin_code"]`, in this order.
+    pub ask: Option<Vec<Ask>>,
     /// Keys of `[turns]` that are other for this tenant.
     #[serde(default)]
     turns: Table,

@@ -60,7 +60,7 @@ async fn what_piper_says_through_a_law_whisper_hears() {
     // The same audio every time, so that the test is about the program and not about luck.
     let voice = crate::speech::models::ModelStore::default().locate("piper-joe").unwrap();
     speech.tts = Arc::new(crate::speech::tts::Piper::load(&voice).unwrap().with_variation(0.0));
-    speech.prompts = PromptCache::open(dir.path(), Arc::clone(&speech.tts)).unwrap();
+    speech.prompts = Arc::new(PromptCache::open(dir.path(), Arc::clone(&speech.tts)).unwrap());
     let sentences = [
         "I would like to book an appointment for tomorrow morning.",
         "My tooth has been hurting since last night.",

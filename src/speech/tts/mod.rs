@@ -4,8 +4,12 @@
 mod espeak;
 #[cfg(feature = "piper")]
 mod piper;
-#[cfg(feature = "piper")]
+mod remote;
+mod shape;
 mod text;
 
 #[cfg(feature = "piper")]
 pub use piper::{Piper, VoiceError};
+pub use remote::RemoteVoice;
+pub(super) use shape::pause;
+pub(super) use text::{sentences, written};

@@ -10,22 +10,10 @@ use rten_tensor::prelude::*;
 use serde::Deserialize;
 
 use super::espeak::Espeak;
+use super::shape::{finish, pause};
 use super::text::{Clause, sentences};
-use crate::media::resample::resample_f32;
-use crate::speech::audio::{normalise_level, sound_bounds, to_pcm};
 use crate::speech::engine::{CancelFlag, TextToSpeech, TtsError};
 use crate::speech::onnx::one_thread;
-
-/// Level of all synthesised speech, root mean square in dB below full scale: as loud as a person on the telephone.
-const LEVEL_DBFS: f32 = -16.0;
-/// Silence kept before the first sound, in milliseconds: little, so that answers begin at once.
-const LEAD_MS: u32 = 15;
-/// Quieter than this is silence around a sentence.
-const SILENT_DBFS: f32 = -50.0;
-/// Pause after a sentence, in milliseconds.
-const SENTENCE_PAUSE_MS: u32 = 200;
-/// Pause after a clause that was spoken on its own, in milliseconds.
-const CLAUSE_PAUSE_MS: u32 = 80;
 
 /// A voice, ready to speak on many threads at once.
 pub struct Piper {
@@ -159,19 +147,6 @@ impl Piper {
         let audio: rten_tensor::Tensor<f32> = audio.try_into()?;
         Ok(audio.to_vec())
     }
-
-    /// At the rate asked for and the telephone's level, without silence around it.
-    fn finish(&self, audio: &[f32], rate_hz: u32) -> Result<Vec<i16>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut audio = resample_f32(audio, self.rate_hz, rate_hz)?;
-        normalise_level(&mut audio, LEVEL_DBFS);
-        let pcm = to_pcm(&audio);
-        Ok(sound_bounds(&pcm, SILENT_DBFS, samples(LEAD_MS, rate_hz))
-            .map_or_else(Vec::new, |bounds| pcm[bounds].to_vec()))
-    }
-}
-
-const fn samples(ms: u32, rate_hz: u32) -> usize {
-    (ms * rate_hz / 1000) as usize
 }
 
 impl TextToSpeech for Piper {
@@ -205,12 +180,10 @@ impl TextToSpeech for Piper {
             done += sentence.len();
             let mut pcm = self
                 .infer(ids)
-                .and_then(|audio| self.finish(&audio, rate_hz))
+                .and_then(|audio| Ok(finish(&audio, self.rate_hz, rate_hz)?))
                 .map_err(|error| TtsError::Engine { engine: "piper".to_owned(), reason: error.to_string() })?;
             if done < clauses.len() {
-                let full_stop = sentence.last().is_some_and(|clause| matches!(clause.mark, '.' | '?' | '!'));
-                let pause_ms = if full_stop { SENTENCE_PAUSE_MS } else { CLAUSE_PAUSE_MS };
-                pcm.resize(pcm.len() + samples(pause_ms, rate_hz), 0);
+                pause(&mut pcm, sentence, rate_hz);
             }
             if sink(&pcm).is_break() {
                 return Ok(());

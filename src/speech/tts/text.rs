@@ -33,6 +33,12 @@ pub fn sentences(text: &str) -> Vec<Vec<Clause>> {
     sentences
 }
 
+/// A sentence as it is written, for engines that read text.
+pub fn written(sentence: &[Clause]) -> String {
+    let clauses = sentence.iter().map(|clause| format!("{}{}", clause.words, clause.mark));
+    clauses.collect::<Vec<_>>().join(" ")
+}
+
 fn clauses(text: &str) -> Vec<Clause> {
     let mut clauses: Vec<Clause> = Vec::new();
     let mut words = String::new();

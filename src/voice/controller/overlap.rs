@@ -15,8 +15,10 @@ const MOST_FALSE_RISES: u32 = 3;
 const LEAST_VOICE_MS: u32 = 140;
 /// So much voice wants the floor, whatever its words are.
 const SURE_MS: u32 = 2_000;
-/// Words over a line that the recogniser believes less do not stop it by themselves.
-const LEAST_CONFIDENCE: f32 = 0.35;
+/// Words over a line that the recogniser believes less do not stop it when there is less voice of them than this: so
+/// a "haan" that it does not know comes out. Who wants the floor says more.
+const LEAST_CONFIDENCE: f32 = 0.55;
+const UNSURE_MS: u32 = 700;
 /// Pauses without words after which noise no longer stops the line.
 const MOST_WORDLESS: u32 = 2;
 
@@ -61,14 +63,16 @@ impl Overlap {
         true
     }
 
-    /// How long the utterance has insisted. The level told its beginning sooner than the voice in it, which waited for the
-    /// jitter buffer and the network; that time counts unless the utterance has paused.
+    /// How long the utterance has insisted, dips inside its words included. The level told its beginning sooner than the
+    /// voice in it, which waited for the jitter buffer and the network; that time counts unless the utterance has paused.
     fn insistence_ms(&self, utterance: &Utterance) -> u32 {
-        let (voiced_ms, lead_ms) = (utterance.insistence_ms, utterance.speech_start.since(self.rose_at));
-        if lead_ms > RISE_MS || voiced_ms < LEAST_VOICE_MS || voiced_ms != utterance.voiced_ms {
-            return voiced_ms;
+        if utterance.insistence_ms < LEAST_VOICE_MS {
+            return utterance.insistence_ms;
         }
-        voiced_ms.saturating_add(u32::try_from(lead_ms).unwrap_or(u32::MAX))
+        let is_first = utterance.insists_from == utterance.speech_start;
+        let has_lead = is_first && utterance.speech_start.since(self.rose_at) <= RISE_MS;
+        let began = if has_lead { self.rose_at.min(utterance.insists_from) } else { utterance.insists_from };
+        u32::try_from(utterance.last_voiced.since(began)).unwrap_or(u32::MAX)
     }
 
     /// Something rose within the last frame.
@@ -200,10 +204,11 @@ impl TurnController {
         let Some(utterance) = self.utterance.as_ref().filter(|utterance| utterance.over_line) else { return };
         let paused = self.has_paused(utterance);
         let may_stop = !self.overlap.distrusted && utterance.may_interrupt && self.agent.interruptible();
+        let voiced_ms = utterance.voiced_ms;
         let outcome = utterance.speculation.as_ref().and_then(|speculation| speculation.outcome.as_ref());
         match outcome {
-            Some(Outcome::Words { text, .. }) if self.backchannels.is_only(&text.0) => self.pass_over(),
-            Some(Outcome::Words { confidence, .. }) if paused || may_stop && *confidence >= LEAST_CONFIDENCE => {
+            Some(words) if self.is_aside(words, voiced_ms) => self.pass_over(),
+            Some(Outcome::Words { .. }) if paused || may_stop => {
                 if self.agent.has_lines() {
                     self.utterance.iter_mut().for_each(|utterance| utterance.interrupted = true);
                     self.stop_playout();
@@ -216,6 +221,16 @@ impl TurnController {
             Some(Outcome::Failed) if paused && utterance.is_short() => self.pass_over(),
             _ => {}
         }
+    }
+
+    /// Whether these words, said over a line, do not ask for the floor.
+    fn is_aside(&self, outcome: &Outcome, voiced_ms: u32) -> bool {
+        let unsure = |confidence: f32| confidence < LEAST_CONFIDENCE && voiced_ms < UNSURE_MS;
+        self.is_backchannel(outcome) || matches!(outcome, Outcome::Words { confidence, .. } if unsure(*confidence))
+    }
+
+    fn is_backchannel(&self, outcome: &Outcome) -> bool {
+        matches!(outcome, Outcome::Words { text, .. } if self.backchannels.is_only(&text.0))
     }
 
     /// What is being said does not want the floor so far.
@@ -238,11 +253,13 @@ impl TurnController {
     /// Decides whether what was said is a turn, once its words are known; `None` when it is not, or not yet.
     pub(super) fn settle(&mut self, said: Awaited) -> Option<Awaited> {
         let paused = self.has_paused(&said.utterance);
-        let backchannel = said.utterance.over_line
-            && matches!(&said.outcome, Some(Outcome::Words { text, .. }) if self.backchannels.is_only(&text.0));
-        let answers = backchannel && self.expects == Expectation::YesNo;
+        let over_line = said.utterance.over_line;
+        let words = said.outcome.as_ref().filter(|outcome| matches!(outcome, Outcome::Words { .. }));
+        let is_aside = words.is_some_and(|words| over_line && self.is_aside(words, said.utterance.voiced_ms));
+        let answers =
+            is_aside && (self.expects == Expectation::YesNo || !words.is_some_and(|words| self.is_backchannel(words)));
         let aside = match said.outcome {
-            Some(Outcome::Words { .. }) => backchannel && (paused || !answers),
+            Some(Outcome::Words { .. }) => is_aside && (paused || !answers),
             Some(Outcome::Nothing) => paused,
             _ => paused && said.utterance.is_short(),
         };
@@ -270,7 +287,7 @@ impl TurnController {
         Some(said)
     }
 
-    /// A yes to a question that is not over: it is an answer if the line ends soon.
+    /// A yes to a question that is not over, or an unsure word: it is an answer if the line ends soon.
     fn take_up_after_line(&mut self, said: Awaited) {
         if self.utterance.is_some() {
             return;

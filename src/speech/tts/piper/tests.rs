@@ -1,3 +1,4 @@
+use super::super::shape::{SENTENCE_PAUSE_MS, SILENT_DBFS, samples};
 use super::*;
 use crate::speech::audio::rms_dbfs;
 use crate::speech::models::ModelStore;
