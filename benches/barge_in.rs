@@ -93,7 +93,7 @@ fn row(name: &str, outcomes: &[Outcome]) -> String {
         spread(|outcome| outcome.silent_ms),
         share(outcomes.iter().filter(|outcome| outcome.stopped).count()),
         share(outcomes.iter().filter(|outcome| outcome.paused).count()),
-        gaps.iter().sum::<f64>() / gaps.len().max(1) as f64,
+        (gaps.iter().sum::<f64>() / gaps.len().max(1) as f64).abs(),
         share(outcomes.iter().filter(|outcome| outcome.ducks > 0).count()),
     )
 }

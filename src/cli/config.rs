@@ -158,6 +158,8 @@ pub struct Speech {
     pub vad: String,
     /// "none" lets silence alone decide.
     pub turn: String,
+    /// Whether digits and likely lines are synthesised ahead in the background.
+    pub presynthesis: bool,
     pub stt: Stt,
     pub tts: Tts,
 }

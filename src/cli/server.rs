@@ -25,7 +25,7 @@ use crate::sip::net::{self, Peers, Rate, Stack, StackConfig};
 use crate::sip::trunk::Trunks;
 use crate::speech::fake::FakeTts;
 use crate::speech::stt::NoRecogniser;
-use crate::speech::{Speech, SpeechConfig, models};
+use crate::speech::{Presynthesis, Speech, SpeechConfig, models};
 use crate::store::Store;
 
 /// Threads of the calls' own runtime: one per core of the smallest machine that VCA is made for.
@@ -51,6 +51,7 @@ pub struct Server {
     stop_http: watch::Sender<bool>,
     /// Calls run on threads of their own, so that voice detection never delays signalling or HTTP.
     call_runtime: Option<tokio::runtime::Runtime>,
+    _presynthesis: Option<Presynthesis>,
 }
 
 /// Opens the database, makes it when it is not there, and closes what a crash left open.
@@ -122,11 +123,13 @@ impl Server {
             }
         });
 
+        let presynthesise_ahead = engines.is_none() && !config.mock_agent && config.speech.presynthesis;
         let speech = match engines {
             Some(speech) => speech,
             None if config.mock_agent => no_speech(config)?,
             None => load_speech(config, &store).await?,
         };
+        let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
             .thread_name("call")
@@ -173,6 +176,7 @@ impl Server {
             shutdown,
             stop_http,
             call_runtime,
+            _presynthesis: presynthesis,
         })
     }
 
@@ -266,6 +270,19 @@ fn no_speech(config: &Config) -> Result<Arc<Speech>, Failure> {
     warn!("every call gets a mock agent: a prompt for load tests instead of a conversation");
     let speech = Speech::with_engines(Arc::new(NoRecogniser), Arc::new(FakeTts::default()), config.prompts());
     speech.map(Arc::new).map_err(|error| Failure::setup(&error))
+}
+
+/// Begins to make, in the background, what is likely to be said.
+async fn presynthesise(speech: &Arc<Speech>, store: &Store) -> Result<Presynthesis, Failure> {
+    let routes = store.routes().await.map_err(|error| Failure::setup(&error))?;
+    let mut lines: Vec<String> =
+        routes.iter().flat_map(|(_, route)| Receptionist::likely_lines(&route.profile)).collect();
+    lines.sort();
+    lines.dedup();
+    let presynthesis = Presynthesis::start(Arc::clone(speech));
+    let queued = presynthesis.publish(crate::speech::digits::pieces()) && presynthesis.publish(lines);
+    debug_assert!(queued, "invariant: nothing was published before");
+    Ok(presynthesis)
 }
 
 /// Loads the models and prepares every fixed line of every receptionist.

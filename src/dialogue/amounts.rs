@@ -1,66 +1,27 @@
 //! Amounts of money as they are said in India: thousand, lakh, crore.
 
 use super::text::{self, Word};
+pub(super) use crate::domain::SMALL;
+use crate::domain::TENS;
+pub use crate::domain::in_words;
 
 const CRORE: u64 = 10_000_000;
 const LAKH: u64 = 100_000;
 /// Amounts from here on are not told: 10^14 rupees are more than a business asks for.
 const MOST: u64 = 100_000_000_000_000;
 
-/// The numbers that are one word, from zero.
-pub(super) const SMALL: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-
-/// The number in words, grouped as in India: 150000 is "one lakh fifty thousand".
-pub fn in_words(value: u64) -> String {
-    if value == 0 {
-        return SMALL[0].to_owned();
+/// The number in figures, grouped as in India: 150000 is "1,50,000".
+pub(super) fn in_figures(value: u64) -> String {
+    let digits = value.to_string();
+    let (mut rest, last) = digits.split_at(digits.len().saturating_sub(3));
+    let mut groups = vec![last];
+    while !rest.is_empty() {
+        let (more, group) = rest.split_at(rest.len().saturating_sub(2));
+        groups.push(group);
+        rest = more;
     }
-    let mut words = Vec::new();
-    push_words(value, &mut words);
-    words.join(" ")
-}
-
-fn push_words(value: u64, words: &mut Vec<&'static str>) {
-    for (size, name) in [(CRORE, "crore"), (LAKH, "lakh"), (1_000, "thousand"), (100, "hundred")] {
-        if value >= size {
-            push_words(value / size, words);
-            words.push(name);
-            if !value.is_multiple_of(size) {
-                push_words(value % size, words);
-            }
-            return;
-        }
-    }
-    if value < 20 {
-        words.push(SMALL[value as usize]);
-        return;
-    }
-    words.push(TENS[(value / 10) as usize]);
-    if !value.is_multiple_of(10) {
-        words.push(SMALL[(value % 10) as usize]);
-    }
+    groups.reverse();
+    groups.join(",")
 }
 
 /// An amount with its unit: "five hundred rupees".
@@ -264,6 +225,8 @@ fn small(word: &str) -> Option<(u64, bool)> {
         "aath" => "eight",
         "nau" => "nine",
         "das" => "ten",
+        "gyarah" | "gyara" => "eleven",
+        "barah" | "bara" => "twelve",
         word => word,
     };
     let position = |list: &[&str]| list.iter().position(|known| *known == word && !word.is_empty());
@@ -293,6 +256,8 @@ mod tests {
         ] {
             assert_eq!(in_words(value), words);
         }
+        let figures = [7, 999, 1_500, 150_000, 25_000_000].map(in_figures);
+        assert_eq!(figures, ["7", "999", "1,500", "1,50,000", "2,50,00,000"]);
         assert_eq!((rupees(1), rupees(40)), ("one rupee".into(), "forty rupees".into()));
     }
 
@@ -331,6 +296,8 @@ mod tests {
         #[test]
         fn what_is_said_is_heard(value in 1_u64..MOST) {
             assert_eq!(heard(&rupees(value)), Some(value), "{}", rupees(value));
+            let figures = value % 1_000_000_000_000;
+            assert_eq!(heard(&format!("₹{}", in_figures(figures))), Some(figures));
         }
 
         #[test]

@@ -137,11 +137,28 @@ fn weekday(plain: &str, now: &Zoned) -> Option<Date> {
         ("sunday", Weekday::Sunday),
     ];
     let first = DAYS.iter().filter_map(|(name, day)| {
+        let hindi = text::words(plain).iter().position(|word| hindi_weekday(&word.norm) == Some(*day));
+        if let Some(at) = hindi {
+            return Some((at, *day));
+        }
         let at = [format!(" {name} "), format!(" {name}s ")].iter().filter_map(|name| plain.find(name)).min()?;
         Some((at, *day))
     });
     let (_, day) = first.min_by_key(|(at, _)| *at)?;
     now.date().nth_weekday(1, day).ok()
+}
+
+fn hindi_weekday(word: &str) -> Option<Weekday> {
+    Some(match word {
+        "somvar" | "somwar" => Weekday::Monday,
+        "mangalvar" | "mangalwar" => Weekday::Tuesday,
+        "budhvar" | "budhwar" => Weekday::Wednesday,
+        "guruvar" | "guruwar" | "brihaspativar" => Weekday::Thursday,
+        "shukravar" | "shukrawar" => Weekday::Friday,
+        "shanivar" | "shaniwar" => Weekday::Saturday,
+        "ravivar" | "raviwar" | "itvaar" | "itwar" => Weekday::Sunday,
+        _ => return None,
+    })
 }
 
 /// "The 25th", "25th of November", "November twenty five", "the fifth of December".
@@ -221,6 +238,8 @@ fn upcoming(day: i8, month: Option<i8>, now: &Zoned) -> Option<Date> {
 fn clock(words: &[Word], at: usize, plain: &str, part: Option<DayPart>) -> Option<Time> {
     let norm = |at: usize| words.get(at).map_or("", |word| word.norm.as_str());
     match norm(at) {
+        "sawa" | "sava" | "savaa" | "saadhe" | "sadhe" | "saade" | "sade" | "paune" | "pone" | "dedh" | "dhai"
+        | "adhai" => return quartered(words, at, part),
         "noon" | "midday" if !text::says(plain, "afternoon") => return Time::new(12, 0, 0, 0).ok(),
         "half" if norm(at + 1) == "past" => {
             let (hour, len) = below_hundred(words, at + 2)?;
@@ -252,13 +271,30 @@ fn clock(words: &[Word], at: usize, plain: &str, part: Option<DayPart>) -> Optio
         && matches!(norm(at - 1), "at" | "after" | "before" | "by" | "around" | "about" | "from" | "between" | "till");
     let counted = matches!(after, "day" | "days" | "week" | "weeks" | "month" | "months" | "th" | "people" | "teeth");
     let marked = said.is_some()
-        || after == "oclock"
+        || matches!(after, "oclock" | "baje")
         || led && !counted
         || words.len() == len + more
         || part.is_some() && !counted;
     // A day of the month is no hour: "the 5th of June", "June five".
     let dated = at > 0 && month(norm(at - 1)).is_some() || month(after).is_some() || after == "of";
     (marked && !dated).then(|| of_day(hour, minute, said, part)).flatten()
+}
+
+/// "Sawa paanch" (5:15), "saadhe paanch" (5:30), "paune chhe" (5:45), "dedh" (1:30) and "dhai baje" (2:30).
+fn quartered(words: &[Word], at: usize, part: Option<DayPart>) -> Option<Time> {
+    let norm = |at: usize| words.get(at).map_or("", |word| word.norm.as_str());
+    let whole = matches!(norm(at), "dedh" | "dhai" | "adhai");
+    let (hour, len) = if whole { (0, 0) } else { below_hundred(words, at + 1)? };
+    let said = half(norm(at + 1 + len)).or_else(|| half(norm(at + 2 + len)));
+    let (hour, minute) = match norm(at) {
+        "dedh" => (1, 30),
+        "dhai" | "adhai" => (2, 30),
+        "sawa" | "sava" | "savaa" => (hour, 15),
+        "paune" | "pone" if hour == 1 => (12, 45),
+        "paune" | "pone" => (hour.checked_sub(1)?, 45),
+        _ => (hour, 30),
+    };
+    of_day(hour, minute, said, part)
 }
 
 /// "5:30", "5.30pm", "5pm", "17:00": the word keeps its colon only in the raw form.
@@ -334,6 +370,8 @@ mod tests {
             ("kal subah", Some(date(2026, 11, 24))),
             ("day after tomorrow", Some(date(2026, 11, 25))),
             ("parso shaam ko", Some(date(2026, 11, 25))),
+            ("shukravar ko", Some(date(2026, 11, 27))),
+            ("itwar subah", Some(date(2026, 11, 29))),
             ("on Friday", Some(date(2026, 11, 27))),
             ("Monday morning", Some(date(2026, 11, 30))),
             ("next Monday", Some(date(2026, 11, 30))),
@@ -370,6 +408,15 @@ mod tests {
             ("five thirty", Some(time(17, 30, 0, 0))),
             ("at twelve", Some(time(12, 0, 0, 0))),
             ("Monday at nine o'clock", Some(time(9, 0, 0, 0))),
+            ("sawa paanch", Some(time(17, 15, 0, 0))),
+            ("kal saadhe paanch baje", Some(time(17, 30, 0, 0))),
+            ("paune chhe baje", Some(time(17, 45, 0, 0))),
+            ("dedh baje", Some(time(13, 30, 0, 0))),
+            ("dhai baje dopahar", Some(time(14, 30, 0, 0))),
+            ("subah das baje", Some(time(10, 0, 0, 0))),
+            ("shaam ko saat baje", Some(time(19, 0, 0, 0))),
+            ("subah sadhe gyarah", Some(time(11, 30, 0, 0))),
+            ("paune ek", Some(time(12, 45, 0, 0))),
             ("the fifth of June", None),
             ("in three days", None),
             ("tomorrow evening", None),
@@ -406,6 +453,23 @@ mod tests {
             prop_assume!((minute == 0 || minute >= 10) && hour > 0);
             let said = format!("tomorrow at {}", hours::spoken_time(minute_of_day));
             prop_assert_eq!(resolve(&said, &now()).time, Some(time(hour as i8, minute as i8, 0, 0)), "{}", said);
+        }
+
+        #[test]
+        fn a_time_in_hindi_is_found(hour in 1_u16..13, quarter in 0_u16..4, way in 0_u8..2) {
+            const HOURS: [&str; 13] = ["", "ek", "do", "teen", "char", "paanch", "chhe", "saat", "aath", "nau", "das", "gyarah", "barah"];
+            let next = HOURS[usize::from(hour % 12 + 1)];
+            let this = HOURS[usize::from(hour)];
+            let said = match (quarter, hour) {
+                (0, _) => format!("{this} baje"),
+                (1, _) => format!("sawa {this}{}", if way == 0 { " baje" } else { "" }),
+                (2, 1) => "dedh baje".to_owned(),
+                (2, 2) => "dhai baje".to_owned(),
+                (2, _) => format!("saadhe {this}{}", if way == 0 { " baje" } else { "" }),
+                _ => format!("paune {next} baje"),
+            };
+            let of_day = if hour < 8 { hour + 12 } else { hour };
+            prop_assert_eq!(resolve(&said, &now()).time, Some(time(of_day as i8, quarter as i8 * 15, 0, 0)), "{}", said);
         }
 
         #[test]

@@ -28,6 +28,7 @@ mod ending;
 mod hours;
 mod intents;
 mod knowledge;
+mod lines;
 mod names;
 pub mod numbers;
 mod phrases;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::text::{self, Gap, Word};
-use crate::domain::E164;
+use crate::domain::{E164, digit_words};
 
 /// What a caller's sentence says about a telephone number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub fn classify(digits: &str, plus: bool) -> Kind {
     let trunk_zero = national.len() < digits.len();
     match national.len() {
         10 if plus => Kind::Partial,
-        10 if trunk_zero || is_mobile(national) => indian(national),
+        10 if trunk_zero || is_mobile(national) || is_metro(national) => indian(national),
         12 if national.starts_with("91") => indian(&national[2..]),
         20 | 24 if national[..national.len() / 2] == national[national.len() / 2..] => {
             classify(&national[..national.len() / 2], plus)
@@ -54,6 +54,12 @@ pub fn classify(digits: &str, plus: bool) -> Kind {
         11 if national.starts_with("91") => Kind::Partial,
         _ => Kind::Odd,
     }
+}
+
+/// A landline of one of the metros whose area code is unlike a mobile number: callers leave its zero out.
+fn is_metro(national: &str) -> bool {
+    const AREAS: [&str; 6] = ["11", "20", "22", "33", "40", "44"];
+    AREAS.contains(&&national[..2]) && matches!(national.as_bytes()[2], b'2'..=b'7')
 }
 
 fn is_mobile(national: &str) -> bool {
@@ -482,6 +488,10 @@ fn aligned(now: &str, words: &[Word]) -> Option<String> {
 
 /// The number in groups of digit words, as the voice reads it: "nine eight seven six five, four three two one zero".
 pub fn spoken(number: &E164) -> String {
+    if let Some((area, subscriber)) = landline(number) {
+        let groups: Vec<String> = grouped(subscriber).into_iter().map(spoken_digits).collect();
+        return format!("zero {}, {}", spoken_digits(area), groups.join(", "));
+    }
     let (prefix, digits) = match number.indian_national() {
         Some(national) => ("", national),
         None => ("plus ", number.digits()),
@@ -492,21 +502,35 @@ pub fn spoken(number: &E164) -> String {
 
 /// Digits as words.
 pub fn spoken_digits(digits: &str) -> String {
-    const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-    let names: Vec<&str> = digits.bytes().filter(u8::is_ascii_digit).map(|b| NAMES[usize::from(b - b'0')]).collect();
-    names.join(" ")
+    digit_words(digits)
 }
 
-/// The number as an Indian reader writes it: "98765 43210"; foreign numbers in E.164.
+/// Area code and subscriber number, of a number that is not read as a mobile one.
+fn landline(number: &E164) -> Option<(&str, &str)> {
+    number.indian_landline().filter(|_| !number.is_indian_mobile())
+}
+
+/// The number as an Indian reader writes it: "98765 43210", "022 2856 7890"; foreign numbers in E.164.
 pub fn written(number: &E164) -> String {
+    if let Some((area, subscriber)) = landline(number) {
+        return format!("0{area} {}", grouped(subscriber).join(" "));
+    }
     number.indian_national().map_or_else(|| number.to_string(), |national| grouped(national).join(" "))
 }
 
 fn grouped(digits: &str) -> Vec<&str> {
-    let size = if digits.len() == 10 { 5 } else { 4 };
+    let size = match digits.len() {
+        10 => 5,
+        6 | 7 => 3,
+        _ => 4,
+    };
     let mut groups = Vec::new();
     let mut rest = digits;
     while !rest.is_empty() {
+        if rest.len() == 4 {
+            groups.push(rest);
+            break;
+        }
         let (group, tail) = rest.split_at(size.min(rest.len()));
         groups.push(group);
         rest = tail;

@@ -170,7 +170,50 @@ fn say(digits: &str, style: u8) -> String {
     })
 }
 
+#[test]
+fn landlines_are_taken_and_read_with_their_area_code() {
+    for (said, number, spoken_back, written_back) in [
+        (
+            "zero two two, two eight five six, seven eight nine zero",
+            "+912228567890",
+            "zero two two, two eight five six, seven eight nine zero",
+            "022 2856 7890",
+        ),
+        (
+            "two two two eight five six seven eight nine zero",
+            "+912228567890",
+            "zero two two, two eight five six, seven eight nine zero",
+            "022 2856 7890",
+        ),
+        ("0821 242 3456", "+918212423456", "eight two one two four, two three four five six", "82124 23456"),
+        (
+            "zero one seven two, two seven double four, one two three",
+            "+911722744123",
+            "zero one seven two, two seven four, four one two three",
+            "0172 274 4123",
+        ),
+    ] {
+        assert_eq!(full(said).as_deref(), Some(number), "{said}");
+        let number = E164::parse(number).unwrap();
+        assert_eq!((spoken(&number).as_str(), written(&number).as_str()), (spoken_back, written_back));
+        assert_eq!(full(&spoken(&number)), Some(number.to_string()));
+    }
+    assert_eq!(full("two two one eight five six seven eight nine zero"), None, "no exchange begins with one");
+}
+
 proptest! {
+    #[test]
+    fn every_landline_that_is_said_is_heard(area in prop::sample::select(vec!["11", "22", "44", "172", "484", "5362", "4182"]), rest in "[2-7][0-9]{7}", style in 0u8..6, zero: bool) {
+        let national = format!("{area}{}", &rest[..10 - area.len()]);
+        let number = E164::parse(&format!("+91{national}")).unwrap();
+        prop_assert!(number.indian_landline().is_some());
+        let zero = if zero || area.len() > 2 { "0" } else { "" };
+        let said = say(&format!("{zero}{national}"), style);
+        prop_assert_eq!(heard(&said, true), NumberHeard::Complete(number.clone()), "{}", said);
+        prop_assert_eq!(heard(&spoken(&number), true), NumberHeard::Complete(number.clone()));
+        prop_assert_eq!(heard(&written(&number), true), NumberHeard::Complete(number));
+    }
+
     #[test]
     fn every_spoken_form_gives_the_number(national in "[6-9][0-9]{9}", style in 0u8..6, lead in prop::sample::select(vec!["", "It's ", "my number is ", "+91 ", "0 "])) {
         let number = E164::parse(&format!("+91{national}")).unwrap();

@@ -218,6 +218,38 @@ impl Phrases {
         texts
     }
 
+    /// The read-back of every service as the reason of a visit, and of the usual times.
+    pub(super) fn likely(&self) -> Vec<String> {
+        const TIMES: [&str; 14] = [
+            "today",
+            "tomorrow",
+            "today evening",
+            "tomorrow morning",
+            "tomorrow afternoon",
+            "tomorrow evening",
+            "day after tomorrow",
+            "Monday",
+            "Tuesday",
+            "Wednesday",
+            "Thursday",
+            "Friday",
+            "Saturday",
+            "Sunday",
+        ];
+        let services = &self.profile.knowledge.services;
+        let names = services.iter().flat_map(|service| std::iter::once(&service.name).chain(&service.also));
+        // A caller's article is not part of the reason that is taken down.
+        let bare = |name: &String| {
+            let name = name.trim();
+            name.strip_prefix("a ").or_else(|| name.strip_prefix("an ")).unwrap_or(name).to_owned()
+        };
+        let reasons = names.map(|name| self.your_visit_reason(&bare(name)));
+        let mut lines: Vec<String> = TIMES.iter().map(|time| self.your_time(time)).chain(reasons).collect();
+        lines.sort();
+        lines.dedup();
+        lines
+    }
+
     /// Whether a call of this profile can come to this phrase of the table.
     fn asks(&self, phrase: Phrase) -> bool {
         let ask = &self.profile.ask;

@@ -5,7 +5,7 @@ use jiff::Zoned;
 use super::hours::When;
 use super::intents::{self, Intent, Purpose};
 use super::numbers::{self, Kind};
-use super::phrases::{FILLERS, Phrase, Phrases};
+use super::phrases::{Phrase, Phrases};
 use super::reply::Reply;
 use super::summary::{self, Facts};
 use super::{Action, Input, SlotName, TransferFailure, names, slots, text, times};
@@ -218,22 +218,6 @@ impl Receptionist {
             asked_about: &self.asked_about,
             talked_to: self.tried.last().filter(|_| self.transferred).and_then(|index| self.target_name(*index)),
         })
-    }
-
-    /// Every fixed segment that a call of this profile can speak, to be synthesised ahead.
-    pub fn fixed_lines(profile: &AgentProfile) -> Vec<String> {
-        Phrases::new(profile.clone()).all()
-    }
-
-    /// What the agent says when an answer is late, in order of use; all of them are fixed lines.
-    pub fn fillers(profile: &AgentProfile) -> Vec<String> {
-        let phrases = Phrases::new(profile.clone());
-        FILLERS.iter().map(|phrase| phrases.text(*phrase)).collect()
-    }
-
-    /// What the caller is told when the conversation itself fails; a fixed line.
-    pub fn breakdown(profile: &AgentProfile) -> String {
-        Phrases::new(profile.clone()).text(Phrase::Breakdown)
     }
 
     /// Whether the number is asked for by keypad, since speech gave none.

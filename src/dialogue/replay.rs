@@ -123,17 +123,24 @@ mod tests {
         assert_ne!(difference.got, difference.expected);
     }
 
-    /// Calls that were held over SIP and RTP, saved by `vca replay CALL --save`.
+    /// The simulated calls of `tests/conversations`, as they were held over SIP and RTP, and those saved by
+    /// `vca replay CALL --save`. `UPDATE_REPLAYS=1` writes what they lead to now, for review.
     #[test]
     fn recorded_calls_replay_step_by_step() {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/replay");
-        let Ok(entries) = std::fs::read_dir(&folder) else { return };
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        assert!(paths.len() >= 40, "{} recorded calls in {}", paths.len(), folder.display());
         let mut wrong = Vec::new();
-        for path in entries.map(|entry| entry.unwrap().path()) {
+        for path in paths {
             let call: RecordedCall = serde_json::from_slice(&std::fs::read(&path).unwrap())
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             assert!(!call.steps.is_empty(), "{} has no steps", path.display());
-            wrong.extend(call.first_difference().map(|difference| format!("{}: {difference:#?}", path.display())));
+            if std::env::var_os("UPDATE_REPLAYS").is_some() {
+                std::fs::write(&path, serde_json::to_string(&call.played_anew().0).unwrap() + "\n").unwrap();
+            } else {
+                wrong.extend(call.first_difference().map(|difference| format!("{}: {difference:#?}", path.display())));
+            }
         }
         assert!(wrong.is_empty(), "these replay otherwise:\n{}", wrong.join("\n"));
     }

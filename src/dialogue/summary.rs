@@ -2,10 +2,10 @@
 
 use jiff::Zoned;
 
-use super::dates;
 use super::intents::Purpose;
 use super::numbers;
 use super::phrases::speakable;
+use super::{amounts, dates, text};
 use crate::domain::{CallOutcome, CallSlots, E164};
 
 /// A person who lifts the phone waits for no story.
@@ -86,7 +86,7 @@ fn request(facts: &Facts<'_>) -> String {
         }
     });
     let details: Vec<String> =
-        facts.slots.reason.clone().into_iter().chain(time).chain(addresses(facts.slots)).collect();
+        facts.slots.reason.as_deref().map(with_amount).into_iter().chain(time).chain(addresses(facts.slots)).collect();
     let mut text = kind + &from(facts);
     if !details.is_empty() {
         text.push_str(": ");
@@ -99,6 +99,22 @@ fn request(facts: &Facts<'_>) -> String {
         text.push_str(" Not confirmed by the caller.");
     }
     text
+}
+
+/// An amount in words is told in figures too: "pay dedh lakh rupees (₹1,50,000)".
+fn with_amount(reason: &str) -> String {
+    match amounts::heard(reason).filter(|_| says_money(reason)) {
+        Some(rupees) if !reason.bytes().any(|byte| byte.is_ascii_digit()) => {
+            format!("{} (₹{})", reason.trim_end_matches('.'), amounts::in_figures(rupees))
+        }
+        _ => reason.to_owned(),
+    }
+}
+
+/// "Two hundred people" are no rupees.
+fn says_money(reason: &str) -> bool {
+    const MONEY: [&str; 10] = ["rupees", "rupee", "rs", "rupaye", "rupay", "lakh", "lakhs", "lac", "crore", "crores"];
+    text::says_any(&text::plain(&text::words(reason)), &MONEY)
 }
 
 /// What the caller was asked for because the profile says so.

@@ -25,14 +25,15 @@ fn part(word: &Word) -> Part {
         | "evening" | "evenings" | "night" | "noon" | "midday" | "lunchtime" | "weekend" | "weekday" | "weekdays"
         | "week" | "month" | "kal" | "parso" | "parson" | "aaj" | "subah" | "shaam" | "dopahar" | "monday"
         | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday" | "mondays" | "tuesdays"
-        | "wednesdays" | "thursdays" | "fridays" | "saturdays" | "sundays" | "january" | "february" | "april"
+        | "wednesdays" | "thursdays" | "baje" | "somvar" | "somwar" | "mangalvar" | "mangalwar" | "budhvar"
+        | "budhwar" | "guruvar" | "guruwar" | "shukravar" | "shukrawar" | "shanivar" | "shaniwar" | "ravivar"
+        | "raviwar" | "itvaar" | "itwar" | "fridays" | "saturdays" | "sundays" | "january" | "february" | "april"
         | "june" | "july" | "august" | "september" | "october" | "november" | "december" | "am" | "pm" | "oclock"
         | "anytime" | "whenever" | "asap" | "immediately" | "earliest" | "soonest" | "clock" | "lunch" | "office" => {
             Part::Core
         }
-        "at" | "after" | "before" | "around" | "by" | "between" | "till" | "until" | "from" | "about" => {
-            Part::Preposition
-        }
+        "sawa" | "sava" | "savaa" | "saadhe" | "sadhe" | "saade" | "paune" | "at" | "after" | "before" | "around"
+        | "by" | "between" | "till" | "until" | "from" | "about" => Part::Preposition,
         "on" | "in" | "the" | "to" | "or" | "and" | "next" | "this" | "coming" | "early" | "late" | "any" | "time"
         | "half" | "past" | "quarter" | "of" | "sometime" | "some" | "day" | "possible" | "as" | "soon"
         | "preferably" | "only" | "hour" | "hours" | "first" | "second" | "later" | "same" | "o" | "maybe"
@@ -59,10 +60,13 @@ fn is_ordinal(norm: &str) -> bool {
         && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
+/// Hours in Hindi. "Do" and "teen" are English words too: they count next to another word of time only.
+const HINDI: [&str; 11] = ["ek", "char", "chaar", "paanch", "panch", "chhe", "saat", "aath", "nau", "das", "gyarah"];
+
 fn is_small_number(norm: &str) -> bool {
     // "First", "second" and "zero" say more often something else; no clock has more than fifty minutes to name.
     let ordinal = hours::ORDINALS[2..].contains(&norm);
-    let number = amounts::SMALL[1..].contains(&norm);
+    let number = amounts::SMALL[1..].contains(&norm) || HINDI.contains(&norm);
     let tens = matches!(norm, "twenty" | "thirty" | "forty" | "fortyfive" | "fifty" | "thirtieth");
     ordinal || number || tens || (1..=4).contains(&norm.len()) && norm.bytes().all(|b| b.is_ascii_digit())
 }
@@ -228,6 +232,9 @@ mod tests {
             ("day after tomorrow around 11", Some("day after tomorrow around 11")),
             ("on the 25th of November", Some("25th of November")),
             ("any time is fine", Some("any time")),
+            ("kal shaam saadhe paanch baje", Some("kal shaam saadhe paanch baje")),
+            ("mujhe paune chhe baje aana hai", Some("paune chhe baje")),
+            ("sawa paanch", Some("sawa paanch")),
             ("as soon as possible", Some("as soon as possible")),
             ("between four and six in the evening", Some("between four and six in the evening")),
             ("Saturday or Sunday", Some("Saturday or Sunday")),

@@ -14,6 +14,7 @@ mod profile;
 mod tenant;
 mod transfer;
 mod trunk;
+mod words;
 
 pub use address::{AddressError, EmailAddress, PinCode};
 pub use call::{
@@ -35,6 +36,7 @@ pub use trunk::{
     Confidence, DidSource, DidSourceError, DtmfMode, Identity, NumberFormat, Prack, SessionTimerUse, SrtpUse,
     TransferMode, Trunk, TrunkCodec, TrunkMode, TrunkSettings, TrunkTransport,
 };
+pub use words::{SMALL, TENS, digit_words, in_words};
 
 /// Money in Indian paise (1/100 rupee); negative values are credits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]

@@ -83,6 +83,25 @@ impl E164 {
         self.0.strip_prefix("+91")
     }
 
+    /// Area code (STD) and subscriber number when this is an Indian landline: ten national digits that are no mobile
+    /// number, or whose area code is one of those that mobile series leave free.
+    pub fn indian_landline(&self) -> Option<(&str, &str)> {
+        let national = self.indian_national().filter(|national| national.len() == 10)?;
+        // Two digits for the eight metros, three for larger cities, four elsewhere; subscriber numbers begin with 2 to 7.
+        const METROS: [&str; 8] = ["11", "20", "22", "33", "40", "44", "79", "80"];
+        let metro = METROS.contains(&&national[..2]);
+        // 79… and 80… are mobile series too, except where a landline's exchange follows.
+        let mobile = matches!(national.as_bytes()[0], b'6'..=b'9');
+        let exchange = |at: usize| matches!(national.as_bytes()[at], b'2'..=b'7');
+        match (metro, mobile) {
+            (true, false) if exchange(2) => Some(national.split_at(2)),
+            (true, true) if matches!(national.as_bytes()[2], b'2' | b'4') => Some(national.split_at(2)),
+            (false, false) if exchange(3) => Some(national.split_at(3)),
+            (false, false) if exchange(4) => Some(national.split_at(4)),
+            _ => None,
+        }
+    }
+
     /// Whether this is an Indian mobile number: ten digits, the first 6 to 9.
     pub fn is_indian_mobile(&self) -> bool {
         self.indian_national().is_some_and(|n| n.len() == 10 && matches!(n.as_bytes()[0], b'6'..=b'9'))

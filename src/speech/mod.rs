@@ -15,6 +15,7 @@ mod audio;
 mod chain;
 #[cfg(test)]
 mod conformance;
+pub mod digits;
 mod engine;
 pub mod engines;
 mod facade;
@@ -26,6 +27,7 @@ pub mod models;
 mod onnx;
 pub mod plausible;
 pub mod pool;
+mod presynthesis;
 pub mod prompt_cache;
 pub mod remote;
 pub mod stt;
@@ -38,5 +40,6 @@ pub use engine::{
     synthesize_all, synthesize_all_at,
 };
 pub use facade::{NO_TURN_MODEL, Speaking, Speech, SpeechConfig, SpeechError, voice_at_speed};
+pub use presynthesis::Presynthesis;
 pub use turn::EndOfTurn;
 pub use vad::{SileroVad, Vad};

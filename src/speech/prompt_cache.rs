@@ -8,12 +8,14 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::engine::{CancelFlag, TextToSpeech, TtsError, WIDE_RATE_HZ, synthesize_all_at};
+use super::digits;
+use super::engine::{CancelFlag, RATE_HZ, TextToSpeech, TtsError, WIDE_RATE_HZ, synthesize_all_at};
 use super::models::hex;
 use super::pool::{Class, JobError, Priority, WorkerPool};
 use crate::media::resample::Halver;
@@ -82,11 +84,26 @@ struct Memory {
     clock: u64,
 }
 
+/// How often calls found their words ready.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheCounts {
+    pub hits: u64,
+    /// The words had to be synthesised while the caller waited.
+    pub misses: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
 /// The phrases of one voice. All voices of a node share a folder and the bound on memory.
 pub struct PromptCache {
     dir: PathBuf,
     tts: Arc<dyn TextToSpeech>,
     memory: Arc<Mutex<Memory>>,
+    counters: Arc<Counters>,
     memory_bytes: usize,
     /// Phrases that are synthesised at once, at most.
     at_once: usize,
@@ -103,19 +120,61 @@ impl PromptCache {
     pub fn open(dir: impl Into<PathBuf>, tts: Arc<dyn TextToSpeech>) -> Result<Self, PromptError> {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
-        Ok(Self { dir, tts, memory: Arc::default(), memory_bytes: MEMORY_BYTES, at_once: usize::MAX })
+        Ok(Self {
+            dir,
+            tts,
+            memory: Arc::default(),
+            counters: Arc::default(),
+            memory_bytes: MEMORY_BYTES,
+            at_once: usize::MAX,
+        })
     }
 
     /// The phrases of another voice, in the same folder and within the same bound.
     #[must_use]
     pub fn for_voice(&self, tts: Arc<dyn TextToSpeech>) -> Self {
-        let memory = Arc::clone(&self.memory);
-        Self { dir: self.dir.clone(), tts, memory, memory_bytes: self.memory_bytes, at_once: OF_OTHERS_AT_ONCE }
+        let (memory, counters) = (Arc::clone(&self.memory), Arc::clone(&self.counters));
+        Self {
+            dir: self.dir.clone(),
+            tts,
+            memory,
+            counters,
+            memory_bytes: self.memory_bytes,
+            at_once: OF_OTHERS_AT_ONCE,
+        }
     }
 
     /// The phrase at 8 kHz, when it is ready. Reads one small file the first time.
     pub fn get(&self, text: &str) -> Option<EncodedAudio> {
         self.get_in(text, STORED[0])
+    }
+
+    /// A phrase that a call wants to speak, ready or made of ready pieces ([`super::digits`]); counted as hit or miss.
+    pub fn ready(&self, text: &str, wide: bool) -> Option<EncodedAudio> {
+        let audio = self.get_for(text, wide).or_else(|| self.of_pieces(text, wide));
+        let counter = if audio.is_some() { &self.counters.hits } else { &self.counters.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+        audio
+    }
+
+    /// How often calls found what they wanted to speak, since the start, over all voices.
+    pub fn counts(&self) -> CacheCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CacheCounts { hits: read(&self.counters.hits), misses: read(&self.counters.misses) }
+    }
+
+    fn of_pieces(&self, text: &str, wide: bool) -> Option<EncodedAudio> {
+        let plan = digits::plan(text)?;
+        let of = |piece: &digits::Piece| {
+            let audio = self.get_for(&piece.text, wide)?;
+            Some((piece.pause_ms, if wide { audio.to_wide_pcm() } else { audio.to_pcm() }))
+        };
+        let pieces: Vec<_> = plan.iter().map(of).collect::<Option<_>>()?;
+        Some(if wide {
+            EncodedAudio::from_wide_pcm(&digits::join(pieces, WIDE_RATE_HZ))
+        } else {
+            EncodedAudio::from_pcm(STORED[0].0, &digits::join(pieces, RATE_HZ))
+        })
     }
 
     /// The phrase for a call of this band: at 16 kHz for a wide one, where it is ready like that, else at 8 kHz.

@@ -394,7 +394,7 @@ async fn open_calls_are_repaired_after_a_crash(f: Fixture) {
     assert_eq!((stored.outcome, stored.recording), (Some(CallOutcome::Message), RecordingState::Partial));
     insta::assert_snapshot!(
         stored.summary.unwrap(),
-        @r#"The call was cut off by a restart of the system. Name: Ravi "Sonu" Kumar ❤. Number: +919876543210. The caller's last words: "I broke a tooth"."#
+        @r#"The call was cut off by a restart of the system. Name: Ravi "Sonu" Kumar ❤. Number: +919876543210. Email: ravi@example.co.in. PIN code: 560038. The caller's last words: "I broke a tooth"."#
     );
     let stored = f.store.call_record(f.theirs, silent.id).await.unwrap().unwrap();
     assert_eq!((stored.outcome, stored.ended_at), (Some(CallOutcome::Nothing), Some(at(5))));

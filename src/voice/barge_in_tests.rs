@@ -311,6 +311,20 @@ fn the_echo_of_the_agent_is_not_an_interruption_and_a_caller_over_it_is() {
 }
 
 #[test]
+fn an_echo_that_comes_back_after_the_line_is_no_turn() {
+    let mut call = Call::greeted();
+    call.agent_says(4_000);
+    for n in 0..260 {
+        let sent = |n: usize| if n < 200 { speech_dbfs(n, 3).max(-24.0) } else { -80.0 };
+        call.put(Input::Played { rms_dbfs: sent(n) });
+        // 400 ms late; the detector of voice does not see its end at once.
+        let level = if n >= 20 { sent(n - 20) - 20.0 } else { -80.0 };
+        call.frames(20, if n < 232 { 0.95 } else { 0.1 }, level.max(-70.0));
+    }
+    assert_eq!(call.log(), Vec::<String>::new());
+}
+
+#[test]
 fn an_answer_that_is_only_announced_is_withdrawn_when_the_caller_goes_on() {
     let mut call = Call::greeted();
     call.speech(800).silence(200).recognised("I want").silence(300).log();

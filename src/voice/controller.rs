@@ -497,6 +497,12 @@ impl TurnController {
     // ---- the keypad ----
 
     fn key(&mut self, key: char) {
+        if self.keypad.is_late_hash(key, self.now) {
+            // It ends what is answered already: stopping the answer would leave the caller without the next question.
+            let nothing = self.keypad.key(key, self.now);
+            debug_assert!(nothing.is_none(), "a hash alone is no entry");
+            return;
+        }
         if self.agent.has_lines() && self.agent.interruptible() {
             self.stop_playout();
         }

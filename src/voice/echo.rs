@@ -18,6 +18,8 @@ const LEAST_FRAMES: f32 = 40.0;
 /// Agreement from which on a path is believed, and below which it is given up.
 const BELIEVED: f32 = 0.6;
 const DOUBTED: f32 = 0.35;
+/// What is quieter is no caller while an echo may come back: the detector of voice goes on for some frames after it.
+const QUIET_DBFS: f32 = -50.0;
 /// The path is looked for so often, in frames.
 const SEARCH_EVERY: u32 = 10;
 /// A frame may be so much louder than the path says: rooms and codecs do not repeat levels exactly.
@@ -99,7 +101,7 @@ impl EchoGuard {
         let at_once = heard - loudest + HEADROOM_DB;
         let bound = at_once.clamp(self.bound_db - TRUST_STEP_DB, self.bound_db + DISTRUST_STEP_DB);
         self.bound_db = bound.clamp(TRUSTED_DB, UNKNOWN_DB);
-        heard <= self.expected()
+        heard <= self.expected().max(QUIET_DBFS)
     }
 
     /// The loudest that an echo may be now, whenever what is heard was sent, in dBFS; minus infinity while there is none.
@@ -168,9 +170,9 @@ impl EchoGuard {
     }
 }
 
-/// Also makes NaN silence.
+/// NaN is silence.
 fn clip(rms_dbfs: f32) -> f32 {
-    rms_dbfs.max(FLOOR_DBFS).min(0.0)
+    if rms_dbfs.is_nan() { FLOOR_DBFS } else { rms_dbfs.clamp(FLOOR_DBFS, 0.0) }
 }
 
 #[cfg(test)]

@@ -15,14 +15,22 @@ const MAX_DIGITS: usize = 32;
 pub(super) struct Keypad {
     digits: Pii<String>,
     last_key: Option<Ms>,
+    /// When an entry was complete by its length; its `#` may still come.
+    full_at: Option<Ms>,
     /// How many digits complete an entry.
     pub wanted: Option<u8>,
 }
 
 impl Keypad {
+    /// Whether the key is the `#` of an entry that was complete without it: callers who were told to press it do.
+    pub fn is_late_hash(&self, key: char, now: Ms) -> bool {
+        key == '#' && !self.is_open() && self.full_at.is_some_and(|at| now.since(at) < INTER_DIGIT_MS)
+    }
+
     /// Takes a key; gives the entry when it is complete. `*` begins anew, `A`–`D` mean nothing.
     pub fn key(&mut self, key: char, now: Ms) -> Option<String> {
         self.last_key = Some(now);
+        self.full_at = None;
         match key {
             '0'..='9' => self.digits.0.push(key),
             '*' => self.digits.0.clear(),
@@ -30,7 +38,11 @@ impl Keypad {
             _ => {}
         }
         let wanted = self.wanted.filter(|n| *n > 0).map_or(MAX_DIGITS, |n| usize::from(n).min(MAX_DIGITS));
-        if self.digits.0.len() >= wanted { self.take() } else { None }
+        if self.digits.0.len() < wanted {
+            return None;
+        }
+        self.full_at = Some(now);
+        self.take()
     }
 
     /// When the entry under way will be complete by a pause.

@@ -499,6 +499,17 @@ fn digits_end_by_hash_by_length_or_by_a_pause() {
 }
 
 #[test]
+fn the_hash_behind_a_full_entry_does_not_stop_its_answer() {
+    let mut call = Call::greeted();
+    call.expect(Expectation::Dictation, Some(2)).keys("98");
+    assert_eq!(call.log(), ["1200 digits 98"]);
+    call.agent_says(3_000).silence(200).keys("#").silence(600);
+    assert_eq!(call.log(), Vec::<String>::new());
+    call.keys("#");
+    assert_eq!(call.log().len(), 2, "one more is a key as any other: it stops the line");
+}
+
+#[test]
 fn star_begins_anew_and_an_empty_entry_is_none() {
     let mut call = Call::greeted();
     call.keys("12*34#");

@@ -120,7 +120,8 @@ fn assert_replays(demo: &Demo, id: &str) {
     let exported = text(&replay(&["--export", id]).stdout);
     assert!(exported.contains("9988776655"), "the keys are in the log: {exported}");
     let file = demo.data().join("changed.json");
-    std::fs::write(&file, exported.replace("9988776655", "9988776644")).expect("a file is written");
+    std::fs::write(&file, exported.replace(r#""digits": "9988776655""#, r#""digits": "9988776644""#))
+        .expect("a file is written");
     let changed = replay(&[file.to_str().expect("a path")]);
     assert_eq!(changed.status.code(), Some(1));
     let shown = text(&changed.stdout);

@@ -188,6 +188,8 @@ pub fn new_folder() -> TempDir {
 pub fn vca() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vca"));
     command.env("VCA__PROMPTS_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("prompts"));
+    // A minute of processor time for each voice, which tests of other things need.
+    command.env("VCA__SPEECH__PRESYNTHESIS", "false");
     command.env("RUST_BACKTRACE", "1");
     command
 }

@@ -141,7 +141,7 @@ impl Mouth {
     }
 
     fn add(&mut self, segment: &Segment, line: &mut Spoken, wide: bool) {
-        if let Some(audio) = self.speech.prompts.get_for(&segment.text, wide) {
+        if let Some(audio) = self.speech.prompts.ready(&segment.text, wide) {
             return line.parts.push(Part::ready(segment.text.clone(), audio));
         }
         line.made.engine = true;

@@ -51,6 +51,8 @@ impl OwnNode {
         let folder = Folder(std::env::temp_dir().join(format!("vca-simulate-{}", std::process::id())));
         config.data_dir.clone_from(&folder.0);
         config.prompts_dir.get_or_insert_with(|| cache.join("prompts"));
+        // What is measured are calls.
+        config.speech.presynthesis = false;
         let sip = same_port(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         config.sip.udp = vec![sip];
         config.sip.tcp = vec![sip];

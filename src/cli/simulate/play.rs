@@ -16,6 +16,7 @@ use super::voices::Spoken;
 use crate::call::leg::Answerer;
 use crate::cli::Failure;
 use crate::cli::call::{codec, level_dbfs, wait_for_answer};
+use crate::dialogue::{Receptionist, demo_profile};
 use crate::media::{
     Capabilities, Clip, ClipId, Codec, EncodedAudio, MediaEngine, MediaEvent, MediaSession, PcmFrame, SdpSession,
     SessionOptions,
@@ -152,6 +153,10 @@ struct Player<'s> {
     /// The utterance under way, and its place in what goes out.
     placed: Option<(usize, Placed)>,
     keys_until: u64,
+    /// What the agent says while it thinks: no line of its own.
+    fillers: Vec<String>,
+    /// The agent's lines that are over, by what was heard of them, and the record that they were read from.
+    lines: Vec<String>,
     /// Lines of the agent that were reacted to, and those that were looked at.
     reacted: usize,
     looked_at: usize,
@@ -177,6 +182,8 @@ impl<'s> Player<'s> {
             utterances: Vec::new(),
             placed: None,
             keys_until: 0,
+            fillers: Receptionist::fillers(&demo_profile()),
+            lines: Vec::new(),
             reacted: 0,
             looked_at: 0,
             hang_up: false,
@@ -276,37 +283,50 @@ impl<'s> Player<'s> {
         if self.is_busy() {
             return;
         }
-        let lines = self.lines();
-        if let Some(since) = self.line_since {
-            let due = |over: &Over| over.line == lines.len() + 1 && self.now_ms >= since + over.after_ms;
+        self.read_lines();
+        let over = self.lines.len();
+        // The last line may have been written down a moment after its end.
+        if let Some(since) = self.line_since.filter(|_| self.quiet_ms() < 100) {
+            let due = |said: &Over| said.line == over + 1 && self.now_ms >= since + said.after_ms;
             if let Some(index) = self.over.iter().position(due) {
-                let over = self.over.remove(index);
-                if !over.backchannel {
+                let said = self.over.remove(index);
+                if !said.backchannel {
                     // The line that is cut asks nothing.
-                    self.reacted = lines.len() + 1;
+                    self.reacted = over + 1;
                 }
-                let kind = if over.backchannel { Kind::Backchannel } else { Kind::Interruption };
-                self.say(kind, &over.say);
+                let kind = if said.backchannel { Kind::Backchannel } else { Kind::Interruption };
+                self.say(kind, &said.say);
                 return;
             }
         }
         let quiet = self.quiet_ms() >= self.scenario.reaction_ms.saturating_sub(AHEAD * 60).max(100);
-        if !quiet || lines.len() <= self.looked_at.max(self.reacted) {
+        if !quiet || over <= self.looked_at.max(self.reacted) {
             return;
         }
-        self.looked_at = lines.len();
-        if let Some(answer) = self.brain.reply(&lines[self.reacted..].join(" ")) {
-            self.reacted = lines.len();
+        self.looked_at = over;
+        if let Some(answer) = self.brain.reply(&self.lines[self.reacted..].join(" ")) {
+            self.reacted = over;
             self.give(answer);
         }
     }
 
-    /// The agent's lines that are over, as far as they were heard.
-    fn lines(&self) -> Vec<String> {
-        let record = self.record.borrow();
+    /// Reads the agent's lines out of the record, when there is a newer one.
+    fn read_lines(&mut self) {
+        if !self.record.has_changed().unwrap_or(false) {
+            return;
+        }
+        let record = self.record.borrow_and_update();
         let turns = record["turns"].as_array().into_iter().flatten();
         let agent = turns.filter(|turn| turn["speaker"] == "agent");
-        agent.map(|turn| turn["heard"].as_str().or(turn["text"].as_str()).unwrap_or_default().to_owned()).collect()
+        let words = |turn: &Value, of: &str| turn[of].as_str().map(str::to_owned);
+        let heard = agent.filter(|turn| !is_filler(turn, &self.fillers));
+        let lines: Vec<String> = heard.map(|t| words(t, "heard").or(words(t, "text")).unwrap_or_default()).collect();
+        drop(record);
+        if lines.len() > self.lines.len() {
+            // What sounds now, if anything, is the next one.
+            self.line_since = self.line_since.filter(|_| self.quiet_ms() < 100).map(|_| self.now_ms);
+        }
+        self.lines = lines;
     }
 
     fn give(&mut self, answer: Answer) {
@@ -343,4 +363,9 @@ impl<'s> Player<'s> {
             record: self.record.borrow().clone(),
         }
     }
+}
+
+fn is_filler(turn: &Value, fillers: &[String]) -> bool {
+    let text = turn["text"].as_str().unwrap_or_default();
+    text == "[tone]" || fillers.iter().any(|filler| filler == text)
 }

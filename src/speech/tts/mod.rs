@@ -6,6 +6,7 @@ mod espeak;
 mod piper;
 mod remote;
 mod shape;
+mod spoken;
 mod text;
 
 #[cfg(feature = "piper")]

@@ -34,3 +34,22 @@ pub fn pause(pcm: &mut Vec<i16>, sentence: &[Clause], rate_hz: u32) {
 pub(super) const fn samples(ms: u32, rate_hz: u32) -> usize {
     (ms * rate_hz / 1000) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_around_speech_is_cut() {
+        let silence = vec![0.0; 4_800];
+        let tone = (0..3_200).map(|at| 0.2 * (at as f32 * 440.0 * std::f32::consts::TAU / 16_000.0).sin());
+        let audio: Vec<f32> = silence.iter().copied().chain(tone).chain(silence.iter().copied()).collect();
+        let spoken = finish(&audio, 16_000, 8_000).unwrap();
+        // 200 ms of sound, and no more than the margin on both sides.
+        assert!((1_580..=1_600 + 2 * 200).contains(&spoken.len()), "{}", spoken.len());
+        let first = spoken.iter().position(|sample| sample.abs() > 1_000).unwrap();
+        let last = spoken.iter().rposition(|sample| sample.abs() > 1_000).unwrap();
+        assert!(first <= 200 && spoken.len() - last <= 200, "{first} and {last} of {}", spoken.len());
+        assert!(finish(&silence, 16_000, 8_000).unwrap().is_empty());
+    }
+}

@@ -1,5 +1,7 @@
 //! From a text to what is spoken at once: sentences, and clauses with the punctuation that ends them.
 
+use super::spoken::figures_in_words;
+
 /// Words without punctuation inside, and the mark after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clause {
@@ -14,11 +16,13 @@ const CLAUSE_CHARS: usize = 240;
 /// A first sentence longer than this is begun with its first clauses, so that the caller hears something sooner.
 const FIRST_SENTENCE_CHARS: usize = 60;
 
-/// Sentences, each a list of clauses; what cannot be pronounced is left out.
+/// Sentences, each a list of clauses; figures are in words, as in India, and what cannot be pronounced is left out.
+///
+/// A text that ends with a comma is spoken as one that goes on.
 pub fn sentences(text: &str) -> Vec<Vec<Clause>> {
     let mut sentences = Vec::new();
     let mut sentence = Vec::new();
-    for clause in clauses(text) {
+    for clause in clauses(&figures_in_words(text)) {
         let ends = matches!(clause.mark, '.' | '?' | '!');
         let spoken: usize = sentence.iter().map(|clause: &Clause| clause.words.len()).sum();
         let early = sentences.is_empty() && spoken + clause.words.len() > FIRST_SENTENCE_CHARS;
@@ -68,9 +72,11 @@ fn clauses(text: &str) -> Vec<Clause> {
             end_clause(&mut clauses, &mut words, ',');
         }
     }
-    end_clause(&mut clauses, &mut words, '.');
+    let goes_on = text.trim_end().ends_with(',');
+    end_clause(&mut clauses, &mut words, if goes_on { ',' } else { '.' });
     if let Some(last) = clauses.last_mut()
         && !matches!(last.mark, '.' | '?' | '!')
+        && !goes_on
     {
         last.mark = '.';
     }
@@ -121,7 +127,9 @@ mod tests {
             shape("Thank you, this is Dr. Rao's clinic. How may I help?"),
             ["Thank you, | this is Dr Rao's clinic.", "How may I help?"]
         );
-        assert_eq!(shape("At 10:30, for Rs 1,200.50"), ["At 10:30, | for Rs 1,200.50."]);
+        assert_eq!(shape("At 10:30, for Rs 1,200"), ["At ten thirty, | for one thousand two hundred rupees."]);
+        assert_eq!(shape("3.5 stars"), ["3.5 stars."]);
+        assert_eq!(shape("nine eight,"), ["nine eight,"]);
         assert_eq!(shape("Wait (please)!"), ["Wait, | please!"]);
         assert_eq!(shape("one\ntwo"), ["one.", "two."]);
         assert!(shape(" … \"\" \n").is_empty());

@@ -208,11 +208,9 @@ impl TurnController {
         let outcome = utterance.speculation.as_ref().and_then(|speculation| speculation.outcome.as_ref());
         match outcome {
             Some(words) if self.is_aside(words, voiced_ms) => self.pass_over(),
-            Some(Outcome::Words { .. }) if paused || may_stop => {
-                if self.agent.has_lines() {
-                    self.utterance.iter_mut().for_each(|utterance| utterance.interrupted = true);
-                    self.stop_playout();
-                }
+            Some(Outcome::Words { .. }) if (paused || may_stop) && self.agent.has_lines() => {
+                self.utterance.iter_mut().for_each(|utterance| utterance.interrupted = true);
+                self.stop_playout();
             }
             Some(Outcome::Nothing) if paused => {
                 self.pass_over();
