@@ -3,7 +3,7 @@
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE := scripts/stage
-# Options for `make run`, such as ARGS="--sip 127.0.0.1:5070".
+# Options for `make run` and `make eval-turns`, such as ARGS="--sip 127.0.0.1:5070".
 ARGS ?=
 # One bench alone: make bench BENCH=turns.
 BENCH ?= $(patsubst benches/%.rs,%,$(wildcard benches/*.rs))
@@ -11,7 +11,7 @@ BENCH ?= $(patsubst benches/%.rs,%,$(wildcard benches/*.rs))
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-asterisk bench load simulate fmt lint setup deny clean
+.PHONY: help run test test-asterisk bench eval-turns load simulate fmt lint setup deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ test: ## Set up and run every check and test
 bench: ## Set up and measure (BENCH=name for one)
 	@$(STAGE) setup scripts/setup --test --profile release
 	@for bench in $(BENCH); do $(STAGE) "bench $$bench" $(CARGO) bench --locked --bench "$$bench" || exit 1; done
+
+eval-turns: ## False cuts against dead air, over spoken and recorded turns (ARGS="--quick" for a quarter of them)
+	@$(STAGE) setup scripts/setup --test --profile release
+	@$(CARGO) bench --locked --bench eval_turns -- $(ARGS)
 
 load: ## Calls by SIPp with RTP against a mock agent (CPS=100 CALLS=1000 HOLD=10 TRANSPORT=tcp DTMF=1 LOSE=20)
 	@$(STAGE) packages scripts/setup --test --no-models

@@ -63,6 +63,12 @@ fn main() {
         Score::of(&mut engines, &turns, base, Evidence::Words, true);
     }
     engines.sounds(&turns);
+    if asked("--words") {
+        engines.words(&turns);
+    }
+    if asked("--groups") {
+        engines.groups(&clips);
+    }
 }
 
 /// What may decide besides the length of a pause.
@@ -80,16 +86,18 @@ fn rows(base: &TurnSettings) -> Vec<(String, TurnSettings, Evidence)> {
         rows.push((format!("silence alone, {end}"), settings, Evidence::Silence));
     }
     rows.push(("silence alone, the defaults".to_owned(), base.clone(), Evidence::Silence));
-    for (likely, doubtful) in [(50, 50), (70, 40), (80, 60), (90, 70)] {
+    for (likely, doubtful) in [(50, 50), (70, 40), (80, 60), (90, 20), (90, 40), (90, 70), (95, 80)] {
         let settings = TurnSettings { likely_percent: likely, doubtful_percent: doubtful, ..base.clone() };
         rows.push((format!("sound, likely {likely} %, doubtful {doubtful} %"), settings.clone(), Evidence::Sound));
         rows.push((format!("sound and words, likely {likely} %, doubtful {doubtful} %"), settings, Evidence::Words));
     }
-    for (likely_end, doubtful_end) in [(300, 800), (300, 1_000), (400, 1_200), (500, 1_200)] {
+    for (likely_end, doubtful_end) in
+        [(300, 800), (350, 1_200), (400, 600), (400, 1_000), (400, 1_200), (500, 800), (500, 1_200)]
+    {
         let settings = TurnSettings { likely_end_ms: likely_end, doubtful_end_ms: doubtful_end, ..base.clone() };
         rows.push((format!("sound and words, ends {likely_end}, {doubtful_end}"), settings, Evidence::Words));
     }
-    for dictation_end in [600, 800, 1_000, 1_200, 1_400] {
+    for dictation_end in [600, 700, 800, 900, 1_000, 1_200] {
         let settings = TurnSettings { dictation_end_ms: dictation_end, ..base.clone() };
         rows.push((format!("sound and words, dictation {dictation_end}"), settings, Evidence::Words));
     }
@@ -146,6 +154,52 @@ impl Engines {
             (heard.text, heard.cpu_ms)
         };
         self.heard.entry(key).or_insert_with(hear).clone()
+    }
+
+    /// What was heard at each pause and end, and what the model said of it.
+    fn words(&self, turns: &[(&Clip, &[Vad])]) {
+        let mut keys: Vec<&(usize, Ms, Ms)> = self.heard.keys().filter(|key| self.judged.contains_key(key)).collect();
+        keys.sort();
+        for key in keys {
+            let (clip, (text, took_ms)) = (turns[key.0].0, &self.heard[key]);
+            let place = if key.2.0 > clip.end_ms { "end" } else { "pause" };
+            let (ending, probability) = (ending(clip.kind, text), self.judged[key]);
+            println!("{:<18} {place:<6} {probability:.2} {ending:?} {took_ms} ms `{text}`", clip.kind.name());
+        }
+    }
+
+    /// Whether a dictated number is heard as well group by group as in one piece.
+    fn groups(&mut self, clips: &[Clip]) {
+        let (mut whole, mut joined, mut whole_ms, mut last_ms, mut all) = (0, 0, 0, 0, 0);
+        for (index, clip) in clips.iter().enumerate().filter(|(_, clip)| clip.kind == Kind::Dictation) {
+            let end = Ms(clip.end_ms + 300);
+            let (text, took) = self.hear((index, Ms(100), end), clip);
+            let mut parts = Vec::new();
+            let mut from = Ms(100);
+            for &(to, _) in &clip.pauses_ms {
+                parts.push(self.hear((index, from, Ms(to)), clip));
+                from = Ms(to.saturating_sub(300));
+            }
+            parts.push(self.hear((index, from, end), clip));
+            let texts: Vec<&str> = parts.iter().map(|(text, _)| text.as_str()).collect();
+            let digits = |text: &str| match dialogue::numbers::heard(text, true) {
+                dialogue::numbers::NumberHeard::Complete(number) => number.to_string(),
+                _ => String::new(),
+            };
+            let said = digits(&clip.said);
+            let (one, many) = (digits(&text), digits(&texts.join(" ")));
+            println!("`{}`\n    {} `{text}`\n    {} `{}`", clip.said, one == said, many == said, texts.join(" | "));
+            whole += usize::from(one == said);
+            joined += usize::from(many == said);
+            whole_ms += took;
+            last_ms += parts.last().map_or(0, |(_, took)| *took);
+            all += 1;
+        }
+        println!(
+            "in one piece: {whole} of {all}, {} ms; in groups: {joined}, the last {} ms",
+            whole_ms / all,
+            last_ms / all
+        );
     }
 
     /// How well sound and words tell ends from pauses, over what was asked.
@@ -275,7 +329,8 @@ impl Run<'_> {
             match action {
                 Action::Speculate { utterance, from, to } => {
                     self.transcribe(utterance, from, to, now, engines);
-                    if self.evidence != Evidence::Silence {
+                    let asked = !matches!(self.clip.kind, Kind::Dictation | Kind::Spelling);
+                    if self.evidence != Evidence::Silence && asked {
                         let probability = engines.judge((self.index, from, to), self.clip);
                         let input = Input::EndOfTurn { utterance, to, probability };
                         self.coming.push((now + engines.turn_ms, utterance, to, input));

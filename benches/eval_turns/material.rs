@@ -61,8 +61,8 @@ pub struct Clip {
     pub audio: Vec<i16>,
     /// Where the last sound ends.
     pub end_ms: u64,
-    /// The silences inside that were drawn out, at their drawn-out length.
-    pub pauses_ms: Vec<u64>,
+    /// The silences inside that were drawn out: where each ends, and its drawn-out length.
+    pub pauses_ms: Vec<(u64, u64)>,
 }
 
 /// Numbers that look random and are the same in every run.
@@ -242,12 +242,14 @@ fn people(dice: &mut Dice) -> Vec<Clip> {
 fn assemble(kind: Kind, said: String, whole: &[i16], cuts: &[usize], pauses: Vec<usize>, dice: &mut Dice) -> Clip {
     let mut audio = vec![0; LEAD_MS * SAMPLES_PER_MS];
     let mut from = 0;
+    let mut pauses_ms = Vec::new();
     for (&cut, pause) in cuts.iter().zip(&pauses) {
         audio.extend_from_slice(&whole[from..cut]);
         // The gap that was there already is part of the pause.
         let there = silence_around(whole, cut) / SAMPLES_PER_MS;
         audio.extend(std::iter::repeat_n(0, pause.saturating_sub(there) * SAMPLES_PER_MS));
         from = cut;
+        pauses_ms.push(((audio.len() / SAMPLES_PER_MS) as u64, *pause as u64));
     }
     audio.extend_from_slice(&whole[from..]);
     let end_ms = (audio.len() / SAMPLES_PER_MS) as u64;
@@ -256,7 +258,7 @@ fn assemble(kind: Kind, said: String, whole: &[i16], cuts: &[usize], pauses: Vec
         *sample = sample.saturating_add(dice.below(33) as i16 - 16);
     }
     let audio = EncodedAudio::from_pcm(Codec::Pcma, &audio).to_pcm();
-    Clip { kind, said, audio, end_ms, pauses_ms: pauses.into_iter().map(|pause| pause as u64).collect() }
+    Clip { kind, said, audio, end_ms, pauses_ms }
 }
 
 /// The level of every 10 ms, dB below the loudest of them.

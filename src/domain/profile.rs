@@ -84,8 +84,10 @@ pub struct TurnSettings {
     pub end_of_turn_ms: u32,
     /// The same when the turn sounds finished, or its words are all that was asked for.
     pub likely_end_ms: u32,
-    /// The same when it sounds unfinished, or its words break off.
+    /// The same when it sounds unfinished.
     pub doubtful_end_ms: u32,
+    /// The same when its words break off.
+    pub unfinished_end_ms: u32,
     /// From this probability on, in percent, a turn sounds finished.
     pub likely_percent: u32,
     /// Below this probability, in percent, it sounds unfinished.
@@ -111,11 +113,12 @@ impl Default for TurnSettings {
         Self {
             speculate_ms: 200,
             end_of_turn_ms: 500,
-            likely_end_ms: 350,
-            doubtful_end_ms: 1_200,
+            likely_end_ms: 400,
+            doubtful_end_ms: 800,
+            unfinished_end_ms: 1_200,
             likely_percent: 70,
             doubtful_percent: 40,
-            dictation_end_ms: 1_000,
+            dictation_end_ms: 800,
             barge_in_ms: 220,
             no_input_ms: 6_000,
             watchdog_ms: 1_500,

@@ -17,7 +17,8 @@ mod overlap;
 
 /// What was said so shortly before the end of the agent's line is an answer to it.
 const EARLY_ANSWER_MS: u64 = 1_500;
-/// A caller who goes on so soon after the end of the turn, while its words are still awaited, had not ended it.
+/// A caller who goes on so soon after the end of the turn, or in a dictation within its longest pause, while the words
+/// are still awaited, had not ended it.
 const RESUME_MS: u64 = 1_000;
 /// The longest wait for a transcript: this, and a quarter of the length of the audio.
 const TRANSCRIPT_MS: u64 = 5_000;
@@ -219,9 +220,13 @@ impl TurnController {
 
     /// The last turn, when it turns out not to be over; it keeps its whole range.
     fn resume(&mut self, began: Ms) -> Option<Utterance> {
+        let longest_ms = match self.expects {
+            Expectation::Dictation => u64::from(self.settings.dictation_end_ms),
+            _ => 0,
+        };
         let last = self.awaited.pop_back_if(|last| {
             last.outcome.is_none()
-                && began.since(last.utterance.last_voiced) < RESUME_MS
+                && began.since(last.utterance.last_voiced) < RESUME_MS.max(longest_ms)
                 && self.now.since(last.utterance.speech_start) < u64::from(self.settings.max_utterance_ms)
         })?;
         let utterance = Utterance { insistence_ms: 0, ..last.utterance };
@@ -313,11 +318,11 @@ impl TurnController {
     fn transcribed(&mut self, id: UtteranceId, to: Ms, outcome: Outcome, ending: Ending) {
         if let Some(speculation) = self.speculation(id, to) {
             speculation.outcome.get_or_insert(outcome);
-            speculation.evidence.ending = ending;
+            speculation.evidence.ending = Some(ending);
             self.words_over_line();
         } else if let Some(awaited) = self.awaited.iter_mut().find(|a| a.utterance.id == id && a.to == to) {
             awaited.outcome.get_or_insert(outcome);
-            awaited.evidence.ending = ending;
+            awaited.evidence.ending = Some(ending);
             if self.reopen() {
                 self.words_over_line();
             }

@@ -296,7 +296,8 @@ impl Observed {
 /// The longest that both sides may be silent: the slowest of the deadlines, after the slowest end of a turn.
 fn bound_ms(settings: &TurnSettings) -> u64 {
     let slowest = settings.no_input_ms.max(settings.watchdog_ms).max(4_000);
-    let ends = [settings.likely_end_ms, settings.doubtful_end_ms, settings.dictation_end_ms];
+    let ends =
+        [settings.likely_end_ms, settings.doubtful_end_ms, settings.dictation_end_ms, settings.unfinished_end_ms];
     let end = ends.into_iter().fold(settings.end_of_turn_ms, u32::max);
     // Voice may be rising when a pause would end.
     u64::from(slowest) + u64::from(end) + 40 + 100

@@ -241,5 +241,11 @@ fn tell(action: &Action) -> String {
 
 /// The defaults, and a pause in dictation that the scripts' figures are written for.
 pub fn settings() -> TurnSettings {
-    TurnSettings { dictation_end_ms: 1_200, barge_in_ms: 300, ..TurnSettings::default() }
+    TurnSettings {
+        likely_end_ms: 350,
+        doubtful_end_ms: 1_200,
+        dictation_end_ms: 1_200,
+        barge_in_ms: 300,
+        ..TurnSettings::default()
+    }
 }

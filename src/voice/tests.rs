@@ -79,11 +79,19 @@ fn later_speech_is_a_turn_of_its_own_and_the_turns_stay_in_order() {
 }
 
 #[test]
-fn dictation_waits_longer_and_speculates_later() {
+fn dictation_waits_longer() {
     let mut call = Call::greeted();
     call.expect(Expectation::Dictation, None);
-    call.speech(1_000).silence(200).speech(1_000).silence(700).recognised("98765 432").silence(500);
-    assert_eq!(call.log(), ["3500 speculate 0 700-3500", "4400 turn 0 \"98765 432\" 1000-3200 closed 4400"]);
+    call.speech(1_000).silence(100).speech(1_000).silence(700).recognised("98765 432").silence(500);
+    assert_eq!(
+        call.log(),
+        [
+            "3300 speculate 0 700-3300",
+            "3460 commit 0 700-3300 ended 3100",
+            "4300 turn 0 \"98765 432\" 1000-3100 closed 4300",
+        ],
+        "closed while the words are awaited, and opened again by them"
+    );
 }
 
 #[test]
@@ -91,14 +99,14 @@ fn dictation_ends_when_the_words_are_all_that_was_asked_for() {
     let mut call = Call::greeted();
     call.expect(Expectation::Dictation, None);
     call.speech(1_000).silence(320).recognised_as("9876543210", Ending::Whole).speech(500).silence(320);
-    assert_eq!(call.log().last().unwrap(), "3120 speculate 0 700-3120", "who goes on has not ended");
+    assert_eq!(call.log().last().unwrap(), "3020 speculate 0 700-3020", "who goes on has not ended");
     call.recognised_as("98765 43210", Ending::Whole).silence(400);
     assert_eq!(call.log(), ["3180 turn 0 \"98765 43210\" 1000-2820 closed 3180"]);
 
     call.speech(1_000).silence(700).recognised_as("98765 43210", Ending::Whole);
     assert_eq!(
         call.log().last().unwrap(),
-        "5240 turn 1 \"98765 43210\" 3540-4540 closed 5240",
+        "5240 turn 1 \"98765 43210\" 3540-4540 closed 4900",
         "at once when it comes late"
     );
 }

@@ -41,13 +41,15 @@ pub struct LineId(pub u32);
 pub enum Expectation {
     /// Nothing: the agent owes the next sound itself ("one moment, please"), so silence is filled, not counted as no input.
     None,
-    /// An open question: the turn ends after `likely_end_ms`, `end_of_turn_ms` or `doubtful_end_ms`, as it sounds and reads.
+    /// An open question: the turn ends after `likely_end_ms`, `end_of_turn_ms` or `doubtful_end_ms` as it sounds, or after
+    /// `unfinished_end_ms` when its words are [`Ending::Unfinished`].
     #[default]
     Open,
     /// Yes or no: a doubtful end waits no longer than `end_of_turn_ms`, any other at most 400 ms.
     YesNo,
     /// Digits, a spelling, an address: pauses are part of it, and each group sounds finished. The turn ends after
-    /// `dictation_end_ms`, or after `likely_end_ms` once the words are [`Ending::Whole`].
+    /// `dictation_end_ms`, or after `likely_end_ms` once the words are [`Ending::Whole`]. While the words are still awaited
+    /// it closes after `likely_end_ms`; they open it again when they are not whole.
     Dictation,
 }
 
@@ -144,7 +146,7 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// The turn may be over: transcribe this range of the caller's audio at low priority, and ask the end-of-turn model
-    /// about it when there is one.
+    /// about it when there is one and the sound tells (not in a dictation).
     Speculate { utterance: UtteranceId, from: Ms, to: Ms },
     /// Nothing that was started for this utterance so far is of any use: cancel it.
     DropSpeculation { utterance: UtteranceId },

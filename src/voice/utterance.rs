@@ -17,9 +17,6 @@ const KEPT_MS: u32 = 1_000;
 const OVER_LINE_SPECULATE_MS: u64 = 140;
 /// A yes or no is short, and so is the pause after it.
 const YES_NO_END_MS: u64 = 400;
-/// In a dictation most pauses are not the end, and a transcription of each would cost too much: those between groups of
-/// digits are mostly shorter than this.
-const DICTATION_SPECULATE_MS: u64 = 300;
 
 /// The pauses that mean something, in milliseconds after the last voiced frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,27 +27,24 @@ pub(super) struct Pauses {
 
 impl Pauses {
     pub fn new(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> Self {
-        let speculate_ms = match expects {
-            Expectation::Dictation => u64::from(settings.speculate_ms).max(DICTATION_SPECULATE_MS),
-            _ => u64::from(settings.speculate_ms),
-        };
-        Self { speculate_ms, end_ms: end_ms(settings, expects, evidence) }
+        Self { speculate_ms: u64::from(settings.speculate_ms), end_ms: end_ms(settings, expects, evidence) }
     }
 }
 
 /// What is known about a pause besides its length.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Evidence {
-    /// What the words say, once there are words.
-    pub ending: Ending,
+    /// What the words say, once they are there or known to fail.
+    pub ending: Option<Ending>,
     /// How probable the end-of-turn model holds it, once it has answered, that the caller has finished.
     pub finished: Option<f32>,
 }
 
 /// The pause that ends a turn.
 fn end_ms(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> u64 {
-    let [likely, unknown, doubtful] =
-        [settings.likely_end_ms, settings.end_of_turn_ms, settings.doubtful_end_ms].map(u64::from);
+    let [likely, unknown, doubtful, unfinished] =
+        [settings.likely_end_ms, settings.end_of_turn_ms, settings.doubtful_end_ms, settings.unfinished_end_ms]
+            .map(u64::from);
     let percent = evidence.finished.map(|probability| probability * 100.0);
     let by_sound = match percent {
         Some(percent) if percent >= settings.likely_percent as f32 => likely,
@@ -58,12 +52,14 @@ fn end_ms(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> 
         _ => unknown,
     };
     match (expects, evidence.ending) {
-        (_, Ending::Whole) => likely,
-        (Expectation::Dictation, _) => u64::from(settings.dictation_end_ms).max(unknown),
-        (_, Ending::Unfinished) => doubtful.max(unknown),
-        (Expectation::YesNo, Ending::Open) if by_sound > unknown => unknown,
-        (Expectation::YesNo, Ending::Open) => by_sound.min(YES_NO_END_MS),
-        (Expectation::None | Expectation::Open, Ending::Open) => by_sound,
+        (_, Some(Ending::Whole)) => likely,
+        // Nothing is lost by closing it before the words are there: they open it again unless they are whole.
+        (Expectation::Dictation, None) => likely,
+        (Expectation::Dictation, Some(_)) => u64::from(settings.dictation_end_ms).max(unknown),
+        (_, Some(Ending::Unfinished)) => unfinished.max(unknown),
+        (Expectation::YesNo, _) if by_sound > unknown => unknown,
+        (Expectation::YesNo, _) => by_sound.min(YES_NO_END_MS),
+        (Expectation::None | Expectation::Open, _) => by_sound,
     }
 }
 

@@ -195,3 +195,75 @@ fn hearing_failure(failure: &SttError) -> HearingFailure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::frame::FrameSamples;
+    use crate::speech::fake::{FakeStt, FakeTts};
+    use crate::speech::turn::{EndOfTurn, TurnError};
+
+    /// Gives the share of samples that are not silent, and fails when there are none.
+    struct Loudness;
+
+    impl EndOfTurn for Loudness {
+        fn name(&self) -> &str {
+            "loudness"
+        }
+
+        fn probability(&self, audio: &[i16], _rate_hz: u32) -> Result<f32, TurnError> {
+            let loud = audio.iter().filter(|&&sample| sample != 0).count();
+            if loud == 0 {
+                return Err(TurnError::Model { model: "loudness", reason: "scripted".into() });
+            }
+            Ok(loud as f32 / audio.len() as f32)
+        }
+    }
+
+    fn ears(model: bool) -> (Ears, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = std::iter::repeat_n("words", 4);
+        let (stt, tts) = (Arc::new(FakeStt::hearing(texts)), Arc::new(FakeTts::default()));
+        let speech = Speech::with_engines(stt, tts, folder.path()).unwrap();
+        let speech = if model { speech.with_end_of_turn(Arc::new(Loudness)) } else { speech };
+        (Ears::new(Arc::new(speech)), folder)
+    }
+
+    fn hear(ears: &mut Ears, frames: std::ops::Range<u64>, level: i16) {
+        for frame in frames {
+            let mut samples = FrameSamples::silence(false);
+            samples.fill(level);
+            ears.hear(PcmFrame { samples, ..PcmFrame::silence(frame * 20) }, Ms((frame + 1) * 20));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_turn_model_is_asked_about_the_range_and_may_be_missing_or_fail() {
+        let utterance = UtteranceId(3);
+        let (mut ears, _folder) = ears(true);
+        hear(&mut ears, 0..50, 1_000);
+        hear(&mut ears, 50..100, 0);
+        ears.judge(utterance, Ms(520), Ms(1_500));
+        let heard = ears.heard().await;
+        assert_eq!((heard.utterance, heard.to), (utterance, Ms(1_500)));
+        assert!(matches!(heard.told, Told::Finished(share) if (share - 0.5).abs() < 0.02), "{heard:?}");
+
+        // Neither of these is answered; the words that are asked for after them are.
+        ears.judge(utterance, Ms(1_500), Ms(2_000));
+        ears.transcribe(utterance, Ms(0), Ms(2_000), Class::Final, SttOptions::default());
+        assert!(matches!(ears.heard().await.told, Told::Words(_)), "a model that fails says nothing");
+        ears.judge(utterance, Ms(520), Ms(1_500));
+        ears.drop_jobs(utterance);
+        ears.transcribe(utterance, Ms(0), Ms(2_000), Class::Final, SttOptions::default());
+        assert!(matches!(ears.heard().await.told, Told::Words(_)), "what was dropped says nothing");
+    }
+
+    #[tokio::test]
+    async fn without_a_model_words_come_all_the_same() {
+        let (mut ears, _folder) = ears(false);
+        hear(&mut ears, 0..50, 1_000);
+        ears.judge(UtteranceId(0), Ms(20), Ms(1_000));
+        ears.transcribe(UtteranceId(0), Ms(20), Ms(1_000), Class::Speculative, SttOptions::default());
+        assert!(matches!(ears.heard().await.told, Told::Words(_)));
+    }
+}

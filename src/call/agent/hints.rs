@@ -41,6 +41,11 @@ pub fn voice_expectation(expect: Expectation) -> voice::Expectation {
     }
 }
 
+/// Whether the sound of an answer tells if it is over. Each group of a dictated number sounds like the last.
+pub fn sound_tells(expect: Expectation) -> bool {
+    voice_expectation(expect) != voice::Expectation::Dictation
+}
+
 /// What the words of an answer say about whether more follows.
 pub fn ending(expect: Expectation, said: &str) -> voice::Ending {
     match dialogue::ending(expect, said) {

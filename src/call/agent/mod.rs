@@ -284,7 +284,9 @@ impl<'a> Conversation<'a> {
         match action {
             Action::Speculate { utterance, from, to } => {
                 self.ears.transcribe(utterance, from, to, Class::Speculative, self.listening_for());
-                self.ears.judge(utterance, from, to);
+                if hints::sound_tells(self.expect) {
+                    self.ears.judge(utterance, from, to);
+                }
             }
             Action::DropSpeculation { utterance } => self.ears.drop_jobs(utterance),
             Action::Commit { utterance, from, to, .. } => {

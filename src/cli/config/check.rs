@@ -322,6 +322,7 @@ fn turns(config: &Config, findings: &mut Findings) {
         ("turns.likely_end_ms", "turns.speculate_ms", turns.speculate_ms, turns.likely_end_ms),
         ("turns.end_of_turn_ms", "turns.likely_end_ms", turns.likely_end_ms, turns.end_of_turn_ms),
         ("turns.doubtful_end_ms", "turns.end_of_turn_ms", turns.end_of_turn_ms, turns.doubtful_end_ms),
+        ("turns.unfinished_end_ms", "turns.doubtful_end_ms", turns.doubtful_end_ms, turns.unfinished_end_ms),
         ("turns.dictation_end_ms", "turns.end_of_turn_ms", turns.end_of_turn_ms, turns.dictation_end_ms),
         ("turns.likely_percent", "turns.doubtful_percent", turns.doubtful_percent, turns.likely_percent),
         ("turns.no_input_ms", "turns.dictation_end_ms", turns.dictation_end_ms, turns.no_input_ms),
@@ -333,7 +334,7 @@ fn turns(config: &Config, findings: &mut Findings) {
         }
     }
     for (key, value) in
-        [("turns.doubtful_end_ms", turns.doubtful_end_ms), ("turns.dictation_end_ms", turns.dictation_end_ms)]
+        [("turns.unfinished_end_ms", turns.unfinished_end_ms), ("turns.dictation_end_ms", turns.dictation_end_ms)]
     {
         if value > turns.watchdog_ms {
             findings.error(key, format!("{value} must not be above `turns.watchdog_ms` ({})", turns.watchdog_ms));

@@ -244,7 +244,7 @@ fn what_contradicts_itself_is_found() {
     warning: `sip.peers`: 0.0.0.0/0 lets anybody in the world call in: list the addresses of your trunks
     error: `sip.public_ip`: is no address that a trunk could send to: write the public one, or "auto"
     error: `sip.max_calls`: must be at least 1: with 0 no call would be taken
-    error: `turns.end_of_turn_ms`: 100 must not be below `turns.likely_end_ms` (350)
+    error: `turns.end_of_turn_ms`: 100 must not be below `turns.likely_end_ms` (400)
     error: `turns.watchdog_ms`: must be between 200 and 10000, so that callers never hear a long silence
     error: `log.level`: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5: write a level such as "info" or "info,vca::sip=debug"
     "#);
