@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
 use super::Failure;
@@ -53,6 +53,8 @@ pub struct Server {
     /// Calls run on threads of their own, so that voice detection never delays signalling or HTTP.
     call_runtime: Option<tokio::runtime::Runtime>,
     _presynthesis: Option<Presynthesis>,
+    /// What nobody waits for; aborted when dropped.
+    chores: JoinSet<()>,
 }
 
 /// Opens the database, makes it when it is not there, and closes what a crash left open.
@@ -131,6 +133,8 @@ impl Server {
             None => load_speech(config, &store).await?,
         };
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
+        let mut chores = JoinSet::new();
+        chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
             .thread_name("call")
@@ -178,6 +182,7 @@ impl Server {
             stop_http,
             call_runtime,
             _presynthesis: presynthesis,
+            chores,
         })
     }
 
@@ -204,6 +209,7 @@ impl Server {
     /// Takes no new calls, lets the others finish, and frees everything.
     pub async fn stop(mut self) {
         info!("stopping: no new calls; calls under way may finish");
+        self.chores.abort_all();
         self.readiness.send_replace(Readiness::Draining);
         self.shutdown.send_replace(true);
         self.trunks.stop().await;
@@ -327,4 +333,27 @@ async fn load_speech(config: &Config, store: &Store) -> Result<Arc<Speech>, Fail
     let ready = texts.iter().filter(|text| speech.prompts.get(text).is_some()).count();
     info!(ready, of = texts.len(), "phrases ready");
     Ok(speech)
+}
+
+/// Has the fixed lines of tenants that chose another voice spoken in it, while calls are taken already: somebody else's
+/// server must not delay the start.
+async fn prepare_chosen_voices(speech: Arc<Speech>, store: Store) {
+    let routes = match store.routes().await {
+        Ok(routes) => routes,
+        Err(error) => return warn!(%error, "phrases of other voices are made when they are needed"),
+    };
+    for (_, route) in routes {
+        let chosen = speech.of(&route.profile.speech);
+        if Arc::ptr_eq(&chosen, &speech) {
+            continue;
+        }
+        let lines = Receptionist::fixed_lines(&route.profile);
+        let prepared = chosen.prepare(&lines, &mut |_, _| {}).await;
+        if let Some(error) = prepared.failed.first() {
+            let failed = prepared.failed.len();
+            warn!(%error, failed, "phrases of another voice are not ready; they will be made when they are needed");
+        }
+        let (engine, voice) = (chosen.tts.name(), chosen.tts.voice());
+        info!(tenant = %route.tenant.id, engine, voice, made = prepared.made, "phrases of another voice ready");
+    }
 }
