@@ -47,7 +47,13 @@ async fn api() -> Api {
     let trunks = Arc::new(Mutex::new(None));
     let list = trunks.clone();
     let list: TrunkList = Arc::new(move || list.lock().unwrap_or_else(PoisonError::into_inner).clone());
-    let router = router(ApiState { store: f.store.clone(), recordings, readiness: watched, trunks: list });
+    let router = router(ApiState {
+        store: f.store.clone(),
+        recordings,
+        readiness: watched,
+        trunks: list,
+        metrics: Arc::default(),
+    });
     Api { f, router, readiness, trunks }
 }
 

@@ -56,6 +56,8 @@ pub enum EndCause {
     Crash,
     /// The signalling failed (no ACK, a transport error).
     Signalling,
+    /// The conversation itself failed or hung; the caller was asked to call again.
+    Breakdown,
 }
 
 /// Whether a recording exists and is complete.

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use vca::call::admission::Admission;
 use vca::call::lines::TrunkLines;
 use vca::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
+use vca::call::watchdog::Watchdog;
 use vca::call::{self, Node, Settings};
 use vca::dialogue::{Receptionist, demo_profile};
 use vca::domain::{
@@ -83,6 +84,8 @@ impl Desk {
                 speech: Arc::clone(&speech),
                 admission: admission.clone(),
                 overload: Arc::default(),
+                metrics: Arc::default(),
+                watchdog: Watchdog::start(Arc::default()).expect("the watchdog starts"),
                 stack,
                 trunks: trunks.clone(),
                 lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: None }),
