@@ -10,6 +10,7 @@ mod conversations;
 mod corpus;
 mod desk;
 mod far_end;
+mod faults;
 mod floods;
 mod handovers;
 mod harness;
