@@ -1,4 +1,5 @@
-//! The HTTP interface: health probes, and under `/v1` the calls of a tenant and the state of the trunks.
+//! The HTTP interface: health probes, the operator's metrics, and under `/v1` the calls of a tenant and the state of the
+//! trunks.
 //!
 //! Everything but the probes needs an API key (`Authorization: Bearer …`). The key leads to a
 //! [`TenantScope`](crate::domain::TenantScope), without which no row can be read; another tenant's call is 404 like one
@@ -7,6 +8,7 @@
 mod auth;
 mod calls;
 mod health;
+mod metrics;
 mod problem;
 mod recording;
 mod serve;
@@ -31,6 +33,7 @@ pub use problem::{FieldError, Problem};
 pub use serve::{Limits, serve};
 pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// The largest request body, in bytes.
@@ -48,6 +51,7 @@ pub struct ApiState {
     /// Whether calls can be taken, as whoever starts and stops VCA says.
     pub readiness: watch::Receiver<Readiness>,
     pub trunks: TrunkList,
+    pub metrics: Arc<Metrics>,
 }
 
 /// All routes.
@@ -55,6 +59,7 @@ pub fn router(state: ApiState) -> Router {
     Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::scrape))
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::one))
         .route("/v1/calls/{id}/recording", get(recording::download))

@@ -26,6 +26,7 @@ struct Api {
     readiness: watch::Sender<Readiness>,
     /// What the list of trunks gives.
     trunks: Arc<Mutex<Option<Vec<TrunkView>>>>,
+    metrics: Arc<Metrics>,
 }
 
 struct Answer {
@@ -47,8 +48,10 @@ async fn api() -> Api {
     let trunks = Arc::new(Mutex::new(None));
     let list = trunks.clone();
     let list: TrunkList = Arc::new(move || list.lock().unwrap_or_else(PoisonError::into_inner).clone());
-    let router = router(ApiState { store: f.store.clone(), recordings, readiness: watched, trunks: list });
-    Api { f, router, readiness, trunks }
+    let metrics = Arc::new(Metrics::default());
+    let (store, counted) = (f.store.clone(), Arc::clone(&metrics));
+    let router = router(ApiState { store, recordings, readiness: watched, trunks: list, metrics: counted });
+    Api { f, router, readiness, trunks, metrics }
 }
 
 impl Api {
@@ -231,10 +234,23 @@ async fn a_call_shows_its_turns_and_where_the_time_went() {
 }
 
 #[tokio::test]
+async fn metrics_are_the_operators() {
+    let api = api().await;
+    api.metrics.call_began();
+    let answer = api.get(PLATFORM, "/metrics").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.headers["content-type"], crate::metrics::CONTENT_TYPE);
+    let text = String::from_utf8(answer.body).unwrap();
+    assert!(text.contains("\nvca_calls_active 1\n") && text.ends_with("# EOF\n"), "{text}");
+    assert_eq!(api.get(OURS, "/metrics").await.status, StatusCode::NOT_FOUND, "they are of all tenants together");
+}
+
+#[tokio::test]
 async fn without_a_known_key_nothing_is_told() {
     let api = api().await;
     let call = api.call(api.f.ours, 0, Some(b"RIFF")).await;
-    let paths = ["/v1/calls".to_owned(), format!("/v1/calls/{}", call.id), format!("/v1/calls/{}/recording", call.id)];
+    let call = format!("/v1/calls/{}", call.id);
+    let paths = ["/metrics".to_owned(), "/v1/calls".to_owned(), call.clone(), format!("{call}/recording")];
     let key = ApiKey::generate([OURS; 32]);
     let wrong = [
         vec![],

@@ -35,8 +35,11 @@ pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
         profile,
         longest_call,
         mut shutdown,
+        pulse,
         ..
     } = parts;
+    // Its prompt never ends, and it has nothing that could hang.
+    pulse.rest();
     let answered = Instant::now();
     let too_long = tokio::time::sleep(longest_call);
     tokio::pin!(too_long);
@@ -63,7 +66,7 @@ pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
     }
     report(&media, answered.elapsed(), &digits);
     let recording = if profile.record_calls { RecordingState::Complete } else { RecordingState::Off };
-    drop(media);
+    media.close();
     finish_recording(media_events).await;
     Finished {
         cause,

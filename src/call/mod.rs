@@ -18,6 +18,7 @@ use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingSt
 use crate::media::{
     Capabilities, EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions,
 };
+use crate::metrics::Metrics;
 use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, LegPolicy, Stack};
 use crate::sip::trunk::Trunks;
@@ -26,6 +27,7 @@ use crate::speech::Speech;
 pub mod admission;
 mod agent;
 mod bridge;
+mod guard;
 pub mod leg;
 pub mod lines;
 pub mod mock;
@@ -35,6 +37,7 @@ mod record;
 mod router;
 mod sounds;
 mod transfer;
+pub mod watchdog;
 
 use admission::{Admission, Refusal, Slot};
 use leg::Answerer;
@@ -42,6 +45,7 @@ use overload::Gauge;
 use ports::{CallBook, Closing, OutboundLines, Route};
 use record::Journal;
 use router::NoRoute;
+use watchdog::Watchdog;
 
 /// What the node answers calls with.
 pub struct Node {
@@ -50,6 +54,8 @@ pub struct Node {
     pub speech: Arc<Speech>,
     pub admission: Admission,
     pub overload: Arc<Gauge>,
+    pub metrics: Arc<Metrics>,
+    pub watchdog: Watchdog,
     /// Where calls to people are placed.
     pub stack: Stack,
     /// Whom calls come from.
@@ -193,6 +199,7 @@ async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<b
     match prepare(&node, &leg, &invite).await {
         Err(Refused(status, reason, headers)) => {
             info!(status, reason, "the call is refused");
+            node.metrics.call_refused(status);
             leg.reject(status, reason, headers).await;
         }
         Ok(prepared) => {
@@ -286,7 +293,8 @@ async fn converse(
     let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp } = prepared;
     let started = Instant::now();
     leg.answer(answer).await;
-    let journal = Journal::open(Arc::clone(&node.book), route.scope, record);
+    node.metrics.call_began();
+    let journal = Arc::new(Journal::open(Arc::clone(&node.book), route.scope, record));
     info!(call = %id, tenant = %route.scope.tenant(), trunk = trunk.as_ref().map(|trunk| trunk.name.as_str()), "answered");
     let outgoing = transfer::Outgoing {
         stack: node.stack.clone(),
@@ -297,6 +305,8 @@ async fn converse(
         source: invite.source,
         transport: invite.transport,
     };
+    let media = Arc::new(media);
+    let guarded = guard::Guarded::new(node, &leg, &media, &route.profile, Arc::clone(&journal));
     let parts = agent::Parts {
         leg,
         leg_events,
@@ -309,11 +319,11 @@ async fn converse(
         outgoing,
         longest_call: node.settings.longest_call,
         shutdown,
+        pulse: guarded.pulse(),
+        metrics: Arc::clone(&node.metrics),
     };
-    let finished = match &node.settings.mock_prompt {
-        None => agent::Conversation::run(parts, &journal).await,
-        Some(prompt) => mock::run(parts, prompt.clone()).await,
-    };
+    let finished = guarded.run(parts, node.settings.mock_prompt.clone()).await;
+    node.metrics.call_ended(finished.outcome, finished.cause);
     let seconds = started.elapsed().as_secs();
     info!(call = %id, cause = ?finished.cause, outcome = ?finished.outcome, seconds, "ended");
     let closing = Closing {

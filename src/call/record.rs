@@ -1,6 +1,6 @@
 //! The journal of one call: written in order behind the conversation, so that a slow database never delays speech.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -41,8 +41,10 @@ impl Entry {
 /// Writes one call down. Entries are stored in the order in which they were given.
 pub struct Journal {
     entries: mpsc::Sender<Entry>,
-    writer: JoinHandle<()>,
+    writer: Mutex<Option<JoinHandle<()>>>,
     call: CallId,
+    /// What was taken last, for a conversation that cannot say it any more.
+    taken: Mutex<(CallSlots, CallOutcome)>,
 }
 
 impl Journal {
@@ -50,8 +52,9 @@ impl Journal {
     pub fn open(book: Arc<dyn CallBook>, scope: TenantScope, record: CallRecord) -> Self {
         let (entries, queue) = mpsc::channel(QUEUE);
         let call = record.id;
-        let writer = tokio::spawn(write(book, scope, call, queue));
-        let journal = Self { entries, writer, call };
+        let writer = Mutex::new(Some(tokio::spawn(write(book, scope, call, queue))));
+        let taken = Mutex::new((CallSlots::default(), CallOutcome::Nothing));
+        let journal = Self { entries, writer, call, taken };
         journal.put(Entry::Open(Box::new(record)));
         journal
     }
@@ -63,7 +66,13 @@ impl Journal {
 
     /// Replaces the slots, and what they amount to so far.
     pub fn slots(&self, slots: CallSlots, outcome: CallOutcome) {
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = (slots.clone(), outcome);
         self.put(Entry::Slots(Box::new(slots), outcome));
+    }
+
+    /// The slots as they were given last, and what they amount to.
+    pub fn taken(&self) -> (CallSlots, CallOutcome) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Appends an event.
@@ -72,13 +81,15 @@ impl Journal {
     }
 
     /// Closes the record and waits until everything is stored or given up.
-    pub async fn close(self, closing: Closing) {
+    pub async fn close(&self, closing: Closing) {
         // The closing entry waits for a place: it is the one that must not be lost.
         if self.entries.send(Entry::Close(Box::new(closing))).await.is_err() {
             error!(call = %self.call, "the journal's writer died before the call's record was closed");
         }
-        drop(self.entries);
-        if let Err(failure) = self.writer.await {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer
+            && let Err(failure) = writer.await
+        {
             error!(call = %self.call, error = %failure, "the journal's writer failed");
         }
     }
@@ -120,6 +131,10 @@ async fn write(book: Arc<dyn CallBook>, scope: TenantScope, call: CallId, mut qu
         }
         if let Err(failure) = store_with_patience(&*book, scope, call, &entry).await {
             error!(%call, entry = entry.name(), error = %failure, "given up after retries; this entry is lost");
+        }
+        // What a conversation writes that hung until now comes too late.
+        if matches!(entry, Entry::Close(_)) {
+            return;
         }
     }
 }

@@ -21,6 +21,13 @@ pub fn ringback() -> EncodedAudio {
     .clone()
 }
 
+/// Two soft tones, half a second in all: the line is alive, and there are no words.
+pub fn waiting_tone() -> EncodedAudio {
+    let mut samples = tone::sine(440.0, 4_000.0, seconds(0.25));
+    samples.extend(tone::sine(554.0, 4_000.0, seconds(0.25)));
+    EncodedAudio::from_pcm(Codec::Pcma, &samples)
+}
+
 /// About nine seconds of a quiet tune, made to be repeated. It never pauses for as long as a person's turn would.
 pub fn hold_music() -> EncodedAudio {
     static MUSIC: OnceLock<EncodedAudio> = OnceLock::new();

@@ -16,10 +16,12 @@ use super::wiring::{StoreBook, trunk_list};
 use crate::api::{self, ApiState, Limits, Readiness};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
+use crate::call::watchdog::Watchdog;
 use crate::call::{self, Node, Settings};
 use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
 use crate::media::{self, MediaConfig, MediaEngine};
+use crate::metrics::Metrics;
 use crate::sip::net::dns::{Dns, SystemDns, TableDns};
 use crate::sip::net::{self, Peers, Rate, Stack, StackConfig};
 use crate::sip::trunk::Trunks;
@@ -113,7 +115,15 @@ impl Server {
         let recordings = config.recordings().into();
         let line_states = Arc::new(OnceLock::new());
         let trunk_list = trunk_list(Arc::clone(&line_states));
-        let state = ApiState { store: store.clone(), recordings, readiness: ready, trunks: trunk_list };
+        let metrics = Arc::new(Metrics::default());
+        let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
+        let state = ApiState {
+            store: store.clone(),
+            recordings,
+            readiness: ready,
+            trunks: trunk_list,
+            metrics: Arc::clone(&metrics),
+        };
         let (shutdown, stop) = watch::channel(false);
         let (stop_http, mut http_stop) = watch::channel(false);
         let http_task = tokio::spawn(async move {
@@ -151,6 +161,8 @@ impl Server {
             speech,
             admission: admission.clone(),
             overload: Arc::default(),
+            metrics,
+            watchdog,
             stack: stack.clone(),
             trunks: trunks.clone(),
             lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: config.sip.public_ip }),

@@ -56,6 +56,8 @@ pub enum EndCause {
     Crash,
     /// The signalling failed (no ACK, a transport error).
     Signalling,
+    /// The conversation itself failed or hung; the caller was asked to call again.
+    Breakdown,
 }
 
 /// Whether a recording exists and is complete.
@@ -244,4 +246,28 @@ pub struct CallFilter {
     pub from: Option<Timestamp>,
     /// Answered before.
     pub until: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waterfall_of_an_earlier_version_is_read() {
+        let old = r#"{"endpoint_ms":510,"stt_ms":600,"dialogue_ms":601,"llm_first_token_ms":null,"tts_first_byte_ms":602,
+            "first_packet_ms":690,"cached":true,"filled":false}"#;
+        let waterfall: Waterfall = serde_json::from_str(old).unwrap();
+        assert_eq!((waterfall.first_packet_ms, waterfall.rung, waterfall.filler_ms), (690, Rung::Phrase, None));
+        let steps: Vec<_> = waterfall.steps().collect();
+        assert_eq!(steps, [("endpoint", 510), ("stt", 600), ("dialogue", 601), ("tts", 602), ("packet", 690)]);
+    }
+
+    #[test]
+    fn what_the_caller_heard_first_is_the_response() {
+        let filled = Waterfall { first_packet_ms: 2_600, filler_ms: Some(1_500), ..Waterfall::default() };
+        assert_eq!(filled.response_ms(), 1_500);
+        assert_eq!(Waterfall { filler_ms: None, ..filled }.response_ms(), 2_600);
+        let asked = Waterfall { dialogue_ms: 900, llm_first_token_ms: Some(700), ..filled };
+        assert!(asked.steps().is_sorted_by_key(|(_, at)| at));
+    }
 }

@@ -261,6 +261,8 @@ pub(super) struct Shared {
     /// The call's codec, as configured last, is a wide-band one.
     pub wide: AtomicBool,
     pub stats: MediaStatsCells,
+    /// Frames since something was last sent that may be heard.
+    pub quiet_frames: AtomicU64,
     pub commands_dropped: AtomicU64,
 }
 
@@ -380,6 +382,16 @@ impl MediaSession {
         let mut stats = self.shared.stats.snapshot();
         stats.commands_dropped = self.shared.commands_dropped.load(Ordering::Relaxed);
         stats
+    }
+
+    /// How long nothing has been played, passed on or on hold: for how long the far end hears only silence from here.
+    pub fn quiet_ms(&self) -> u64 {
+        self.shared.quiet_frames.load(Ordering::Relaxed) * u64::from(super::frame::FRAME_MS)
+    }
+
+    /// Ends it as its drop does, where others still hold it.
+    pub fn close(&self) {
+        self.shared.closed.store(true, Ordering::Release);
     }
 
     fn order(&self, order: Order) {

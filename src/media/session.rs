@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver as StdReceiver, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -112,6 +113,8 @@ pub struct Session {
     heard: Option<PcmFrame>,
     pending: VecDeque<MediaEvent>,
     notes: Vec<PlayoutNote>,
+    /// The last frame was silence for want of anything to play.
+    quiet: bool,
     stats: MediaStats,
     connected: Option<SocketAddr>,
     events: mpsc::Sender<MediaEvent>,
@@ -161,6 +164,7 @@ impl Session {
             heard: None,
             pending: VecDeque::new(),
             notes: Vec::with_capacity(8),
+            quiet: false,
             stats: MediaStats::default(),
             connected: None,
             events: parts.events,
@@ -217,6 +221,11 @@ impl Session {
 
     /// Sends this frame's packet.
     pub fn send(&mut self) {
+        let quiet = &self.shared.quiet_frames;
+        // Whatever is not the playout's silence counts as sound: a hold, a bridge, keys.
+        let is_quiet = self.quiet && self.playout.is_idle();
+        quiet.store(if is_quiet { quiet.load(Ordering::Relaxed) + 1 } else { 0 }, Ordering::Relaxed);
+        self.quiet = false;
         self.follow_bridge();
         let Some(params) = &self.params else { return };
         let format = Format::from(params);
@@ -249,6 +258,7 @@ impl Session {
             None if self.take_transcoded() => self.send_audio(&format, to),
             None => {
                 let notes = &mut self.notes;
+                self.quiet = self.playout.is_idle();
                 self.playout.fill(&mut self.out.frame, |note| notes.push(note));
                 self.send_audio(&format, to);
                 self.note_playout();

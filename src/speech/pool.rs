@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tracing::error;
 
 use super::engine::CancelFlag;
 
@@ -62,12 +63,48 @@ struct Queued {
     run: Box<dyn FnOnce() + Send>,
 }
 
+/// A cancelled job that does not end for so long has hung its worker, which another takes the place of.
+const HUNG_AFTER: Duration = Duration::from_secs(5);
+/// Workers that may hang at a time and be replaced: each holds a thread and whatever its engine holds.
+const MOST_HUNG: usize = 16;
+/// How long the drop of a pool waits for its threads; one that hangs is left behind.
+const JOIN_LIMIT: Duration = Duration::from_secs(3);
+
+struct Running {
+    cancel: CancelFlag,
+    /// When it was first seen to be cancelled and not over.
+    overdue_since: Option<Instant>,
+    /// Its worker is written off.
+    hung: bool,
+}
+
 #[derive(Default)]
 struct State {
     queue: BTreeMap<Key, Queued>,
-    running: BTreeMap<u64, CancelFlag>,
+    running: BTreeMap<u64, Running>,
     next: u64,
     closed: bool,
+}
+
+impl State {
+    fn hung(&self) -> usize {
+        self.running.values().filter(|job| job.hung).count()
+    }
+
+    /// Writes off the workers that hang by now; how many are to be replaced.
+    fn write_off(&mut self, now: Instant) -> usize {
+        let mut room = MOST_HUNG.saturating_sub(self.hung());
+        let mut found = 0;
+        for job in self.running.values_mut().filter(|job| !job.hung && job.cancel.is_cancelled()) {
+            let since = *job.overdue_since.get_or_insert(now);
+            if room > 0 && now.saturating_duration_since(since) >= HUNG_AFTER {
+                job.hung = true;
+                room -= 1;
+                found += 1;
+            }
+        }
+        found
+    }
 }
 
 struct Shared {
@@ -86,7 +123,10 @@ impl Shared {
 /// The pool; dropping it cancels what runs, forgets what waits and joins the threads.
 pub struct WorkerPool {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    /// Of the threads, with a number behind it.
+    name: String,
+    workers: usize,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl fmt::Debug for WorkerPool {
@@ -104,14 +144,32 @@ impl WorkerPool {
     /// The same with another name of its threads.
     pub fn named(name: &str, workers: NonZeroUsize, capacity: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), capacity });
-        let mut pool = Self { shared, threads: Vec::new() };
-        for index in 0..workers.get() {
-            let shared = Arc::clone(&pool.shared);
-            let worker = std::thread::Builder::new().name(format!("{name}-{index}"));
+        let pool = Self { shared, name: name.to_owned(), workers: workers.get(), threads: Mutex::default() };
+        for _ in 0..workers.get() {
             // On failure the pool is dropped, which ends the threads already started.
-            pool.threads.push(worker.spawn(move || work(&shared))?);
+            pool.start_worker()?;
         }
         Ok(pool)
+    }
+
+    fn start_worker(&self) -> std::io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.retain(|thread| !thread.is_finished());
+        let worker = std::thread::Builder::new().name(format!("{}-{}", self.name, threads.len()));
+        threads.push(worker.spawn(move || work(&shared))?);
+        Ok(())
+    }
+
+    /// Replaces workers whose jobs hang: they were cancelled long ago and do not end. Looked at when jobs are handed in.
+    fn mend(&self, now: Instant) {
+        let hung = self.shared.lock().write_off(now);
+        for _ in 0..hung {
+            match self.start_worker() {
+                Ok(()) => error!("an engine hangs and does not heed its cancellation; another worker takes its place"),
+                Err(failure) => error!(error = %failure, "a worker hangs, and no other can be started"),
+            }
+        }
     }
 
     /// One worker for each core, and two waiting jobs for each worker.
@@ -122,7 +180,7 @@ impl WorkerPool {
 
     /// Number of threads.
     pub fn workers(&self) -> usize {
-        self.threads.len()
+        self.workers
     }
 
     /// Number of jobs that wait.
@@ -144,6 +202,7 @@ impl WorkerPool {
         T: Send + 'static,
         F: FnOnce(&CancelFlag) -> T + Send + 'static,
     {
+        self.mend(Instant::now());
         let (sender, receiver) = oneshot::channel();
         let cancel = CancelFlag::new();
         let job_cancel = cancel.clone();
@@ -169,7 +228,7 @@ impl WorkerPool {
 
     /// Jobs that an idle worker is about to take do not count against the queue.
     fn make_room(&self, state: &mut State, class: Class) -> Result<Vec<Queued>, PoolFull> {
-        let idle = self.workers().saturating_sub(state.running.len());
+        let idle = self.workers().saturating_sub(state.running.len() - state.hung());
         let limit = self.shared.capacity + idle;
         let mut removed = Vec::new();
         if state.queue.len() >= limit {
@@ -194,14 +253,21 @@ impl Drop for WorkerPool {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.closed = true;
-        state.running.values().for_each(CancelFlag::cancel);
+        state.running.values().for_each(|job| job.cancel.cancel());
         let waiting = std::mem::take(&mut state.queue);
         drop(state);
         drop(waiting);
         self.shared.wake.notify_all();
-        for thread in self.threads.drain(..) {
-            // Jobs' panics are caught, so a worker ends only in the ordinary way.
-            let _ = thread.join();
+        let threads = std::mem::take(self.threads.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let until = Instant::now() + JOIN_LIMIT;
+        for thread in threads {
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
+                // Jobs' panics are caught, so a worker ends only in the ordinary way.
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -210,7 +276,10 @@ fn work(shared: &Shared) {
     lower_priority();
     while let Some((number, job)) = next_job(shared) {
         (job.run)();
-        shared.lock().running.remove(&number);
+        if shared.lock().running.remove(&number).is_some_and(|job| job.hung) {
+            // Another has taken this worker's place.
+            return;
+        }
     }
 }
 
@@ -223,7 +292,8 @@ fn next_job(shared: &Shared) -> Option<(u64, Queued)> {
         match state.queue.pop_first() {
             Some((_, job)) if job.cancel.is_cancelled() => drop(job),
             Some(((_, _, number), job)) => {
-                state.running.insert(number, job.cancel.clone());
+                let running = Running { cancel: job.cancel.clone(), overdue_since: None, hung: false };
+                state.running.insert(number, running);
                 return Some((number, job));
             }
             None => state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -337,6 +407,37 @@ mod tests {
 
     fn at(class: Class, millis: u64, base: Instant) -> Priority {
         Priority { class, deadline: base + Duration::from_millis(millis) }
+    }
+
+    #[test]
+    fn a_worker_that_hangs_is_replaced_and_ends_when_it_comes_back() {
+        let cancelled = |state: &mut State, number| {
+            let cancel = CancelFlag::new();
+            cancel.cancel();
+            state.running.insert(number, Running { cancel, overdue_since: None, hung: false });
+        };
+        let (mut state, start) = (State::default(), Instant::now());
+        state.running.insert(0, Running { cancel: CancelFlag::new(), overdue_since: None, hung: false });
+        cancelled(&mut state, 1);
+        assert_eq!(state.write_off(start), 0, "it may still heed its cancellation");
+        assert_eq!(state.write_off(start + HUNG_AFTER), 1);
+        assert_eq!((state.write_off(start + 2 * HUNG_AFTER), state.hung()), (0, 1), "once");
+        (2..100).for_each(|number| cancelled(&mut state, number));
+        assert_eq!(state.write_off(start), 0);
+        assert_eq!(state.write_off(start + HUNG_AFTER), MOST_HUNG - 1, "and not without end");
+
+        let pool = WorkerPool::new(ONE, 4).unwrap();
+        let (hanging, release) = block(&pool);
+        drop(hanging);
+        pool.mend(Instant::now());
+        pool.mend(Instant::now() + HUNG_AFTER);
+        let done = pool.submit(at(Class::Final, 0, Instant::now()), |_| 7).unwrap();
+        assert_eq!(done.wait(), Ok(7), "while the first worker hangs");
+        drop(release);
+        let both_ended = || pool.threads.lock().unwrap().iter().filter(|thread| thread.is_finished()).count() == 1;
+        while !both_ended() {
+            std::thread::yield_now();
+        }
     }
 
     /// Occupies the only worker until the returned sender is dropped.

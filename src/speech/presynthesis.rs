@@ -73,7 +73,7 @@ mod tests {
     use crate::speech::stt::NoRecogniser;
 
     #[tokio::test]
-    async fn what_is_published_is_ready_after_a_while_and_then_counts_as_hit() {
+    async fn what_is_published_is_ready_after_a_while() {
         let dir = tempfile::tempdir().unwrap();
         let speech = Speech::with_engines(Arc::new(NoRecogniser), Arc::new(FakeTts::default()), dir.path()).unwrap();
         let speech = Arc::new(speech);
@@ -94,7 +94,5 @@ mod tests {
             // Thirteen words of 200 ms in seven pieces, and the pauses between them.
             assert_eq!(audio.duration_ms(), 13 * 200 + 60 + 220 + 4 * 25);
         }
-        let counts = speech.prompts.counts();
-        assert_eq!((counts.hits, counts.misses), (2, 1));
     }
 }

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -84,26 +83,11 @@ struct Memory {
     clock: u64,
 }
 
-/// How often calls found their words ready.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CacheCounts {
-    pub hits: u64,
-    /// The words had to be synthesised while the caller waited.
-    pub misses: u64,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    hits: AtomicU64,
-    misses: AtomicU64,
-}
-
 /// The phrases of one voice. All voices of a node share a folder and the bound on memory.
 pub struct PromptCache {
     dir: PathBuf,
     tts: Arc<dyn TextToSpeech>,
     memory: Arc<Mutex<Memory>>,
-    counters: Arc<Counters>,
     memory_bytes: usize,
     /// Phrases that are synthesised at once, at most.
     at_once: usize,
@@ -120,25 +104,16 @@ impl PromptCache {
     pub fn open(dir: impl Into<PathBuf>, tts: Arc<dyn TextToSpeech>) -> Result<Self, PromptError> {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
-        Ok(Self {
-            dir,
-            tts,
-            memory: Arc::default(),
-            counters: Arc::default(),
-            memory_bytes: MEMORY_BYTES,
-            at_once: usize::MAX,
-        })
+        Ok(Self { dir, tts, memory: Arc::default(), memory_bytes: MEMORY_BYTES, at_once: usize::MAX })
     }
 
     /// The phrases of another voice, in the same folder and within the same bound.
     #[must_use]
     pub fn for_voice(&self, tts: Arc<dyn TextToSpeech>) -> Self {
-        let (memory, counters) = (Arc::clone(&self.memory), Arc::clone(&self.counters));
         Self {
             dir: self.dir.clone(),
             tts,
-            memory,
-            counters,
+            memory: Arc::clone(&self.memory),
             memory_bytes: self.memory_bytes,
             at_once: OF_OTHERS_AT_ONCE,
         }
@@ -149,18 +124,9 @@ impl PromptCache {
         self.get_in(text, STORED[0])
     }
 
-    /// A phrase that a call wants to speak, ready or made of ready pieces ([`super::digits`]); counted as hit or miss.
+    /// A phrase that a call wants to speak, ready or made of ready pieces ([`super::digits`]).
     pub fn ready(&self, text: &str, wide: bool) -> Option<EncodedAudio> {
-        let audio = self.get_for(text, wide).or_else(|| self.of_pieces(text, wide));
-        let counter = if audio.is_some() { &self.counters.hits } else { &self.counters.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
-        audio
-    }
-
-    /// How often calls found what they wanted to speak, since the start, over all voices.
-    pub fn counts(&self) -> CacheCounts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        CacheCounts { hits: read(&self.counters.hits), misses: read(&self.counters.misses) }
+        self.get_for(text, wide).or_else(|| self.of_pieces(text, wide))
     }
 
     fn of_pieces(&self, text: &str, wide: bool) -> Option<EncodedAudio> {

@@ -12,12 +12,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("voice", &["domain", FRAMES]),
     ("dialogue", &["domain"]),
     ("speech", &["domain", FRAMES, "media::{codec, Codec, EncodedAudio, resample, tone}"]),
+    ("metrics", &["domain"]),
     ("store", &["domain"]),
     ("live", &["domain"]),
     ("notify", &["domain", "store"]),
-    ("call", &["domain", "sip", "media", "voice", "dialogue", "speech", "store", "live", "notify"]),
-    ("api", &["domain", "store", "live", "call::{handle, CallHandle}"]),
-    ("cli", &["domain", "sip", "media", "voice", "dialogue", "speech", "store", "live", "notify", "call", "api"]),
+    ("call", &["domain", "sip", "media", "voice", "dialogue", "speech", "metrics", "store", "live", "notify"]),
+    ("api", &["domain", "metrics", "store", "live", "call::{handle, CallHandle}"]),
+    (
+        "cli",
+        &["domain", "sip", "media", "voice", "dialogue", "speech", "metrics", "store", "live", "notify", "call", "api"],
+    ),
 ];
 
 /// What `voice` and `speech` may know of `media`.

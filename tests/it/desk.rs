@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use vca::call::admission::Admission;
 use vca::call::lines::TrunkLines;
 use vca::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
+use vca::call::watchdog::Watchdog;
 use vca::call::{self, Node, Settings};
 use vca::dialogue::{Receptionist, demo_profile};
 use vca::domain::{
@@ -27,6 +28,7 @@ use vca::sip::net::{self, Peers, StackConfig};
 use vca::sip::trunk::Trunks;
 use vca::speech::engines::{EngineSpec, EngineStatus};
 use vca::speech::pool::{Class, Priority};
+use vca::speech::prompt_cache::PromptCache;
 use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 
 use crate::harness::{DID, new_folder, wait_for};
@@ -46,33 +48,76 @@ pub struct Desk {
     _runtime: tokio::runtime::Runtime,
 }
 
+/// How a desk is set up, where it is not ordinary.
+pub struct Setting {
+    pub transfers: Transfers,
+    pub trunk: Option<Trunk>,
+    /// Dead media ends calls after so long.
+    pub dead_media: Duration,
+    /// In place of one that hears what [`Desk::hear`] says.
+    pub stt: Option<Arc<dyn SpeechToText>>,
+    /// In place of [`Tones`].
+    pub tts: Option<Arc<dyn TextToSpeech>>,
+    /// Engines in the network, of which the tenant chooses some.
+    pub engines: BTreeMap<String, EngineSpec>,
+    pub choice: SpeechChoice,
+    /// Whether the fixed phrases are there, as [`Tones`] says them.
+    pub prepared: bool,
+    pub store: Keeping,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            transfers: Transfers { targets: Vec::new(), allow_foreign: false },
+            trunk: None,
+            dead_media: Duration::from_secs(600),
+            stt: None,
+            tts: None,
+            engines: BTreeMap::new(),
+            choice: SpeechChoice::default(),
+            prepared: true,
+            store: Keeping::Well,
+        }
+    }
+}
+
+/// How the store keeps what is written.
+#[derive(Clone, Copy)]
+pub enum Keeping {
+    Well,
+    /// Every entry takes so long.
+    Slowly(Duration),
+    /// Nothing can be written for so long after the start.
+    DownFor(Duration),
+}
+
 impl Desk {
     /// A desk that may hand callers to these; dead media ends calls after `dead_media`.
     pub fn start(transfers: Transfers, trunk: Option<Trunk>, dead_media: Duration) -> Self {
-        Self::start_choosing(transfers, trunk, dead_media, &BTreeMap::new(), SpeechChoice::default())
+        Self::start_with(Setting { transfers, trunk, dead_media, ..Setting::default() })
     }
 
-    /// The same with engines in the network, of which the tenant chooses some.
-    pub fn start_choosing(
-        transfers: Transfers,
-        trunk: Option<Trunk>,
-        dead_media: Duration,
-        engines: &BTreeMap<String, EngineSpec>,
-        choice: SpeechChoice,
-    ) -> Self {
+    pub fn start_with(setting: Setting) -> Self {
+        let Setting { transfers, trunk, dead_media, stt, tts, engines, choice, prepared, store } = setting;
         static PORTS: AtomicU16 = AtomicU16::new(45_000);
         let first = PORTS.fetch_add(40, Ordering::Relaxed);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let folder = new_folder();
         let (hears, (sender, closings)) = (Arc::new(Mutex::new(String::new())), channel());
-        let stt = Arc::new(Hearing(Arc::clone(&hears)));
-        let speech = Speech::with_engines(stt, Arc::new(Tones), folder.path().join("prompts")).expect("speech");
-        let speech = speech.with_remote(engines).expect("engines in the network");
+        let stt = stt.unwrap_or_else(|| Arc::new(Hearing(Arc::clone(&hears))));
+        let tts = tts.unwrap_or_else(|| Arc::new(Tones));
+        // One folder for all, since encoding every phrase anew for every desk takes longer than the calls.
+        let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tones");
+        let prompts = if prepared { shared } else { folder.path().join("prompts") };
+        let well = PromptCache::open(&prompts, Arc::new(Tones)).expect("a folder of phrases");
+        let speech = Speech::with_engines(stt, tts, prompts).expect("speech");
+        let speech = speech.with_remote(&engines).expect("engines in the network");
         let media =
             MediaConfig { port_range: first..=first + 39, dead_media: Some(dead_media), ..MediaConfig::default() };
         let media = MediaEngine::start(media).expect("the media start");
-        let book = Arc::new(Book::new(transfers, choice, sender));
+        let book = Arc::new(Book::new(transfers, choice, sender, store));
         let (stop, stopped) = watch::channel(false);
         let (sip, speech) = runtime.block_on(async {
             let udp = ["127.0.0.1:0", "[::1]:0"].map(|address| address.parse().expect("an address")).into();
@@ -87,9 +132,12 @@ impl Desk {
                 trunks.status().iter().all(|status| ready(&status.name)).then_some(())
             });
             // Ready beforehand, so that no line has a gap in it.
-            let lines = Receptionist::fixed_lines(&book.route.profile);
-            let prepared = speech.prompts.prepare(&speech.pool, &lines, &mut |_, _| {}).await;
-            assert!(prepared.failed.is_empty());
+            if prepared {
+                static PREPARING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+                let _one_at_a_time = PREPARING.lock().await;
+                let lines = Receptionist::fixed_lines(&book.route.profile);
+                assert!(well.prepare(&speech.pool, &lines, &mut |_, _| {}).await.failed.is_empty());
+            }
             let speech = Arc::new(speech);
             let node = Node {
                 book: Arc::<Book>::clone(&book),
@@ -97,6 +145,8 @@ impl Desk {
                 speech: Arc::clone(&speech),
                 admission: admission.clone(),
                 overload: Arc::default(),
+                metrics: Arc::default(),
+                watchdog: Watchdog::start(Arc::default()).expect("the watchdog starts"),
                 stack,
                 trunks: trunks.clone(),
                 lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: None }),
@@ -181,7 +231,7 @@ impl SpeechToText for Hearing {
 }
 
 /// 60 ms of a tone for every word.
-struct Tones;
+pub struct Tones;
 
 impl TextToSpeech for Tones {
     fn name(&self) -> &str {
@@ -212,10 +262,12 @@ struct Book {
     route: Route,
     turns: Mutex<Vec<Turn>>,
     closings: Mutex<Sender<Closing>>,
+    keeping: Keeping,
+    since: Instant,
 }
 
 impl Book {
-    fn new(transfers: Transfers, speech: SpeechChoice, closings: Sender<Closing>) -> Self {
+    fn new(transfers: Transfers, speech: SpeechChoice, closings: Sender<Closing>, keeping: Keeping) -> Self {
         let id = TenantId::from_uuid(uuid::Uuid::from_u128(7));
         let tenant = Tenant { id, name: "Clinic".to_owned(), max_calls: 10 };
         let profile = AgentProfile { transfers, speech, record_calls: false, ..demo_profile() };
@@ -223,12 +275,25 @@ impl Book {
             route: Route { scope: TenantScope::proven(id), tenant, profile },
             turns: Mutex::default(),
             closings: Mutex::new(closings),
+            keeping,
+            since: Instant::now(),
         }
     }
-}
 
-fn done<'a>() -> BoxFuture<'a, Result<(), PortError>> {
-    Box::pin(std::future::ready(Ok(())))
+    /// Keeps an entry, which takes effect only when it can be kept.
+    fn keep<'a>(&'a self, effect: impl FnOnce() + Send + 'a) -> BoxFuture<'a, Result<(), PortError>> {
+        Box::pin(async move {
+            match self.keeping {
+                Keeping::Slowly(delay) => tokio::time::sleep(delay).await,
+                Keeping::DownFor(time) if self.since.elapsed() < time => {
+                    return Err(PortError("the store is down".to_owned()));
+                }
+                Keeping::Well | Keeping::DownFor(_) => {}
+            }
+            effect();
+            Ok(())
+        })
+    }
 }
 
 impl CallBook for Book {
@@ -238,12 +303,11 @@ impl CallBook for Book {
     }
 
     fn open<'a>(&'a self, _: TenantScope, _: &'a CallRecord) -> BoxFuture<'a, Result<(), PortError>> {
-        done()
+        self.keep(|| {})
     }
 
     fn turn<'a>(&'a self, _: TenantScope, _: CallId, turn: &'a Turn) -> BoxFuture<'a, Result<(), PortError>> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner).push(turn.clone());
-        done()
+        self.keep(|| self.turns.lock().unwrap_or_else(PoisonError::into_inner).push(turn.clone()))
     }
 
     fn slots<'a>(
@@ -253,16 +317,17 @@ impl CallBook for Book {
         _: &'a CallSlots,
         _: CallOutcome,
     ) -> BoxFuture<'a, Result<(), PortError>> {
-        done()
+        self.keep(|| {})
     }
 
     fn events<'a>(&'a self, _: TenantScope, _: CallId, _: &'a [LogEvent]) -> BoxFuture<'a, Result<(), PortError>> {
-        done()
+        self.keep(|| {})
     }
 
     fn close<'a>(&'a self, _: TenantScope, _: CallId, closing: &'a Closing) -> BoxFuture<'a, Result<(), PortError>> {
-        // Nobody may be waiting for it.
-        let _ = self.closings.lock().unwrap_or_else(PoisonError::into_inner).send(closing.clone());
-        done()
+        self.keep(|| {
+            // Nobody may be waiting for it.
+            let _ = self.closings.lock().unwrap_or_else(PoisonError::into_inner).send(closing.clone());
+        })
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use vca::domain::{CallOutcome, Secret, Speaker, SpeechChoice, Transfers};
+use vca::domain::{CallOutcome, Secret, Speaker, SpeechChoice};
 use vca::speech::engines::{BreakerState, EngineKind, EngineSpec, EngineStatus};
 
 use crate::cloud::{Cloud, KEY, Mode, VOICE_HZ};
-use crate::desk::{AGENT_HZ, Desk};
+use crate::desk::{AGENT_HZ, Desk, Setting};
 use crate::far_end::{Phone, Voice};
-use crate::handovers::{CALLER_HZ, NEVER};
+use crate::handovers::CALLER_HZ;
 use crate::harness::{DID, wait_for};
 
 fn engines(cloud: &Cloud) -> BTreeMap<String, EngineSpec> {
@@ -49,7 +49,7 @@ fn expect_heard(desk: &Desk, text: &str) {
 #[test]
 fn a_call_goes_on_with_the_nodes_own_engines_when_the_cloud_dies() {
     let cloud = Cloud::start();
-    let desk = Desk::start_choosing(Transfers::default(), None, NEVER, &engines(&cloud), choice());
+    let desk = Desk::start_with(Setting { engines: engines(&cloud), choice: choice(), ..Setting::default() });
     let mut phone = Phone::at("127.0.0.1");
     let mut voice = Voice::at("127.0.0.1");
     let (mut dialog, sdp) = phone.call(desk.sip, DID, &voice.sdp("sendrecv"));

@@ -267,6 +267,20 @@ struct State {
     /// What will be heard again of what was heard, and how loud.
     echo: VecDeque<i16>,
     echo_level: f32,
+    /// The first RTP timestamp that came.
+    first: Option<u32>,
+    told: Timeline,
+}
+
+/// What was heard and said, in milliseconds of the audio that came: time in which no audio comes does not pass.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    /// Every 20 ms in which something was heard.
+    pub heard: Vec<u64>,
+    /// Where each of our own turns ended.
+    pub spoken: Vec<u64>,
+    /// The end of the audio.
+    pub last: u64,
 }
 
 impl Voice {
@@ -328,6 +342,20 @@ impl Voice {
         state.echo_level = level;
     }
 
+    /// Begins to say something for `ms`, if nothing was heard for 1.2 s and something was since we spoke last.
+    pub fn say_in_turn(&self, hz: f32, ms: u32) {
+        let mut state = self.state();
+        let answered = state.told.heard.last() > state.told.spoken.last();
+        if state.frames == Some(0) && state.quiet >= 60 && answered {
+            (state.hz, state.frames) = (hz, Some(ms / 20));
+        }
+    }
+
+    /// What was heard and said so far.
+    pub fn timeline(&self) -> Timeline {
+        self.state().told.clone()
+    }
+
     /// Sends no more packets.
     pub fn go_dead(&self) {
         self.state().mute = true;
@@ -339,6 +367,11 @@ impl Voice {
 
     pub fn received(&self) -> u64 {
         self.state().received
+    }
+
+    /// Waits until anything is heard.
+    pub fn expect_sound(&self) {
+        self.wait("a sound", |state| !state.told.heard.is_empty());
     }
 
     /// Waits until this tone is what is heard.
@@ -418,9 +451,13 @@ impl State {
             return;
         }
         let samples = packet[12..].iter().map(|byte| from_a_law(*byte));
+        let timestamp = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+        let first = *self.first.get_or_insert(timestamp);
+        self.told.last = self.told.last.max(u64::from(timestamp.wrapping_sub(first)) / 8);
         let power = samples.clone().map(|sample| f64::from(sample).powi(2)).sum::<f64>() / (packet.len() - 12) as f64;
         if power.sqrt() > QUIET {
             self.quiet = 0;
+            self.told.heard.push(u64::from(timestamp.wrapping_sub(first)) / 8);
         }
         if self.echo_level > 0.0 {
             self.echo.extend(samples.clone());
@@ -463,6 +500,10 @@ fn run(socket: &UdpSocket, state: &Mutex<State>) {
             state.heard.clear();
         }
         let sounds = state.frames != Some(0);
+        if state.frames == Some(1) {
+            let last = state.told.last;
+            state.told.spoken.push(last);
+        }
         state.frames = state.frames.map(|frames| frames.saturating_sub(1));
         if let Some(to) = state.to.filter(|_| !state.mute) {
             let hz = if sounds { state.hz } else { 0.0 };

@@ -16,6 +16,7 @@ mod corpus;
 mod desk;
 mod failover;
 mod far_end;
+mod faults;
 mod floods;
 mod handovers;
 mod harness;

@@ -6,9 +6,10 @@ use tracing::info;
 use super::ladder::{self, Fill};
 use super::mouth::Ended;
 use super::{Conversation, late};
+use crate::call::sounds;
 use crate::dialogue;
 use crate::domain::{Speaker, Waterfall};
-use crate::media::{Codec, EncodedAudio, tone};
+use crate::media::EncodedAudio;
 use crate::voice::{self, LineId, Ms, UtteranceId};
 
 pub(super) use super::ladder::Trouble;
@@ -62,6 +63,11 @@ impl Conversation<'_> {
     pub(super) fn fill_silence(&mut self, speech_end: Ms, count: u32) {
         info!(waited_ms = self.now().since(speech_end), count, "the answer is late; filling the silence");
         let fill = ladder::fill(count, &self.fillers, |text| self.mouth.ready(text, &self.media).is_some());
+        self.metrics.filled(match fill {
+            Fill::Phrase(_) => "phrase",
+            Fill::Tone => "tone",
+            Fill::AskAgain => "question",
+        });
         let (name, audio) = match fill {
             Fill::Phrase(text) => (text.to_owned(), self.mouth.ready(text, &self.media)),
             Fill::Tone => (TONE.to_owned(), None),
@@ -82,7 +88,7 @@ impl Conversation<'_> {
     /// caller at least that the line is alive.
     pub(super) fn say_ahead(&mut self, name: &str, audio: Option<EncodedAudio>, filler: bool) -> LineId {
         let now = self.now();
-        let line = self.mouth.say_ahead(name, audio.unwrap_or_else(waiting_tone), now, &self.media);
+        let line = self.mouth.say_ahead(name, audio.unwrap_or_else(sounds::waiting_tone), now, &self.media);
         self.tell(voice::Input::AgentWillSpeak { line, interruptible: filler, filler });
         line
     }
@@ -108,6 +114,7 @@ impl Conversation<'_> {
         let answer = found.map(|index| self.answers.swap_remove(index)).filter(|_| ended.started.is_some());
         let waterfall =
             answer.map(|answer| Waterfall { rung: ladder::rung(ended.made, answer.trouble), ..answer.waterfall });
+        waterfall.iter().for_each(|waterfall| self.metrics.answered(waterfall));
         let started = ended.started.unwrap_or(ended.at);
         self.write_turn(Speaker::Agent, ended.text, ended.heard, started, ended.at, waterfall);
     }
@@ -127,11 +134,4 @@ impl Conversation<'_> {
         let events = self.mouth.expire(self.now(), &self.media);
         self.on_mouth(events);
     }
-}
-
-/// Two soft tones, half a second in all.
-fn waiting_tone() -> EncodedAudio {
-    let mut samples = tone::sine(440.0, 4_000.0, 2_000);
-    samples.extend(tone::sine(554.0, 4_000.0, 2_000));
-    EncodedAudio::from_pcm(Codec::Pcma, &samples)
 }

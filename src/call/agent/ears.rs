@@ -9,6 +9,7 @@ use tracing::warn;
 
 use crate::media::resample::{Halver, join_frames};
 use crate::media::{FRAME_SAMPLES, PcmFrame};
+use crate::metrics::Metrics;
 use crate::speech::plausible::believable;
 use crate::speech::pool::{Begun, Class, JobError, JobHandle, Priority};
 use crate::speech::{SileroVad, Speech, SttError, SttOptions, Transcript, Vad, turn};
@@ -57,6 +58,7 @@ pub enum HearingFailure {
 /// Listens to one caller.
 pub struct Ears {
     speech: Arc<Speech>,
+    metrics: Arc<Metrics>,
     vad: SileroVad,
     /// Voice activity is found at 8 kHz, also in wide-band calls.
     halver: Halver,
@@ -77,10 +79,10 @@ struct Wanted {
 }
 
 impl Ears {
-    pub fn new(speech: Arc<Speech>) -> Self {
+    pub fn new(speech: Arc<Speech>, metrics: Arc<Metrics>) -> Self {
         let vad = speech.new_vad();
         let (audio, jobs) = (VecDeque::new(), JoinSet::new());
-        Self { speech, vad, halver: Halver::default(), audio, jobs, wanted: None, judged: None }
+        Self { speech, metrics, vad, halver: Halver::default(), audio, jobs, wanted: None, judged: None }
     }
 
     /// Takes one frame in and says whether it is voice.
@@ -108,6 +110,8 @@ impl Ears {
         let audio_ms = samples.len() as u64 * 1_000 / u64::from(rate_hz.max(1));
         let job = self.speech.transcribe(samples, options, priority);
         let begun = job.as_ref().ok().map(JobHandle::begun);
+        let (metrics, engine) = (Arc::clone(&self.metrics), self.speech.stt.name().to_owned());
+        let (asked, taken_up) = (Instant::now(), begun.clone());
         let task = self.jobs.spawn(async move {
             let told = match job {
                 Err(_full) => Told::Failed(HearingFailure::Busy),
@@ -120,6 +124,14 @@ impl Ears {
                     Ok(Err(JobError::Dropped)) | Err(_) => Told::Failed(HearingFailure::Busy),
                 },
             };
+            if let Some(at) = taken_up.and_then(|begun| begun.at()) {
+                metrics.transcribed(&engine, at.saturating_duration_since(asked), at.elapsed());
+            }
+            match told {
+                Told::Failed(HearingFailure::Engine) => metrics.failed(&engine, "failed"),
+                Told::Failed(HearingFailure::Busy) => metrics.failed(&engine, "busy"),
+                _ => {}
+            }
             Some(Heard { utterance, to, told })
         });
         self.wanted = Some(Wanted { utterance, to, task, begun });
@@ -226,7 +238,7 @@ mod tests {
         let (stt, tts) = (Arc::new(FakeStt::hearing(texts)), Arc::new(FakeTts::default()));
         let speech = Speech::with_engines(stt, tts, folder.path()).unwrap();
         let speech = if model { speech.with_end_of_turn(Arc::new(Loudness)) } else { speech };
-        (Ears::new(Arc::new(speech)), folder)
+        (Ears::new(Arc::new(speech), Arc::default()), folder)
     }
 
     fn hear(ears: &mut Ears, frames: std::ops::Range<u64>, level: i16) {

@@ -167,6 +167,7 @@ impl Conversation<'_> {
         tokio::pin!(making);
         loop {
             self.keep_company(reaching, target.kind);
+            self.pulse.beat();
             self.go_on_without();
             let mouth = self.mouth.next_deadline().unwrap_or(Ms(u64::MAX));
             let deadline = self.at(reaching.deadline().min(mouth));

@@ -10,12 +10,14 @@ use tracing::{debug, info};
 use super::leg::Answerer;
 use super::record::Journal;
 use super::transfer::Outgoing;
+use super::watchdog::Pulse;
 use crate::dialogue::{self, Line, Receptionist};
 use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
     TransferResult, Turn, Waterfall,
 };
 use crate::media::{MediaEvent, MediaSession, dbfs};
+use crate::metrics::Metrics;
 use crate::sip::cause::{NORMAL, reason};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
@@ -55,7 +57,7 @@ const DUCK_DB: f32 = -18.0;
 pub struct Parts {
     pub leg: Leg,
     pub leg_events: mpsc::Receiver<LegEvent>,
-    pub media: MediaSession,
+    pub media: Arc<MediaSession>,
     pub media_events: mpsc::Receiver<MediaEvent>,
     pub sdp: Answerer,
     pub speech: Arc<Speech>,
@@ -65,6 +67,8 @@ pub struct Parts {
     pub longest_call: Duration,
     /// Turns true when the node drains.
     pub shutdown: watch::Receiver<bool>,
+    pub pulse: Pulse,
+    pub metrics: Arc<Metrics>,
 }
 
 /// What a conversation came to.
@@ -81,7 +85,7 @@ pub struct Finished {
 /// One conversation under way.
 pub struct Conversation<'a> {
     leg: Leg,
-    media: MediaSession,
+    media: Arc<MediaSession>,
     capabilities: Answerer,
     ears: Ears,
     mouth: Mouth,
@@ -124,6 +128,8 @@ pub struct Conversation<'a> {
     referred: Option<usize>,
     /// The Reason of our BYE.
     bye_reason: Option<String>,
+    pulse: Pulse,
+    metrics: Arc<Metrics>,
 }
 
 impl<'a> Conversation<'a> {
@@ -133,8 +139,8 @@ impl<'a> Conversation<'a> {
         let record_calls = profile.record_calls;
         let mut conversation = Conversation {
             capabilities: sdp,
-            ears: Ears::new(Arc::clone(&speech)),
-            mouth: Mouth::new(Arc::clone(&speech)),
+            ears: Ears::new(Arc::clone(&speech), Arc::clone(&parts.metrics)),
+            mouth: Mouth::new(Arc::clone(&speech), Arc::clone(&parts.metrics)),
             advisor: Advisor::new(speech.models.order(&profile.speech.llm), profile.turns.llm_ms),
             turns: TurnController::new(profile.turns.clone()),
             time_zone: TimeZone::get(&profile.time_zone).unwrap_or(TimeZone::UTC),
@@ -166,6 +172,8 @@ impl<'a> Conversation<'a> {
             transfers: Vec::new(),
             referred: None,
             bye_reason: None,
+            pulse: parts.pulse,
+            metrics: parts.metrics,
         };
         let mut media_events = media_events;
         let waits = Waits {
@@ -187,6 +195,7 @@ impl<'a> Conversation<'a> {
         self.follow_hold();
         self.step(dialogue::Input::Answered);
         loop {
+            self.pulse.beat();
             self.carry_out();
             if let Some(cause) = self.over {
                 return cause;
@@ -513,6 +522,7 @@ impl<'a> Conversation<'a> {
     }
 
     async fn finish(mut self, cause: EndCause, mut media_events: mpsc::Receiver<MediaEvent>) -> Finished {
+        self.pulse.rest();
         // The caller heard at most what was sent until now; the session is about to close and reports no more.
         self.media.stop_playout(0);
         let mut events = self.mouth.cut(self.now());
@@ -556,7 +566,7 @@ impl<'a> Conversation<'a> {
             recording: self.recording,
             transfers: self.transfers,
         };
-        drop(self.media);
+        self.media.close();
         // The receiver ends when the recording is whole.
         let recording_done = async { while media_events.recv().await.is_some() {} };
         if tokio::time::timeout(RECORDING_LIMIT, recording_done).await.is_err() {

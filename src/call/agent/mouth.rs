@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use super::ladder::{self, Made};
 use crate::dialogue::{Line, Segment};
 use crate::media::{Clip, ClipId, Codec, EncodedAudio, MediaSession};
+use crate::metrics::Metrics;
 use crate::speech::plausible::{most_samples, unlike_speech};
 use crate::speech::pool::{Class, Priority};
 use crate::speech::{RATE_HZ, Speaking, Speech, WIDE_RATE_HZ};
@@ -50,6 +51,7 @@ pub struct Ended {
 /// Speaks one call's lines.
 pub struct Mouth {
     speech: Arc<Speech>,
+    metrics: Arc<Metrics>,
     lines: VecDeque<Spoken>,
     syntheses: JoinSet<Synthesised>,
     next_line: u32,
@@ -100,9 +102,10 @@ struct Synthesised {
 }
 
 impl Mouth {
-    pub fn new(speech: Arc<Speech>) -> Self {
+    pub fn new(speech: Arc<Speech>, metrics: Arc<Metrics>) -> Self {
         Self {
             speech,
+            metrics,
             lines: VecDeque::new(),
             syntheses: JoinSet::new(),
             next_line: 0,
@@ -141,7 +144,9 @@ impl Mouth {
     }
 
     fn add(&mut self, segment: &Segment, line: &mut Spoken, wide: bool) {
-        if let Some(audio) = self.speech.prompts.ready(&segment.text, wide) {
+        let ready = self.speech.prompts.ready(&segment.text, wide);
+        self.metrics.prompt(ready.is_some());
+        if let Some(audio) = ready {
             return line.parts.push(Part::ready(segment.text.clone(), audio));
         }
         line.made.engine = true;
@@ -358,9 +363,29 @@ impl Mouth {
     }
 
     fn make(&mut self, line: LineId, part: usize, text: &str, wide: bool) -> (Audio, Option<AbortHandle>) {
-        let Some(speaking) = begin(&self.speech, text.to_owned(), wide) else { return (Audio::Missing, None) };
+        let Some(speaking) = begin(&self.speech, text.to_owned(), wide) else {
+            self.metrics.failed(self.speech.tts.name(), "busy");
+            return (Audio::Missing, None);
+        };
         let text = text.to_owned();
-        let made = async move { Synthesised { line, part, audio: collect(&text, speaking, wide).await } };
+        let (metrics, engine) = (Arc::clone(&self.metrics), self.speech.tts.name().to_owned());
+        let made = async move {
+            let began = Instant::now();
+            let begun = speaking.1.begun();
+            let mut first = None;
+            let audio = collect(&text, speaking, wide, &mut first).await;
+            if let (Some(first), Some(taken_up)) = (first, begun.at()) {
+                metrics.spoke(
+                    &engine,
+                    taken_up.saturating_duration_since(began),
+                    first.saturating_duration_since(began),
+                );
+            }
+            if audio.is_none() {
+                metrics.failed(&engine, if begun.at().is_some() { "failed" } else { "busy" });
+            }
+            Synthesised { line, part, audio }
+        };
         (Audio::Making, Some(self.syntheses.spawn(made)))
     }
 }
@@ -368,7 +393,7 @@ impl Mouth {
 /// Has a text spoken at 8 kHz, in one piece; `None` when that fails or takes too long.
 pub async fn synthesise(speech: &Speech, text: String) -> Option<EncodedAudio> {
     let speaking = begin(speech, text.clone(), false)?;
-    collect(&text, speaking, false).await
+    collect(&text, speaking, false, &mut None).await
 }
 
 fn begin(speech: &Speech, text: String, wide: bool) -> Option<Speaking> {
@@ -377,7 +402,12 @@ fn begin(speech: &Speech, text: String, wide: bool) -> Option<Speaking> {
     started.inspect_err(|full| warn!(error = %full, "a part of a line is left out")).ok()
 }
 
-async fn collect(text: &str, (mut chunks, job): Speaking, wide: bool) -> Option<EncodedAudio> {
+async fn collect(
+    text: &str,
+    (mut chunks, job): Speaking,
+    wide: bool,
+    first: &mut Option<Instant>,
+) -> Option<EncodedAudio> {
     let rate_hz = if wide { WIDE_RATE_HZ } else { RATE_HZ };
     let most = most_samples(text, rate_hz);
     let whole = async {
@@ -385,6 +415,7 @@ async fn collect(text: &str, (mut chunks, job): Speaking, wide: bool) -> Option<
         while samples.len() <= most
             && let Some(chunk) = chunks.recv().await
         {
+            first.get_or_insert_with(Instant::now);
             samples.extend_from_slice(&chunk);
         }
         let fault = unlike_speech(text, &samples, rate_hz).map(str::to_owned);

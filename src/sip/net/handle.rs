@@ -228,6 +228,12 @@ impl Leg {
         self.command(Command::Cancel).await;
     }
 
+    /// Ends the leg as the drop of its last handle does, at once and from any thread.
+    pub fn abandon(&self) {
+        // Without a driver there is no leg either.
+        let _ = self.0.line.drops.send(self.0.id);
+    }
+
     /// Ends the session, with this value of a Reason header (`Q.850;cause=16;text="Normal call clearing"`).
     pub async fn bye(&self, reason: Option<String>) {
         self.command(Command::Bye { reason }).await;
