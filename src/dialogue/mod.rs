@@ -22,6 +22,7 @@ pub mod amounts;
 mod confirm;
 mod dates;
 mod demo;
+mod fit;
 mod hours;
 mod intents;
 mod knowledge;
@@ -40,7 +41,9 @@ mod turn;
 mod yes_no;
 
 pub use demo::demo_profile;
+pub use fit::{Fit, fit};
 pub use receptionist::Receptionist;
 pub use replay::replay;
 pub use slots::is_whole_answer;
 pub use turn::{Action, Expectation, Input, Line, Segment, SlotName, TransferFailure};
+pub use yes_no::yes_no;

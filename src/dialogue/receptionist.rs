@@ -8,7 +8,7 @@ use super::numbers::{self, Kind};
 use super::phrases::{FILLERS, Phrase, Phrases};
 use super::reply::Reply;
 use super::summary::{self, Facts};
-use super::{Action, Input, SlotName, TransferFailure, names, slots, text, times};
+use super::{Action, Input, SlotName, TransferFailure, fit, names, slots, text, times};
 use crate::domain::{AgentProfile, CallOutcome, CallSlots, E164};
 
 /// Below this mean token probability a transcript is noise.
@@ -252,11 +252,13 @@ impl Receptionist {
             return self.transfer_failed(reason, now);
         }
         match input {
-            Input::Said { text, confidence } if confidence < LEAST_CONFIDENCE || text::is_blank(&text) => self.miss(),
-            Input::Said { text, .. } => {
+            Input::Said { text, confidence, .. } if confidence < LEAST_CONFIDENCE || text::is_blank(&text) => {
+                self.miss()
+            }
+            Input::Said { text, alternatives, .. } => {
                 self.count.silences = 0;
                 self.deaf = false;
-                self.said(&text, now)
+                self.said(&fit::chosen(self.last.expect, text, alternatives), now)
             }
             Input::Digits(keys) => {
                 self.count.silences = 0;

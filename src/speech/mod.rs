@@ -23,8 +23,8 @@ pub mod tts;
 pub mod vad;
 
 pub use engine::{
-    CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, WIDE_RATE_HZ,
-    synthesize_all, synthesize_all_at,
+    CancelFlag, Expect, Fit, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError,
+    WIDE_RATE_HZ, synthesize_all, synthesize_all_at,
 };
 pub use facade::{Speaking, Speech, SpeechConfig, SpeechError};
 pub use vad::{SileroVad, Vad};

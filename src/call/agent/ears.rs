@@ -15,6 +15,8 @@ use crate::voice::{Ms, UtteranceId};
 
 /// Audio kept for transcription: the longest utterance with its lead-in.
 const KEPT_FRAMES: usize = 30 * 50;
+/// Utterances that may wait for their turn's end at once; more never do.
+const KEPT_ALTERNATIVES: usize = 8;
 /// How long a transcription may take, queueing included.
 const TRANSCRIPTION_LIMIT: Duration = Duration::from_secs(6);
 
@@ -48,6 +50,8 @@ pub struct Ears {
     jobs: JoinSet<Heard>,
     /// The transcription that is under way or done for an utterance, and up to where it listens.
     wanted: Option<Wanted>,
+    /// Other readings of utterances whose turn has not ended yet.
+    alternatives: VecDeque<(UtteranceId, Vec<String>)>,
 }
 
 struct Wanted {
@@ -59,7 +63,15 @@ struct Wanted {
 impl Ears {
     pub fn new(speech: Arc<Speech>) -> Self {
         let vad = speech.new_vad();
-        Self { speech, vad, halver: Halver::default(), audio: VecDeque::new(), jobs: JoinSet::new(), wanted: None }
+        Self {
+            speech,
+            vad,
+            halver: Halver::default(),
+            audio: VecDeque::new(),
+            jobs: JoinSet::new(),
+            wanted: None,
+            alternatives: VecDeque::new(),
+        }
     }
 
     /// Takes one frame in and says whether it is voice.
@@ -111,6 +123,23 @@ impl Ears {
         if let Some(wanted) = self.wanted.take_if(|wanted| wanted.utterance == utterance) {
             wanted.task.abort();
         }
+    }
+
+    /// Keeps the other readings of an utterance, in place of those of an earlier transcription.
+    pub fn keep_alternatives(&mut self, utterance: UtteranceId, readings: Vec<String>) {
+        self.alternatives.retain(|(id, _)| *id != utterance);
+        if self.alternatives.len() == KEPT_ALTERNATIVES {
+            self.alternatives.pop_front();
+        }
+        if !readings.is_empty() {
+            self.alternatives.push_back((utterance, readings));
+        }
+    }
+
+    /// Gives the other readings of an utterance away.
+    pub fn alternatives(&mut self, utterance: UtteranceId) -> Vec<String> {
+        let at = self.alternatives.iter().position(|(id, _)| *id == utterance);
+        at.and_then(|at| self.alternatives.remove(at)).map(|(_, readings)| readings).unwrap_or_default()
     }
 
     /// Waits for the next transcription; pends for ever while none is under way.

@@ -258,8 +258,9 @@ impl<'a> Conversation<'a> {
 
     fn listening_for(&self) -> SttOptions {
         SttOptions {
-            prompt: hints::prompt(self.expect, &self.profile.business_name),
+            prompt: hints::prompt(self.expect, &self.profile),
             expect: hints::kind(self.expect),
+            judge: hints::judge(self.expect),
             ..SttOptions::default()
         }
     }
@@ -276,10 +277,11 @@ impl<'a> Conversation<'a> {
                     self.ears.transcribe(utterance, from, to, Class::Final, self.listening_for());
                 }
             }
-            Action::TurnEnded { text: Pii(text), confidence, speech_start, speech_end, endpoint_at, .. } => {
+            Action::TurnEnded { utterance, text: Pii(text), confidence, speech_start, speech_end, endpoint_at } => {
                 self.caller_said(text.clone(), speech_start, speech_end);
                 self.answering = Some(Answering { speech_end, endpoint_at, understood_at: self.now() });
-                self.step(dialogue::Input::Said { text, confidence });
+                let alternatives = self.ears.alternatives(utterance);
+                self.step(dialogue::Input::Said { text, confidence, alternatives });
             }
             Action::TurnFailed { speech_start, speech_end, endpoint_at, .. } => {
                 self.caller_said(String::new(), speech_start, speech_end);
@@ -454,6 +456,7 @@ impl<'a> Conversation<'a> {
         match result {
             Ok(transcript) => {
                 let complete = dialogue::is_whole_answer(self.expect, &transcript.text);
+                self.ears.keep_alternatives(utterance, transcript.alternatives);
                 let (text, confidence) = (Pii(transcript.text), transcript.confidence);
                 self.tell(voice::Input::Transcript { utterance, to, text, confidence, complete });
             }
