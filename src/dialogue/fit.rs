@@ -39,7 +39,7 @@ pub(super) fn chosen(expect: Expectation, text: String, alternatives: Vec<String
 
 fn number_fit(said: &str) -> Fit {
     /// Digits that are more than a part said before a pause.
-    const NEARLY_WHOLE: usize = 8;
+    const NEARLY_WHOLE: usize = 7;
     match numbers::heard(said, true) {
         NumberHeard::Complete(_) | NumberHeard::CallerId => Fit::Whole,
         NumberHeard::Odd { .. } => Fit::Near,

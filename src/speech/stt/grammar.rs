@@ -11,6 +11,8 @@ pub struct Grammar {
     pub bound: &'static [&'static str],
     /// What Whisper writes between words.
     pub separator: &'static str,
+    /// Words that may come before: "my number is".
+    pub leads: &'static [&'static str],
     /// Most words in an answer.
     pub most: usize,
     /// Text that could have come before, written in the same way: it makes Whisper go on so.
@@ -23,9 +25,13 @@ const DIGITS: Grammar = Grammar {
     words: &[" 0", " 1", " 2", " 3", " 4", " 5", " 6", " 7", " 8", " 9"],
     bound: &[" double", " triple"],
     separator: ",",
+    leads: &[
+        "my", "mobile", "phone", "contact", "number", "is", "it's", "its", "the", "this", "yes", "yeah", "ok", "okay",
+        "sure", "so", "please", "note", "and", "then", "no", "sorry",
+    ],
     // A country code before ten digits.
     most: 12,
-    style: "9, 8, 4, 5, 0, 1, 2, 3, 7, 6.",
+    style: "9, 8, double 4, 5, 0, 1, triple 2, 3, 7, 6.",
 };
 
 const YES_NO: Grammar = Grammar {
@@ -51,8 +57,9 @@ const YES_NO: Grammar = Grammar {
     ],
     bound: &[],
     separator: "",
+    leads: &[],
     most: 1,
-    style: "",
+    style: "Yes. No. Haan ji. Nahi. Theek hai.",
 };
 
 const LETTERS: Grammar = Grammar {
@@ -62,6 +69,7 @@ const LETTERS: Grammar = Grammar {
     ],
     bound: &[" double"],
     separator: ",",
+    leads: &["my", "name", "is", "it's", "its", "yes", "okay", "spelling", "the"],
     most: 24,
     style: "",
 };
@@ -162,8 +170,9 @@ const DATES: Grammar = Grammar {
     ],
     bound: &[],
     separator: "",
+    leads: &["maybe", "please", "yes", "okay", "can", "i", "come"],
     most: 14,
-    style: "",
+    style: "Tomorrow at 5:30 p.m., half past four, the 21st.",
 };
 
 impl Grammar {
@@ -178,10 +187,38 @@ impl Grammar {
         }
     }
 
+    /// The words at the beginning of `text` that only lead to an answer.
+    pub fn lead<'a>(&self, text: &'a str) -> &'a str {
+        let mut end = 0;
+        for word in text.split_inclusive(char::is_whitespace) {
+            let plain = word.trim().trim_end_matches([',', '.']).to_lowercase();
+            if !self.leads.contains(&plain.as_str()) {
+                break;
+            }
+            end += word.len();
+        }
+        text[..end].trim()
+    }
+
     /// All of them.
     pub fn all() -> impl Iterator<Item = (Expect, &'static Self)> {
         [Expect::Digits, Expect::YesNo, Expect::Spelling, Expect::Date]
             .into_iter()
             .filter_map(|expect| Some((expect, Self::of(expect)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lead_ends_where_the_answer_may_begin() {
+        let lead = |text| DIGITS.lead(text);
+        assert_eq!(lead("My number is 98, 7."), "My number is");
+        assert_eq!(lead("It's a triple 7"), "It's", "`a` may be an eight");
+        assert_eq!(lead("9, 8, 7"), "");
+        assert_eq!(lead("yes, it's"), "yes, it's");
+        assert_eq!(lead("What is my number"), "");
     }
 }

@@ -17,7 +17,7 @@ use super::grammar::Grammar;
 use super::guard::{cut_echo, cut_loop, is_doubled, is_looping, is_subtitle_phrase, is_too_fast, spoken_text};
 use crate::media::resample::resample_f32;
 use crate::speech::audio::{sound_bounds, to_float};
-use crate::speech::engine::{CancelFlag, Expect, SpeechToText, SttError, SttOptions, Transcript};
+use crate::speech::engine::{CancelFlag, Expect, Fit, SpeechToText, SttError, SttOptions, Transcript};
 
 /// Whisper's own sample rate.
 const WHISPER_HZ: u32 = 16_000;
@@ -256,7 +256,10 @@ impl SpeechToText for Whisper {
             if suspect(&decoded) {
                 decoded.confidence *= 0.3;
             }
-        } else if !decoded.text.trim().is_empty() && decoded.confidence < self.tuning.unsure {
+        } else if !decoded.text.trim().is_empty()
+            && decoded.confidence < self.tuning.unsure
+            && options.judge.is_none_or(|judge| judge(&spoken_text(&decoded.text)) == Fit::Other)
+        {
             match self.decode(&mut state, &samples, options, cancel, self.tuning.retry_slack) {
                 Ok(second) if second.confidence > decoded.confidence && !suspect(&second) => decoded = second,
                 // What was heard at first is worth more than nothing in time.

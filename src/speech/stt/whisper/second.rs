@@ -14,7 +14,9 @@ use crate::speech::engine::{CancelFlag, Fit, SttError, SttOptions};
 /// Readings that are tried besides the likeliest.
 const BRANCHES: usize = 3;
 /// A reading that is believed less than this (mean token probability) is none: something else was said.
-const BELIEVED: f32 = 0.3;
+const BELIEVED: f32 = 0.4;
+/// A reading so much less likely than the likeliest (as a logarithm) is no rival to it.
+const RIVAL: f32 = 1.5;
 
 /// A grammar's words as a tree of tokens.
 pub(super) struct Lexicon {
@@ -146,25 +148,32 @@ impl Whisper {
         if text.is_empty() || judge(text) != Fit::Near {
             return Ok(Vec::new());
         }
-        let readings = match self.readings(state, options, cancel) {
+        let lead = Grammar::of(options.expect).map_or("", |grammar| grammar.lead(text));
+        let readings = match self.readings(state, lead, options, cancel) {
             // What was heard at first is worth more than nothing in time.
             Err(SttError::DeadlinePassed) => Vec::new(),
             readings => readings?,
         };
-        let fits = |reading: &Reading| reading.confidence >= BELIEVED && judge(&reading.text) == Fit::Whole;
+        let likeliest = readings.first().map_or(0.0, |reading| reading.log_probability);
+        let fits = |reading: &Reading| {
+            let rival = likeliest - reading.log_probability <= RIVAL;
+            rival && reading.confidence >= BELIEVED && judge(&reading.text) == Fit::Whole
+        };
         Ok(readings.into_iter().filter(fits).map(|reading| reading.text).collect())
     }
 
-    /// The likeliest readings under the grammar of the expected answer, the likeliest first; none without a grammar.
+    /// The likeliest readings after `lead` under the grammar of the expected answer, the likeliest first; none without a
+    /// grammar.
     pub(super) fn readings(
         &self,
         state: &mut WhisperState,
+        lead: &str,
         options: &SttOptions,
         cancel: &CancelFlag,
     ) -> Result<Vec<Reading>, SttError> {
         let Some(lexicon) = self.lexicons.get(&options.expect) else { return Ok(Vec::new()) };
         let abort = Abort { cancel, deadline: options.deadline };
-        let mut walk = Walk { whisper: self, state, lexicon, base: self.base(options)?, abort };
+        let mut walk = Walk { whisper: self, state, lexicon, base: self.base(lead, options)?, abort };
         // The first token alone, because whisper-rs reads the first row of logits and whisper.cpp fills the last.
         let (last, before) = walk.base.split_last().expect("invariant: there is a start of transcript");
         walk.state.decode(before, 0, 1).map_err(|error| self.error(error))?;
@@ -185,7 +194,7 @@ impl Whisper {
     }
 
     /// What the decoder is given before the answer, as whisper.cpp gives it.
-    fn base(&self, options: &SttOptions) -> Result<Vec<c_int>, SttError> {
+    fn base(&self, lead: &str, options: &SttOptions) -> Result<Vec<c_int>, SttError> {
         let context = &self.context;
         let language = whisper_rs::get_lang_id(&options.language).map(|id| context.token_lang(id));
         let prompt = self.prompt_tokens(&prompt(options))?;
@@ -200,6 +209,10 @@ impl Whisper {
             base.push(context.token_transcribe());
         }
         base.push(context.token_beg());
+        if !lead.is_empty() {
+            let lead = format!(" {lead}");
+            base.extend(context.tokenize(&lead, lead.len()).map_err(|error| self.error(error))?);
+        }
         Ok(base)
     }
 }
