@@ -21,7 +21,7 @@ use super::receptionist::{LEAST_CONFIDENCE, Receptionist, State};
 use super::reply::Reply;
 use super::slots::{self, REASON_LIMIT};
 use super::turn::{Action, Ask, Input, SlotName, Understanding, Wish};
-use super::{grounding, names, text, times};
+use super::{fit, grounding, names, text, times};
 use crate::domain::{E164, Knowledge};
 
 /// Questions to the model in one call: more do not make a call better, and each costs money and time.
@@ -74,7 +74,7 @@ struct Asking {
 
 impl Asking {
     fn words(self) -> Input {
-        Input::Said { text: self.said, confidence: self.confidence }
+        Input::said(self.said, self.confidence)
     }
 }
 
@@ -101,7 +101,10 @@ impl Receptionist {
         match (self.consulting.asking.take(), input) {
             (Some(asking), input) => self.step_asking(asking, input, now),
             (None, Input::Understood(_) | Input::Unadvised) => Vec::new(),
-            (None, Input::Said { text, confidence }) => self.step_said(text, confidence, now),
+            (None, Input::Said { text, confidence, alternatives }) => {
+                let said = fit::chosen(self.last.expect, text, alternatives);
+                self.step_said(said, confidence, now)
+            }
             (None, input) => self.decide(input, now),
         }
     }
@@ -173,7 +176,7 @@ impl Receptionist {
     }
 
     fn step_said(&mut self, said: String, confidence: f32, now: &Zoned) -> Vec<Action> {
-        let input = Input::Said { text: said.clone(), confidence };
+        let input = Input::said(said.clone(), confidence);
         if !self.may_ask() {
             return self.decide(input, now);
         }
@@ -203,7 +206,7 @@ impl Receptionist {
                 actions
             }
             // The caller went on: all of it is one turn.
-            Input::Said { text, confidence } if confidence >= LEAST_CONFIDENCE && !text::is_blank(&text) => {
+            Input::Said { text, confidence, .. } if confidence >= LEAST_CONFIDENCE && !text::is_blank(&text) => {
                 let said = format!("{} {text}", asking.said);
                 self.step_said(said, confidence.min(asking.confidence), now)
             }

@@ -17,7 +17,7 @@ fn profile() -> AgentProfile {
 }
 
 fn said(text: &str) -> Input {
-    Input::Said { text: text.into(), confidence: 0.9 }
+    Input::said(text, 0.9)
 }
 
 fn started(profile: AgentProfile) -> Receptionist {

@@ -252,7 +252,9 @@ impl Receptionist {
             return self.transfer_failed(reason, now);
         }
         match input {
-            Input::Said { text, confidence } if confidence < LEAST_CONFIDENCE || text::is_blank(&text) => self.miss(),
+            Input::Said { text, confidence, .. } if confidence < LEAST_CONFIDENCE || text::is_blank(&text) => {
+                self.miss()
+            }
             Input::Said { text, .. } => {
                 self.count.silences = 0;
                 self.deaf = false;

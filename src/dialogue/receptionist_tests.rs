@@ -72,7 +72,7 @@ fn name(expectation: Expectation) -> String {
 fn input(said: &str) -> Input {
     let inner = said.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     match inner {
-        None => Input::Said { text: said.into(), confidence: 0.9 },
+        None => Input::said(said, 0.9),
         Some("answered") => Input::Answered,
         Some("silence") => Input::NoInput,
         Some("noise") => Input::NotUnderstood,
@@ -162,9 +162,9 @@ const SENTENCES: &[&str] = &[
 
 fn inputs() -> impl Strategy<Value = Input> {
     prop_oneof![
-        6 => prop::sample::select(SENTENCES).prop_map(|text| Input::Said { text: text.into(), confidence: 0.9 }),
-        1 => "\\PC{0,40}".prop_map(|text| Input::Said { text, confidence: 0.9 }),
-        1 => Just(Input::Said { text: "mumble".into(), confidence: 0.05 }),
+        6 => prop::sample::select(SENTENCES).prop_map(|text| Input::said(text, 0.9)),
+        1 => "\\PC{0,40}".prop_map(|text| Input::said(text, 0.9)),
+        1 => Just(Input::said("mumble", 0.05)),
         2 => prop_oneof![Just("1"), Just("2"), Just("9876543210"), Just("09876543210#"), Just("98"), Just("#"), Just("")].prop_map(|keys| Input::Digits(keys.into())),
         2 => Just(Input::NoInput),
         2 => Just(Input::NotUnderstood),
@@ -232,7 +232,7 @@ fn every_order_of_nothing_ends_the_call() {
         receptionist.step(Input::Answered, &now);
         for sentence in sentences {
             walk(&receptionist, &now, &mut Vec::new());
-            receptionist.step(Input::Said { text: sentence.into(), confidence: 0.9 }, &now);
+            receptionist.step(Input::said(sentence, 0.9), &now);
         }
         walk(&receptionist, &now, &mut Vec::new());
     }
@@ -333,7 +333,7 @@ proptest! {
     #[test]
     fn a_number_said_is_the_number_taken(national in "[6-9][0-9]{9}", pause in 1usize..9) {
         let now = monday_noon();
-        let say = |text: String| Input::Said { text, confidence: 0.9 };
+        let say = |text: String| Input::said(text, 0.9);
         let mut receptionist = Receptionist::new(demo_profile(), None);
         for input in [Input::Answered, say("I want to leave a message".into()), say("Rahul Verma".into())] {
             receptionist.step(input, &now);
@@ -371,7 +371,7 @@ fn after_the_end_nothing_more_is_said() {
     let mut receptionist = Receptionist::new(demo_profile(), None);
     let now = monday_noon();
     receptionist.step(Input::Answered, &now);
-    receptionist.step(Input::Said { text: "bye".into(), confidence: 1.0 }, &now);
-    assert_eq!(receptionist.step(Input::Said { text: "hello".into(), confidence: 1.0 }, &now), [Action::End]);
+    receptionist.step(Input::said("bye", 1.0), &now);
+    assert_eq!(receptionist.step(Input::said("hello", 1.0), &now), [Action::End]);
     assert_eq!(receptionist.step(Input::HungUp, &now), []);
 }

@@ -99,7 +99,7 @@ mod tests {
     use crate::dialogue::demo_profile;
 
     fn said(text: &str) -> Input {
-        Input::Said { text: text.to_owned(), confidence: 0.8371 }
+        Input::said(text, 0.8371)
     }
 
     fn recorded(inputs: &[Input]) -> RecordedCall {

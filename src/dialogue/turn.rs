@@ -8,8 +8,15 @@ use serde::{Deserialize, Serialize};
 pub enum Input {
     /// The call was answered: greet.
     Answered,
-    /// The caller's turn, as recognised; `confidence` is 0 to 1 (the mean token probability).
-    Said { text: String, confidence: f32 },
+    /// The caller's turn, as recognised; `confidence` is 0 to 1 (the mean token probability). `alternatives` are other
+    /// readings, the likeliest first: one is taken where it answers the question and the text does not.
+    Said {
+        text: String,
+        confidence: f32,
+        /// None in logs that were written before there were any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        alternatives: Vec<String>,
+    },
     /// Keys the caller pressed, as one entry: ended by hash, by a pause, or a single digit on its own.
     Digits(String),
     /// The caller said nothing for the no-input time.
@@ -31,6 +38,13 @@ pub enum Input {
     Unadvised,
     /// The caller is gone.
     HungUp,
+}
+
+impl Input {
+    /// The caller's turn in the only reading there is.
+    pub fn said(text: impl Into<String>, confidence: f32) -> Self {
+        Self::Said { text: text.into(), confidence, alternatives: Vec::new() }
+    }
 }
 
 /// What a language model is asked about the words that the caller just said.

@@ -46,7 +46,7 @@ pub trait SpeechToText: Send + Sync {
 }
 
 /// What the dialogue knows about the coming answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Expect {
     /// Anything.
@@ -58,6 +58,21 @@ pub enum Expect {
     YesNo,
     /// A person's name.
     Name,
+    /// A name letter by letter.
+    Spelling,
+    /// A day or a time of day.
+    Date,
+}
+
+/// How well a text answers the question that was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fit {
+    /// It can be used as it stands.
+    Whole,
+    /// It looks like an answer that was misheard: nine digits where ten were asked for.
+    Near,
+    /// It is something else, or a part: no other reading is worth the time.
+    Other,
 }
 
 /// How to transcribe one utterance.
@@ -69,6 +84,9 @@ pub struct SttOptions {
     pub language: String,
     /// What kind of answer is expected.
     pub expect: Expect,
+    /// Judges what was heard. Where it is only near an answer, an engine that can listens again for nothing else, and
+    /// gives what it heard then as [`Transcript::alternatives`].
+    pub judge: Option<fn(&str) -> Fit>,
     /// Sample rate of the audio, in Hz: [`RATE_HZ`] or [`WIDE_RATE_HZ`].
     pub rate_hz: u32,
     /// When the result stops being of use; the engine gives up then with [`SttError::DeadlinePassed`].
@@ -77,7 +95,8 @@ pub struct SttOptions {
 
 impl Default for SttOptions {
     fn default() -> Self {
-        Self { prompt: None, language: "en".to_owned(), expect: Expect::General, rate_hz: RATE_HZ, deadline: None }
+        let language = "en".to_owned();
+        Self { prompt: None, language, expect: Expect::General, judge: None, rate_hz: RATE_HZ, deadline: None }
     }
 }
 
@@ -86,6 +105,8 @@ impl Default for SttOptions {
 pub struct Transcript {
     /// The words, without markers of silence or noise; empty when there was no speech.
     pub text: String,
+    /// Other readings of the same audio that answer the question where `text` does not, the likeliest first; few.
+    pub alternatives: Vec<String>,
     /// Mean probability of the words, 0 to 1; 0 when there are none.
     pub confidence: f32,
     /// Probability that there was no speech at all, 0 to 1.

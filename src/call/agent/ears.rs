@@ -17,6 +17,8 @@ use crate::voice::{Ms, UtteranceId};
 
 /// Audio kept for transcription: the longest utterance with its lead-in.
 const KEPT_FRAMES: usize = 30 * 50;
+/// Utterances that may wait for their turn's end at once; more never do.
+const KEPT_ALTERNATIVES: usize = 8;
 /// How long a transcription may take, queueing included.
 const TRANSCRIPTION_LIMIT: Duration = Duration::from_secs(6);
 
@@ -68,6 +70,8 @@ pub struct Ears {
     wanted: Option<Wanted>,
     /// The same for the end-of-turn model.
     judged: Option<Wanted>,
+    /// Other readings of utterances whose turn has not ended yet.
+    alternatives: VecDeque<(UtteranceId, Vec<String>)>,
 }
 
 struct Wanted {
@@ -82,7 +86,8 @@ impl Ears {
     pub fn new(speech: Arc<Speech>, metrics: Arc<Metrics>) -> Self {
         let vad = speech.new_vad();
         let (audio, jobs) = (VecDeque::new(), JoinSet::new());
-        Self { speech, metrics, vad, halver: Halver::default(), audio, jobs, wanted: None, judged: None }
+        let (halver, alternatives) = (Halver::default(), VecDeque::new());
+        Self { speech, metrics, vad, halver, audio, jobs, wanted: None, judged: None, alternatives }
     }
 
     /// Takes one frame in and says whether it is voice.
@@ -174,6 +179,23 @@ impl Ears {
     pub fn drop_jobs(&mut self, utterance: UtteranceId) {
         abort(&mut self.wanted, utterance);
         abort(&mut self.judged, utterance);
+    }
+
+    /// Keeps the other readings of an utterance, in place of those of an earlier transcription.
+    pub fn keep_alternatives(&mut self, utterance: UtteranceId, readings: Vec<String>) {
+        self.alternatives.retain(|(id, _)| *id != utterance);
+        if self.alternatives.len() == KEPT_ALTERNATIVES {
+            self.alternatives.pop_front();
+        }
+        if !readings.is_empty() {
+            self.alternatives.push_back((utterance, readings));
+        }
+    }
+
+    /// Gives the other readings of an utterance away.
+    pub fn alternatives(&mut self, utterance: UtteranceId) -> Vec<String> {
+        let at = self.alternatives.iter().position(|(id, _)| *id == utterance);
+        at.and_then(|at| self.alternatives.remove(at)).map(|(_, readings)| readings).unwrap_or_default()
     }
 
     /// Waits for what the engines tell next; pends for ever while none is under way.

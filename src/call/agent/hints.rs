@@ -1,24 +1,49 @@
 //! What recogniser and turn controller are told to expect, and what words tell of the end of a turn.
 //!
-//! Whisper leans towards words that its prompt has. Names of the business stand last, where they weigh most.
+//! Whisper leans towards words that its prompt has. What stands last weighs most, and is kept when the prompt is cut.
 
 use crate::dialogue::{self, Expectation};
-use crate::speech::Expect;
+use crate::domain::AgentProfile;
+use crate::speech::{Expect, Fit};
 use crate::voice;
 
 /// Common names of several parts of India, so that names are not heard as English words. Few: every one costs time.
 const NAMES: &str = "Priya Sharma, Mohammed Khan, Lakshmi Iyer, Rahul Verma, Joseph Fernandes, Anita Desai.";
 
+/// Characters of services and people that are named at most: each token of the prompt costs time at every decode.
+const MOST_NAMED: usize = 120;
+
 /// The prompt for an answer of this kind.
-pub fn prompt(expect: Expectation, business_name: &str) -> Option<String> {
+pub fn prompt(expect: Expectation, profile: &AgentProfile) -> Option<String> {
     match expect {
-        Expectation::Name | Expectation::Spelling => Some(format!("My name is {NAMES}")),
+        Expectation::Name => Some(format!("My name is {NAMES}")),
         // A prompt of other numbers was tried: their digits then turn up in the caller's.
-        Expectation::Digits { .. } | Expectation::YesNo | Expectation::None => None,
+        Expectation::Digits { .. } | Expectation::YesNo | Expectation::Spelling | Expectation::None => None,
         // So that the dots and the at sign are written as such.
         Expectation::Email => Some("My email is priya.sharma@gmail.com.".to_owned()),
-        Expectation::Open | Expectation::Time => Some(format!("{business_name}.")),
+        Expectation::Time => Some(format!("{}.", profile.business_name)),
+        Expectation::Open => Some(open(profile)),
     }
+}
+
+/// The services, the people whom callers ask for, and the business: "Root canal, scaling, Dr. Rao. Sharma Dental Clinic."
+fn open(profile: &AgentProfile) -> String {
+    let people = profile.transfers.targets.iter().map(|target| target.name.as_str());
+    let services = profile.knowledge.services.iter().map(|service| service.name.as_str());
+    let mut named = String::new();
+    for name in people.chain(services) {
+        if named.len() + name.len() + 2 > MOST_NAMED {
+            continue;
+        }
+        if !named.is_empty() {
+            named.push_str(", ");
+        }
+        named.push_str(name);
+    }
+    if !named.is_empty() {
+        named.push_str(". ");
+    }
+    format!("{named}{}.", profile.business_name)
 }
 
 /// The kind of answer, as engines know it.
@@ -27,7 +52,31 @@ pub fn kind(expect: Expectation) -> Expect {
         Expectation::Digits { .. } => Expect::Digits,
         Expectation::YesNo => Expect::YesNo,
         Expectation::Name => Expect::Name,
-        _ => Expect::General,
+        Expectation::Spelling => Expect::Spelling,
+        Expectation::Time => Expect::Date,
+        Expectation::Open | Expectation::Email | Expectation::None => Expect::General,
+    }
+}
+
+/// What tells engines whether to listen again; none where any answer is as good as another.
+pub fn judge(expect: Expectation) -> Option<fn(&str) -> Fit> {
+    const TEN: Expectation = Expectation::Digits { len: Some(10) };
+    match expect {
+        TEN => Some(|text| fit(TEN, text)),
+        Expectation::YesNo => Some(|text| fit(Expectation::YesNo, text)),
+        Expectation::Spelling => Some(|text| fit(Expectation::Spelling, text)),
+        Expectation::Time => Some(|text| fit(Expectation::Time, text)),
+        Expectation::Digits { .. } | Expectation::Open | Expectation::Name | Expectation::Email | Expectation::None => {
+            None
+        }
+    }
+}
+
+fn fit(expect: Expectation, text: &str) -> Fit {
+    match dialogue::fit(expect, text) {
+        dialogue::Fit::Whole => Fit::Whole,
+        dialogue::Fit::Near => Fit::Near,
+        dialogue::Fit::Other => Fit::Other,
     }
 }
 

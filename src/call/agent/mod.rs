@@ -282,8 +282,9 @@ impl<'a> Conversation<'a> {
 
     fn listening_for(&self) -> SttOptions {
         SttOptions {
-            prompt: hints::prompt(self.expect, &self.profile.business_name),
+            prompt: hints::prompt(self.expect, &self.profile),
             expect: hints::kind(self.expect),
+            judge: hints::judge(self.expect),
             ..SttOptions::default()
         }
     }
@@ -306,7 +307,8 @@ impl<'a> Conversation<'a> {
             Action::TurnEnded { utterance, text: Pii(text), confidence, speech_start, speech_end, endpoint_at } => {
                 self.caller_said(text.clone(), speech_start, speech_end);
                 self.begin_answer(Some(utterance), speech_end, endpoint_at);
-                self.step(dialogue::Input::Said { text, confidence });
+                let alternatives = self.ears.alternatives(utterance);
+                self.step(dialogue::Input::Said { text, confidence, alternatives });
             }
             Action::TurnFailed { utterance, speech_start, speech_end, endpoint_at } => {
                 self.caller_said(String::new(), speech_start, speech_end);
@@ -474,6 +476,7 @@ impl<'a> Conversation<'a> {
             Told::Finished(probability) => self.tell(voice::Input::EndOfTurn { utterance, to, probability }),
             Told::Words(transcript) => {
                 let ending = hints::ending(self.expect, &transcript.text);
+                self.ears.keep_alternatives(utterance, transcript.alternatives);
                 let (text, confidence) = (Pii(transcript.text), transcript.confidence);
                 self.tell(voice::Input::Transcript { utterance, to, text, confidence, ending });
             }

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn name_and_number_are_others_and_the_course_is_the_same() {
-        let said = |text: &str| Input::Said { text: text.to_owned(), confidence: 0.9 };
+        let said = |text: &str| Input::said(text, 0.9);
         let inputs = [
             Input::Answered,
             said("I want to leave a message"),

@@ -1,5 +1,7 @@
 //! Speech to text engines.
 
+#[cfg(feature = "whisper")]
+mod grammar;
 mod guard;
 mod none;
 mod openai;

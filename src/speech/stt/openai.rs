@@ -131,7 +131,7 @@ impl SpeechToText for OpenAiStt {
             return Ok(Transcript { guard_fired, no_speech: no_speech.max(0.5), ..nothing });
         }
         let confidence = if guard_fired { confidence * 0.3 } else { confidence };
-        Ok(Transcript { text, confidence, no_speech, guard_fired, cpu_ms: 0, audio_ms })
+        Ok(Transcript { text, confidence, no_speech, guard_fired, alternatives: Vec::new(), cpu_ms: 0, audio_ms })
     }
 }
 

@@ -6,16 +6,18 @@
 
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState};
 
+use super::grammar::Grammar;
 use super::guard::{cut_echo, cut_loop, is_doubled, is_looping, is_subtitle_phrase, is_too_fast, spoken_text};
 use crate::media::resample::resample_f32;
 use crate::speech::audio::{sound_bounds, to_float};
-use crate::speech::engine::{CancelFlag, Expect, SpeechToText, SttError, SttOptions, Transcript};
+use crate::speech::engine::{CancelFlag, Expect, Fit, SpeechToText, SttError, SttOptions, Transcript};
 
 /// Whisper's own sample rate.
 const WHISPER_HZ: u32 = 16_000;
@@ -29,6 +31,8 @@ const SILENT_DBFS: f32 = -55.0;
 const MARGIN_MS: u32 = 200;
 /// whisper.cpp leaves out what is shorter than 100 ms, and short clips transcribe better with silence after them.
 const SHORTEST: usize = WHISPER_HZ as usize;
+
+mod second;
 
 /// Settings that were chosen by measuring (`benches/speech.rs`); the default is what calls use.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,6 +70,8 @@ pub struct Whisper {
     states: Mutex<Vec<WhisperState>>,
     /// Parameters by language: whisper-rs leaks the language's name each time that it is set.
     parameters: Mutex<HashMap<String, FullParams<'static, 'static>>>,
+    /// The grammars of expected answers in the model's tokens.
+    lexicons: HashMap<Expect, second::Lexicon>,
     tuning: Tuning,
     name: String,
 }
@@ -102,10 +108,15 @@ impl Whisper {
         parameters.flash_attn(tuning.flash_attention).use_gpu(false);
         let context = WhisperContext::new_with_params(path, parameters).map_err(|error| load(error.to_string()))?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        let whisper = Self { context, states: Mutex::default(), parameters: Mutex::default(), tuning, name };
+        let lexicons =
+            Grammar::all().filter_map(|(expect, grammar)| Some((expect, second::Lexicon::of(grammar, &context)?)));
+        let lexicons = lexicons.collect();
+        let whisper = Self { context, states: Mutex::default(), parameters: Mutex::default(), lexicons, tuning, name };
         let silence = vec![0.0; SHORTEST];
-        let run = whisper.decode(&silence, &SttOptions::default(), &CancelFlag::new(), tuning.slack);
+        let mut state = whisper.lease().map_err(|error| load(error.to_string()))?;
+        let run = whisper.decode(&mut state, &silence, &SttOptions::default(), &CancelFlag::new(), tuning.slack);
         run.map_err(|error| load(error.to_string()))?;
+        drop(state);
         Ok(whisper)
     }
 
@@ -138,9 +149,19 @@ impl Whisper {
         Ok(parameters)
     }
 
+    /// A state at rest, or a new one; it goes back when it is dropped.
+    fn lease(&self) -> Result<Leased<'_>, SttError> {
+        let state = match lock(&self.states).pop() {
+            Some(state) => state,
+            None => self.context.create_state().map_err(|error| self.error(error))?,
+        };
+        Ok(Leased { state: Some(state), home: &self.states })
+    }
+
     /// One run over `audio` (16 kHz) with `slack` positions to spare, or the whole window.
     fn decode(
         &self,
+        state: &mut WhisperState,
         audio: &[f32],
         options: &SttOptions,
         cancel: &CancelFlag,
@@ -161,13 +182,8 @@ impl Whisper {
             parameters.set_abort_callback(Some(should_abort));
             parameters.set_abort_callback_user_data((&raw const abort).cast_mut().cast());
         }
-        let mut state = match lock(&self.states).pop() {
-            Some(state) => state,
-            None => self.context.create_state().map_err(|error| self.error(error))?,
-        };
         let outcome = state.full(parameters, audio);
-        let decoded = outcome.map(|()| self.read(&state, cap));
-        lock(&self.states).push(state);
+        let decoded = outcome.map(|()| self.read(state, cap));
         abort.verdict()?;
         decoded.map_err(|error| self.error(error))
     }
@@ -224,7 +240,8 @@ impl SpeechToText for Whisper {
         let seconds = samples.len() as f32 / WHISPER_HZ as f32;
         samples.resize(samples.len().max(SHORTEST), 0.0);
 
-        let mut decoded = self.decode(&samples, options, cancel, self.tuning.slack)?;
+        let mut state = self.lease()?;
+        let mut decoded = self.decode(&mut state, &samples, options, cancel, self.tuning.slack)?;
         // Cut rather than decoded again: the first round is what was said, and a second decode costs a second.
         if let Some(whole) = cut_echo(&decoded.text, decoded.hit_cap) {
             decoded = Decoded { text: whole.to_owned(), hit_cap: false, ..decoded };
@@ -235,12 +252,15 @@ impl SpeechToText for Whisper {
         };
         let guard_fired = suspect(&decoded);
         if guard_fired {
-            decoded = self.decode(&samples, options, cancel, self.tuning.retry_slack)?;
+            decoded = self.decode(&mut state, &samples, options, cancel, self.tuning.retry_slack)?;
             if suspect(&decoded) {
                 decoded.confidence *= 0.3;
             }
-        } else if !decoded.text.trim().is_empty() && decoded.confidence < self.tuning.unsure {
-            match self.decode(&samples, options, cancel, self.tuning.retry_slack) {
+        } else if !decoded.text.trim().is_empty()
+            && decoded.confidence < self.tuning.unsure
+            && options.judge.is_none_or(|judge| judge(&spoken_text(&decoded.text)) == Fit::Other)
+        {
+            match self.decode(&mut state, &samples, options, cancel, self.tuning.retry_slack) {
                 Ok(second) if second.confidence > decoded.confidence && !suspect(&second) => decoded = second,
                 // What was heard at first is worth more than nothing in time.
                 Ok(_) | Err(SttError::DeadlinePassed) => {}
@@ -248,12 +268,39 @@ impl SpeechToText for Whisper {
             }
         }
         let text = spoken_text(&cut_loop(&decoded.text));
+        let alternatives = self.alternatives(&mut state, &text, options, cancel)?;
         let cpu_ms = thread_cpu_ms() - began;
         if text.is_empty() || is_imagined(&text, &decoded) {
             return Ok(Transcript { guard_fired, no_speech: decoded.no_speech.max(0.5), ..nothing(cpu_ms) });
         }
         let Decoded { confidence, no_speech, .. } = decoded;
-        Ok(Transcript { text, confidence, no_speech, guard_fired, cpu_ms, audio_ms })
+        Ok(Transcript { text, alternatives, confidence, no_speech, guard_fired, cpu_ms, audio_ms })
+    }
+}
+
+/// A state on loan from the pool.
+struct Leased<'a> {
+    state: Option<WhisperState>,
+    home: &'a Mutex<Vec<WhisperState>>,
+}
+
+impl Deref for Leased<'_> {
+    type Target = WhisperState;
+
+    fn deref(&self) -> &WhisperState {
+        self.state.as_ref().expect("invariant: only drop takes the state")
+    }
+}
+
+impl DerefMut for Leased<'_> {
+    fn deref_mut(&mut self) -> &mut WhisperState {
+        self.state.as_mut().expect("invariant: only drop takes the state")
+    }
+}
+
+impl Drop for Leased<'_> {
+    fn drop(&mut self) {
+        lock(self.home).extend(self.state.take());
     }
 }
 
@@ -268,12 +315,9 @@ fn is_imagined(text: &str, decoded: &Decoded) -> bool {
 /// Whisper likes to write dictated digits as one number, and loses count of repeated ones; after digits set apart by
 /// commas it keeps them apart (measured in `benches/speech.rs`).
 fn prompt(options: &SttOptions) -> String {
-    const DIGITS: &str = "9, 8, 4, 5, 0, 1, 2, 3, 7, 6.";
     let given = options.prompt.as_deref().unwrap_or_default();
-    match options.expect {
-        Expect::Digits => format!("{given} {DIGITS}").trim_start().to_owned(),
-        _ => given.to_owned(),
-    }
+    let style = Grammar::of(options.expect).map_or("", |grammar| grammar.style);
+    format!("{given} {style}").trim().to_owned()
 }
 
 fn audio_context(seconds: f32, slack: Option<u32>) -> c_int {

@@ -1,0 +1,113 @@
+//! Whether a text can be the answer to the question that stands, and which of several readings is.
+
+use super::numbers::{self, NumberHeard};
+use super::text::{self, Word};
+use super::{Expectation, intents, times, yes_no};
+
+/// How well a text answers a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fit {
+    /// It can be taken as it stands.
+    Whole,
+    /// It looks like a misheard answer: nine digits, or ten that are no number.
+    Near,
+    /// It is something else, a part of an answer, or there is nothing to tell the two apart.
+    Other,
+}
+
+/// How well `said` answers the question that `expect` stands for.
+pub fn fit(expect: Expectation, said: &str) -> Fit {
+    let words = text::words(said);
+    match expect {
+        Expectation::Digits { len: Some(10) } => number_fit(said),
+        Expectation::YesNo if yes_no::yes_no(said).is_some() => Fit::Whole,
+        Expectation::Spelling if words.iter().filter(|word| is_letter(word)).count() >= 3 => Fit::Whole,
+        Expectation::Time if times::from_answer(said).is_some() => Fit::Whole,
+        Expectation::YesNo => near(&words, 2),
+        Expectation::Spelling | Expectation::Time => near(&words, 4),
+        Expectation::Digits { .. } | Expectation::Open | Expectation::Name | Expectation::Email | Expectation::None => {
+            Fit::Other
+        }
+    }
+}
+
+/// The reading to go by: what was heard at first, unless that is only near an answer and another is one.
+pub(super) fn chosen(expect: Expectation, text: String, alternatives: Vec<String>) -> String {
+    if fit(expect, &text) != Fit::Near {
+        return text;
+    }
+    alternatives.into_iter().find(|other| fit(expect, other) == Fit::Whole).unwrap_or(text)
+}
+
+fn number_fit(said: &str) -> Fit {
+    /// Digits that are more than a part said before a pause.
+    const NEARLY_WHOLE: usize = 7;
+    match numbers::heard(said, true) {
+        NumberHeard::Complete(_) | NumberHeard::CallerId => Fit::Whole,
+        NumberHeard::Odd { .. } => Fit::Near,
+        NumberHeard::Partial { digits, .. } if digits.len() >= NEARLY_WHOLE => Fit::Near,
+        NumberHeard::Partial { .. } | NumberHeard::None => Fit::Other,
+    }
+}
+
+/// A few words without a sense of their own may be a misheard answer; digits, questions and sentences are what they are.
+fn near(words: &[Word], most: usize) -> Fit {
+    let plain = text::plain(words);
+    let digits = words.iter().any(|word| word.norm.bytes().any(|byte| byte.is_ascii_digit()));
+    let short = (1..=most).contains(&words.len());
+    if short && !digits && !intents::is_question(&plain) && !intents::is_refusal(&plain) {
+        Fit::Near
+    } else {
+        Fit::Other
+    }
+}
+
+fn is_letter(word: &Word) -> bool {
+    let mut letters = word.norm.chars();
+    letters.next().is_some_and(char::is_alphabetic) && letters.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGITS: Expectation = Expectation::Digits { len: Some(10) };
+
+    #[test]
+    fn an_answer_its_likeness_and_something_else() {
+        for (expect, said, wanted) in [
+            (DIGITS, "98765 43210", Fit::Whole),
+            (DIGITS, "this same number", Fit::Whole),
+            (DIGITS, "9, 8, 7, 6, 5, 4, 3, 2, 1.", Fit::Near),
+            (DIGITS, "9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 7.", Fit::Near),
+            (DIGITS, "1, 8, 7, 6, 5, 4, 3, 2, 1, 0.", Fit::Near),
+            (DIGITS, "nine eight seven six", Fit::Other),
+            (DIGITS, "What are your timings?", Fit::Other),
+            (DIGITS, "Are you open at 5?", Fit::Other),
+            (Expectation::YesNo, "Haan ji", Fit::Whole),
+            (Expectation::YesNo, "Hon.", Fit::Near),
+            (Expectation::YesNo, "No, it ends in four", Fit::Whole),
+            (Expectation::YesNo, "54", Fit::Other),
+            (Expectation::YesNo, "What is your address?", Fit::Other),
+            (Expectation::Spelling, "R, A, H, U, L.", Fit::Whole),
+            (Expectation::Spelling, "R for Rahul, A for Apple, J for June", Fit::Whole),
+            (Expectation::Spelling, "Are a jay", Fit::Near),
+            (Expectation::Time, "tomorrow at five", Fit::Whole),
+            (Expectation::Time, "To Morrow.", Fit::Near),
+            (Expectation::Time, "I have a question about the price", Fit::Other),
+            (Expectation::Open, "anything", Fit::Other),
+        ] {
+            assert_eq!(fit(expect, said), wanted, "{expect:?} {said}");
+        }
+    }
+
+    #[test]
+    fn the_first_reading_that_answers_is_taken_only_where_the_text_does_not() {
+        let others = || vec!["9, 8, 7".to_owned(), "9, 8, 7, 6, 5, 4, 3, 2, 1, 0".to_owned(), "98765 43211".to_owned()];
+        let choose = |text: &str| chosen(DIGITS, text.to_owned(), others());
+        assert_eq!(choose("9, 8, 7, 6, 5, 4, 3, 2, 1."), "9, 8, 7, 6, 5, 4, 3, 2, 1, 0");
+        assert_eq!(choose("98765 00000"), "98765 00000", "an answer stands");
+        assert_eq!(choose("Who is this?"), "Who is this?", "something else stands");
+        assert_eq!(chosen(DIGITS, "9876543210 1".into(), Vec::new()), "9876543210 1");
+    }
+}
