@@ -265,10 +265,8 @@ impl<'a> Run<'a> {
             }
             Action::TurnEnded { .. } | Action::TurnFailed { .. } => self.outcome.stopped = true,
             Action::Speculate { utterance, from, to } => self.transcribe(utterance, from, to, now),
-            Action::Commit { utterance, from, to, .. } => {
-                if !self.coming.iter().any(|(_, of, _)| *of == utterance) {
-                    self.transcribe(utterance, from, to, now);
-                }
+            Action::Commit { utterance, from, to, .. } if !self.coming.iter().any(|(_, of, _)| *of == utterance) => {
+                self.transcribe(utterance, from, to, now);
             }
             Action::DropSpeculation { utterance } => self.coming.retain(|(_, of, _)| *of != utterance),
             _ => {}

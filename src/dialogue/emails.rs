@@ -256,7 +256,7 @@ fn undotted(text: &str) -> Option<String> {
 pub(super) fn spoken(email: &EmailAddress, name: Option<&str>) -> String {
     let (local, domain) = email.parts();
     let known: Vec<String> = name.map(|name| name.to_lowercase()).iter().flat_map(|name| words_of(name)).collect();
-    let labels: Vec<String> = domain.split('.').map(|label| spoken_label(label)).collect();
+    let labels: Vec<String> = domain.split('.').map(spoken_label).collect();
     format!("{}, at {}", spoken_part(local, &known), labels.join(" dot "))
 }
 

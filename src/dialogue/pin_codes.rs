@@ -178,7 +178,7 @@ mod tests {
                     1..=9 => format!("zero {}", amounts::in_words(below)),
                     _ => amounts::in_words(below),
                 };
-                let rest = if number % 1_000 == 0 { String::new() } else { amounts::in_words(number % 1_000) };
+                let rest = if number.is_multiple_of(1_000) { String::new() } else { amounts::in_words(number % 1_000) };
                 format!("{} {below} thousand {rest}", amounts::in_words(hundreds))
             }
             _ => pin.to_owned(),

@@ -62,7 +62,7 @@ pub(super) fn plan(text: &str) -> Option<Vec<Piece>> {
     if lead != "," && !known {
         return None;
     }
-    let mut plan: Vec<Piece> = known.then(|| Piece { text: lead, pause_ms: 0 }).into_iter().collect();
+    let mut plan: Vec<Piece> = known.then_some(Piece { text: lead, pause_ms: 0 }).into_iter().collect();
     for (index, group) in groups.iter().enumerate() {
         for (at, pair) in group.chunks(2).enumerate() {
             let pause_ms = match (index, at) {
