@@ -134,8 +134,10 @@ async fn calls_are_listed_for_their_tenant_only() {
       "recording": "complete",
       "sip_call_id": "a84b4c76e66710@pbx.example",
       "slots": {
+        "email": "ravi@example.co.in",
         "name": "Ravi \"Sonu\" Kumar ❤",
         "number": "+919876543210",
+        "pin_code": "560038",
         "preferred_time": null,
         "reason": "a broken tooth'; DROP TABLE calls; --"
       },

@@ -91,7 +91,7 @@ mod tests {
             (Expectation::YesNo, "What is your address?", Fit::Other),
             (Expectation::Spelling, "R, A, H, U, L.", Fit::Whole),
             (Expectation::Spelling, "R for Rahul, A for Apple, J for June", Fit::Whole),
-            (Expectation::Spelling, "Are a jay", Fit::Near),
+            (Expectation::Spelling, "Ah, a jay", Fit::Near),
             (Expectation::Time, "tomorrow at five", Fit::Whole),
             (Expectation::Time, "To Morrow.", Fit::Near),
             (Expectation::Time, "I have a question about the price", Fit::Other),

@@ -267,7 +267,9 @@ mod tests {
         let filled = Waterfall { first_packet_ms: 2_600, filler_ms: Some(1_500), ..Waterfall::default() };
         assert_eq!(filled.response_ms(), 1_500);
         assert_eq!(Waterfall { filler_ms: None, ..filled }.response_ms(), 2_600);
-        let asked = Waterfall { dialogue_ms: 900, llm_first_token_ms: Some(700), ..filled };
+        let asked = Waterfall { dialogue_ms: 900, llm_first_token_ms: Some(700), tts_first_byte_ms: 950, ..filled };
+        let steps = asked.steps().map(|(step, _)| step).collect::<Vec<_>>();
+        assert_eq!(steps, ["endpoint", "llm", "dialogue", "tts", "packet"]);
         assert!(asked.steps().is_sorted_by_key(|(_, at)| at));
     }
 }

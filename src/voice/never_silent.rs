@@ -96,6 +96,8 @@ struct Observed {
     /// Since when lines wait, and which of them sounded.
     paused: Option<(Ms, Option<(LineId, Ms)>)>,
     held: bool,
+    /// What sounded when the hold began, and goes on after it.
+    suspended: Option<(LineId, Ms)>,
     live: std::collections::HashSet<UtteranceId>,
     ended: Vec<UtteranceId>,
 }
@@ -112,6 +114,7 @@ impl Observed {
             ducked: false,
             paused: None,
             held: false,
+            suspended: None,
             live: std::collections::HashSet::new(),
             ended: Vec::new(),
         }
@@ -179,7 +182,7 @@ impl Observed {
             Action::StopPlayout { at } => {
                 assert_eq!(at, self.now);
                 self.ducked = false;
-                (self.sounding, self.paused) = (None, None);
+                (self.sounding, self.paused, self.suspended) = (None, None, None);
             }
             Action::BargeIn { .. } => {}
             Action::Digits(digits) => {
@@ -261,7 +264,7 @@ impl Observed {
     fn hold(&mut self, frames: u16, speech: f32) {
         self.alive();
         self.held = true;
-        let sounding = self.sounding.take();
+        self.suspended = self.sounding.take();
         self.put(Input::Hold(true));
         for _ in 0..frames {
             self.now = self.now + 20;
@@ -269,7 +272,7 @@ impl Observed {
         }
         self.held = false;
         self.last_life = self.now;
-        self.sounding = sounding.map(|(line, until)| (line, until + u64::from(frames) * 20));
+        self.sounding = self.suspended.take().map(|(line, until)| (line, until + u64::from(frames) * 20));
         self.put(Input::Hold(false));
     }
 
