@@ -441,12 +441,13 @@ impl TurnController {
     }
 
     fn playout_finished(&mut self, line: LineId) {
-        self.agent.take_stopped(line);
+        let stopped = self.agent.take_stopped(line);
         let Some((line, true)) = self.agent.over(line, self.now) else { return };
         if !line.filler {
             self.overlap.trust();
         }
-        self.floor.agent_silent(line.filler, self.now);
+        // A filler that was stopped has not given anybody patience.
+        self.floor.agent_silent(line.filler && !stopped, self.now);
         if self.agent.has_lines() {
             // The agent has more to say: the pause is its own.
             self.floor.owe_still(self.now, None, self.now);
@@ -476,6 +477,7 @@ impl TurnController {
         if self.held_since.is_some() {
             return;
         }
+        self.held_since = Some(self.now);
         self.detector.end_voice();
         match &self.utterance {
             Some(utterance) if !utterance.is_noise() && (utterance.interrupted || !self.agent.has_floor(self.now)) => {
@@ -484,7 +486,6 @@ impl TurnController {
             _ => self.discard(),
         }
         self.stop_paused();
-        self.held_since = Some(self.now);
     }
 
     fn taken_back(&mut self) {

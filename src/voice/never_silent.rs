@@ -349,3 +349,72 @@ fn the_observer_sees_a_silence() {
     call.outage(60_000);
     assert!(call.longest_silence_ms > 40_000, "the test must be able to fail: {}", call.longest_silence_ms);
 }
+
+/// Few random calls come to these: an answer over a line whose words come after more was said, late, or in a hold, and a
+/// filler that was stopped.
+#[test]
+fn answers_over_lines_and_stopped_fillers_leave_no_silence() {
+    let frames = |count, speech| Step::Frames { count, speech, rms_dbfs: 0.0 };
+    let hold = |frames| Step::Hold { frames, speech: 0.0 };
+    let heard = |words| Step::Transcript { back: 0, words, fails: false };
+    let announce = |line, filler| Step::Announce { line, interruptible: !filler, filler };
+    let start = |line| Step::Start { line, remaining_ms: None };
+    let yes_no = || Step::Expect(Expectation::YesNo, None);
+    let late = vec![
+        yes_no(),
+        frames(6, 0.9),
+        heard(false),
+        frames(1, 0.0),
+        announce(0, false),
+        frames(40, 0.0),
+        frames(51, 0.9),
+        heard(true),
+        start(0),
+        Step::Outage(1),
+    ];
+    let in_hold = vec![
+        frames(26, 0.9),
+        frames(10, 0.0),
+        Step::Outage(200),
+        yes_no(),
+        frames(55, 0.9),
+        heard(false),
+        frames(20, 0.0),
+        start(0),
+        heard(false),
+        frames(55, 0.9),
+        heard(true),
+        hold(0),
+    ];
+    let more_said = vec![
+        frames(6, 0.9),
+        frames(46, f32::NAN),
+        announce(0, false),
+        frames(83, 0.9),
+        heard(true),
+        frames(36, 0.9),
+        yes_no(),
+        frames(1, 0.0),
+    ];
+    let filler = vec![Step::Key('#'), frames(18, 0.9), start(5), announce(5, true), frames(72, 0.0), Step::Finish(5)];
+    for (steps, end_of_turn_ms, watchdog_ms) in
+        [(late, 21, 0), (in_hold, 1, 0), (more_said, 21, 1_780), (filler, 261, 1_441)]
+    {
+        let settings = TurnSettings {
+            end_of_turn_ms,
+            likely_end_ms: 0,
+            doubtful_end_ms: 0,
+            max_utterance_ms: 500,
+            watchdog_ms,
+            barge_in_ms: 0,
+            no_input_ms: 0,
+            ..TurnSettings::default()
+        };
+        let bound = bound_ms(&settings);
+        let mut call = Observed::new(settings);
+        steps.into_iter().for_each(|step| call.step(step));
+        call.outage(30_000);
+        call.alive();
+        assert!(call.longest_silence_ms <= bound, "{} ms of silence", call.longest_silence_ms);
+    }
+}

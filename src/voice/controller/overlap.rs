@@ -285,9 +285,11 @@ impl TurnController {
         Some(said)
     }
 
-    /// A yes to a question that is not over, or an unsure word: it is an answer if the line ends soon.
+    /// A yes to a question that is not over, or an unsure word: it is an answer if the line ends soon, unless the caller
+    /// has said more since or it was long ago.
     fn take_up_after_line(&mut self, said: Awaited) {
-        if self.utterance.is_some() {
+        let is_old = self.now >= said.utterance.speech_start + u64::from(self.settings.max_utterance_ms);
+        if self.utterance.is_some() || !self.awaited.is_empty() || self.held_since.is_some() || is_old {
             return;
         }
         let Awaited { utterance, to, outcome, evidence, .. } = said;
