@@ -441,13 +441,12 @@ impl TurnController {
     }
 
     fn playout_finished(&mut self, line: LineId) {
-        let stopped = self.agent.take_stopped(line);
+        self.agent.take_stopped(line);
         let Some((line, true)) = self.agent.over(line, self.now) else { return };
         if !line.filler {
             self.overlap.trust();
         }
-        // A filler that was stopped has not given anybody patience.
-        self.floor.agent_silent(line.filler && !stopped, self.now);
+        self.floor.agent_silent(line.filler, self.now);
         if self.agent.has_lines() {
             // The agent has more to say: the pause is its own.
             self.floor.owe_still(self.now, None, self.now);
