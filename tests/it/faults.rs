@@ -15,8 +15,8 @@ use vca::media::tone;
 use vca::speech::{CancelFlag, Expect, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 
 use crate::desk::{Desk, Keeping, Setting, Tones};
-use crate::far_end::{Phone, Timeline, Voice};
-use crate::harness::DID;
+use crate::far_end::{Dialog, Phone, Timeline, Voice};
+use crate::harness::{DID, wait_for};
 
 const CALLER_HZ: f32 = 1_000.0;
 /// The watchdog fills a silence 1.5 s after the caller's last voiced frame as the node hears it. To that come, at the
@@ -187,12 +187,26 @@ fn call(desk: &Desk, case: &str) -> Call {
     let closing = desk.closed();
     let turns = desk.turns();
     let (mut phone, mut voice) = (Phone::at("127.0.0.1"), Voice::at("127.0.0.1"));
-    let (mut dialog, sdp) = phone.call(desk.sip, DID, &voice.sdp("sendrecv"));
+    let (mut dialog, sdp) = call_again(&mut phone, desk, &voice.sdp("sendrecv"));
     voice.send_to(&sdp);
     voice.expect_sound();
     phone.ask(&mut dialog, "BYE", "", "");
     desk.closed();
     Call { timeline, closing, turns }
+}
+
+/// The next call, which a node whose workers hung may put off for a while.
+fn call_again(phone: &mut Phone, desk: &Desk, sdp: &str) -> (Dialog, String) {
+    wait_for("a node that takes calls again", CALL_LIMIT, || {
+        let mut dialog = phone.dialog(desk.sip, DID);
+        let answer = phone.ask(&mut dialog, "INVITE", "", sdp);
+        if answer.status() == Some(503) {
+            assert!(!answer.header("Retry-After").is_empty(), "{}", answer.text);
+            return None;
+        }
+        assert_eq!(answer.status(), Some(200), "{}", answer.text);
+        Some((dialog, answer.body().to_owned()))
+    })
 }
 
 fn talk(desk: &Desk, case: &str) -> Timeline {
