@@ -87,7 +87,7 @@ const HOURS: &str = "timing|timings|opening hours|working hours|business hours|o
 
 const PRICE: &str = "how much|price|prices|cost|costs|charge|charges|fees|fee|rate|rates|kitna";
 
-const ADDRESS: &str = "address|where are you|where is the|where is your|where you are|location|located|how to reach|how do i reach|\
+const ADDRESS: &str = "address|where are you|where is the|wheres the|where is your|wheres your|where you are|location|located|how to reach|how do i reach|\
     how do i get|how can i reach|directions|direction|landmark|kahan hai|kaha hai|kidhar hai|which area|\
     which place|where exactly|route|parking";
 
@@ -240,8 +240,8 @@ fn doctor_on_a_day(plain: &str) -> bool {
 /// Whether a text in [`text::plain`] form asks something.
 pub(super) fn is_question(plain: &str) -> bool {
     const STARTS: &[&str] = &[
-        "what", "whats", "when", "where", "which", "how", "why", "who", "do", "does", "can", "could", "is", "are",
-        "will", "would", "may", "kya", "kitna", "kab",
+        "what", "whats", "when", "where", "wheres", "which", "how", "why", "who", "do", "does", "can", "could", "is",
+        "are", "will", "would", "may", "kya", "kitna", "kab",
     ];
     let first = plain.split_whitespace().find(|word| {
         !text::is_filler(word)
@@ -283,6 +283,7 @@ mod tests {
             ("I want to see doctor sahab", Appointment),
             ("I want to cancel my appointment", ChangeAppointment),
             ("please reschedule my appointment to Monday", ChangeAppointment),
+            ("Where's the clinic?", Address),
             ("What is the timing?", Hours(When::Week)),
             ("timings please", Hours(When::Week)),
             ("Are you open on Sunday?", Hours(When::On(6))),
