@@ -22,6 +22,7 @@
 
 mod addresses;
 pub mod amounts;
+mod asked;
 mod confirm;
 mod consult;
 mod dates;
