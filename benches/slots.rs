@@ -8,11 +8,12 @@
 use std::process::Command;
 
 use vca::dialogue::{self, Expectation, numbers};
+use vca::domain::Fit;
 use vca::media::{Codec, EncodedAudio};
 use vca::speech::models::ModelStore;
 use vca::speech::stt::Whisper;
 use vca::speech::tts::Piper;
-use vca::speech::{CancelFlag, Expect, Fit, SpeechToText, SttOptions, Transcript, synthesize_all};
+use vca::speech::{CancelFlag, Expect, SpeechToText, SttOptions, Transcript, synthesize_all};
 
 const NUMBER: Expectation = Expectation::Digits { len: Some(10) };
 
@@ -61,15 +62,16 @@ impl Score {
     fn add(&mut self, whisper: &Whisper, set: &Set, clip: &[i16], said: &str, wanted: &str, show: bool) {
         let run = |options: &SttOptions| whisper.transcribe(clip, options, &CancelFlag::new()).expect("it transcribes");
         let plain = run(&SttOptions::default());
-        let options = SttOptions { expect: kind(set.expect), judge: judge(set.expect), ..SttOptions::default() };
+        let options =
+            SttOptions { expect: kind(set.expect), judge: dialogue::judge(set.expect), ..SttOptions::default() };
         let heard = run(&options);
-        let other = heard.alternatives.iter().find(|other| dialogue::fit(set.expect, other) == dialogue::Fit::Whole);
+        let other = heard.alternatives.iter().find(|other| dialogue::fit(set.expect, other) == Fit::Whole);
         let chosen = other.unwrap_or(&heard.text);
         let right = |text: &str| value(set.expect, text) == wanted;
         self.clips += 1;
         self.plain += u32::from(right(&plain.text));
         self.expected += u32::from(right(chosen));
-        self.again += u32::from(dialogue::fit(set.expect, &heard.text) == dialogue::Fit::Near);
+        self.again += u32::from(dialogue::fit(set.expect, &heard.text) == Fit::Near);
         self.cpu_ms += heard.cpu_ms;
         self.audio_ms += heard.audio_ms;
         if show && !(right(&plain.text) && right(chosen)) {
@@ -85,23 +87,6 @@ fn kind(expect: Expectation) -> Expect {
         Expectation::YesNo => Expect::YesNo,
         Expectation::Spelling => Expect::Spelling,
         _ => Expect::Date,
-    }
-}
-
-fn judge(expect: Expectation) -> Option<fn(&str) -> Fit> {
-    match expect {
-        Expectation::Digits { .. } => Some(|text| fit(NUMBER, text)),
-        Expectation::YesNo => Some(|text| fit(Expectation::YesNo, text)),
-        Expectation::Spelling => Some(|text| fit(Expectation::Spelling, text)),
-        _ => Some(|text| fit(Expectation::Time, text)),
-    }
-}
-
-fn fit(expect: Expectation, text: &str) -> Fit {
-    match dialogue::fit(expect, text) {
-        dialogue::Fit::Whole => Fit::Whole,
-        dialogue::Fit::Near => Fit::Near,
-        dialogue::Fit::Other => Fit::Other,
     }
 }
 
@@ -131,7 +116,7 @@ fn value(expect: Expectation, text: &str) -> String {
             }
             if letters.len() < 3 { String::new() } else { letters }
         }
-        _ if dialogue::fit(expect, text) != dialogue::Fit::Whole => String::new(),
+        _ if dialogue::fit(expect, text) != Fit::Whole => String::new(),
         _ => normal_time(&lower),
     }
 }

@@ -3,23 +3,15 @@
 use super::numbers::{self, NumberHeard};
 use super::text::{self, Word};
 use super::{Expectation, intents, times, yes_no};
+use crate::domain::Fit;
 
-/// How well a text answers a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fit {
-    /// It can be taken as it stands.
-    Whole,
-    /// It looks like a misheard answer: nine digits, or ten that are no number.
-    Near,
-    /// It is something else, a part of an answer, or there is nothing to tell the two apart.
-    Other,
-}
+const NUMBER: Expectation = Expectation::Digits { len: Some(10) };
 
 /// How well `said` answers the question that `expect` stands for.
 pub fn fit(expect: Expectation, said: &str) -> Fit {
     let words = text::words(said);
     match expect {
-        Expectation::Digits { len: Some(10) } => number_fit(said),
+        NUMBER => number_fit(said),
         Expectation::YesNo if yes_no::yes_no(said).is_some() => Fit::Whole,
         Expectation::Spelling if words.iter().filter(|word| is_letter(word)).count() >= 3 => Fit::Whole,
         Expectation::Time if times::from_answer(said).is_some() => Fit::Whole,
@@ -27,6 +19,19 @@ pub fn fit(expect: Expectation, said: &str) -> Fit {
         Expectation::Spelling | Expectation::Time => near(&words, 4),
         Expectation::Digits { .. } | Expectation::Open | Expectation::Name | Expectation::Email | Expectation::None => {
             Fit::Other
+        }
+    }
+}
+
+/// What tells, of a text alone, how well it answers; none where any answer is as good as another.
+pub fn judge(expect: Expectation) -> Option<fn(&str) -> Fit> {
+    match expect {
+        NUMBER => Some(|said| fit(NUMBER, said)),
+        Expectation::YesNo => Some(|said| fit(Expectation::YesNo, said)),
+        Expectation::Spelling => Some(|said| fit(Expectation::Spelling, said)),
+        Expectation::Time => Some(|said| fit(Expectation::Time, said)),
+        Expectation::Digits { .. } | Expectation::Open | Expectation::Name | Expectation::Email | Expectation::None => {
+            None
         }
     }
 }
@@ -71,19 +76,17 @@ fn is_letter(word: &Word) -> bool {
 mod tests {
     use super::*;
 
-    const DIGITS: Expectation = Expectation::Digits { len: Some(10) };
-
     #[test]
     fn an_answer_its_likeness_and_something_else() {
         for (expect, said, wanted) in [
-            (DIGITS, "98765 43210", Fit::Whole),
-            (DIGITS, "this same number", Fit::Whole),
-            (DIGITS, "9, 8, 7, 6, 5, 4, 3, 2, 1.", Fit::Near),
-            (DIGITS, "9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 7.", Fit::Near),
-            (DIGITS, "1, 8, 7, 6, 5, 4, 3, 2, 1, 0.", Fit::Near),
-            (DIGITS, "nine eight seven six", Fit::Other),
-            (DIGITS, "What are your timings?", Fit::Other),
-            (DIGITS, "Are you open at 5?", Fit::Other),
+            (NUMBER, "98765 43210", Fit::Whole),
+            (NUMBER, "this same number", Fit::Whole),
+            (NUMBER, "9, 8, 7, 6, 5, 4, 3, 2, 1.", Fit::Near),
+            (NUMBER, "9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 7.", Fit::Near),
+            (NUMBER, "1, 8, 7, 6, 5, 4, 3, 2, 1, 0.", Fit::Near),
+            (NUMBER, "nine eight seven six", Fit::Other),
+            (NUMBER, "What are your timings?", Fit::Other),
+            (NUMBER, "Are you open at 5?", Fit::Other),
             (Expectation::YesNo, "Haan ji", Fit::Whole),
             (Expectation::YesNo, "Hon.", Fit::Near),
             (Expectation::YesNo, "No, it ends in four", Fit::Whole),
@@ -104,10 +107,10 @@ mod tests {
     #[test]
     fn the_first_reading_that_answers_is_taken_only_where_the_text_does_not() {
         let others = || vec!["9, 8, 7".to_owned(), "9, 8, 7, 6, 5, 4, 3, 2, 1, 0".to_owned(), "98765 43211".to_owned()];
-        let choose = |text: &str| chosen(DIGITS, text.to_owned(), others());
+        let choose = |text: &str| chosen(NUMBER, text.to_owned(), others());
         assert_eq!(choose("9, 8, 7, 6, 5, 4, 3, 2, 1."), "9, 8, 7, 6, 5, 4, 3, 2, 1, 0");
         assert_eq!(choose("98765 00000"), "98765 00000", "an answer stands");
         assert_eq!(choose("Who is this?"), "Who is this?", "something else stands");
-        assert_eq!(chosen(DIGITS, "9876543210 1".into(), Vec::new()), "9876543210 1");
+        assert_eq!(chosen(NUMBER, "9876543210 1".into(), Vec::new()), "9876543210 1");
     }
 }

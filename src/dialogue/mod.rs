@@ -54,7 +54,7 @@ mod yes_no;
 pub use consult::Consultation;
 pub use demo::demo_profile;
 pub use ending::{Ending, ending};
-pub use fit::{Fit, fit};
+pub use fit::{fit, judge};
 pub use receptionist::Receptionist;
 pub use replay::{Difference, LOG_FORMAT, Opening, RecordedCall, Step, replay};
 pub use turn::{Action, Ask, Expectation, Input, Line, Segment, SlotName, TransferFailure, Understanding, Wish};

@@ -4,6 +4,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod address;
+mod answer;
 mod call;
 mod id;
 mod ip_net;
@@ -17,6 +18,7 @@ mod trunk;
 mod words;
 
 pub use address::{AddressError, EmailAddress, PinCode};
+pub use answer::Fit;
 pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,

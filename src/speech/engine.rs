@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::http::HttpFailure;
 use super::plausible::{most_samples, unlike_speech};
+use crate::domain::Fit;
 
 /// Sample rate of audio at the engines' doors where no other is named, in Hz: that of the telephone.
 pub const RATE_HZ: u32 = 8000;
@@ -62,17 +63,6 @@ pub enum Expect {
     Spelling,
     /// A day or a time of day.
     Date,
-}
-
-/// How well a text answers the question that was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fit {
-    /// It can be used as it stands.
-    Whole,
-    /// It looks like an answer that was misheard: nine digits where ten were asked for.
-    Near,
-    /// It is something else, or a part: no other reading is worth the time.
-    Other,
 }
 
 /// How to transcribe one utterance.

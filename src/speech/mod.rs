@@ -36,8 +36,8 @@ pub mod turn;
 pub mod vad;
 
 pub use engine::{
-    CancelFlag, Expect, Fit, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError,
-    WIDE_RATE_HZ, synthesize_all, synthesize_all_at,
+    CancelFlag, Expect, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError, WIDE_RATE_HZ,
+    synthesize_all, synthesize_all_at,
 };
 pub use facade::{NO_TURN_MODEL, Speaking, Speech, SpeechConfig, SpeechError, voice_at_speed};
 pub use presynthesis::Presynthesis;

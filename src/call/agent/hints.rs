@@ -4,7 +4,7 @@
 
 use crate::dialogue::{self, Expectation};
 use crate::domain::AgentProfile;
-use crate::speech::{Expect, Fit};
+use crate::speech::Expect;
 use crate::voice;
 
 /// Common names of several parts of India, so that names are not heard as English words. Few: every one costs time.
@@ -55,28 +55,6 @@ pub fn kind(expect: Expectation) -> Expect {
         Expectation::Spelling => Expect::Spelling,
         Expectation::Time => Expect::Date,
         Expectation::Open | Expectation::Email | Expectation::None => Expect::General,
-    }
-}
-
-/// What tells engines whether to listen again; none where any answer is as good as another.
-pub fn judge(expect: Expectation) -> Option<fn(&str) -> Fit> {
-    const TEN: Expectation = Expectation::Digits { len: Some(10) };
-    match expect {
-        TEN => Some(|text| fit(TEN, text)),
-        Expectation::YesNo => Some(|text| fit(Expectation::YesNo, text)),
-        Expectation::Spelling => Some(|text| fit(Expectation::Spelling, text)),
-        Expectation::Time => Some(|text| fit(Expectation::Time, text)),
-        Expectation::Digits { .. } | Expectation::Open | Expectation::Name | Expectation::Email | Expectation::None => {
-            None
-        }
-    }
-}
-
-fn fit(expect: Expectation, text: &str) -> Fit {
-    match dialogue::fit(expect, text) {
-        dialogue::Fit::Whole => Fit::Whole,
-        dialogue::Fit::Near => Fit::Near,
-        dialogue::Fit::Other => Fit::Other,
     }
 }
 

@@ -284,7 +284,7 @@ impl<'a> Conversation<'a> {
         SttOptions {
             prompt: hints::prompt(self.expect, &self.profile),
             expect: hints::kind(self.expect),
-            judge: hints::judge(self.expect),
+            judge: dialogue::judge(self.expect),
             ..SttOptions::default()
         }
     }

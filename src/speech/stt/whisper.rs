@@ -15,9 +15,10 @@ use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextPar
 
 use super::grammar::Grammar;
 use super::guard::{cut_echo, cut_loop, is_doubled, is_looping, is_subtitle_phrase, is_too_fast, spoken_text};
+use crate::domain::Fit;
 use crate::media::resample::resample_f32;
 use crate::speech::audio::{sound_bounds, to_float};
-use crate::speech::engine::{CancelFlag, Expect, Fit, SpeechToText, SttError, SttOptions, Transcript};
+use crate::speech::engine::{CancelFlag, Expect, SpeechToText, SttError, SttOptions, Transcript};
 
 /// Whisper's own sample rate.
 const WHISPER_HZ: u32 = 16_000;

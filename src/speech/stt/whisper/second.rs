@@ -9,7 +9,8 @@ use std::ffi::c_int;
 use whisper_rs::{WhisperContext, WhisperState};
 
 use super::{Abort, Grammar, Whisper, prompt};
-use crate::speech::engine::{CancelFlag, Fit, SttError, SttOptions};
+use crate::domain::Fit;
+use crate::speech::engine::{CancelFlag, SttError, SttOptions};
 
 /// Readings that are tried besides the likeliest.
 const BRANCHES: usize = 3;
