@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::driver::{Db, Document, Id, Time, Word};
+use super::driver::{Access, Document, Id, Row, Time, Word, sql};
 use super::{Result, Store, StoreError, own};
 use crate::domain::{
-    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, E164, EndCause, ProfileId, RecordingState,
-    TenantId, TenantScope, TransferAttempt, Turn,
+    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, TenantScope, TransferAttempt,
+    Turn,
 };
 
 /// How a call ended.
@@ -45,26 +45,6 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
 }
 
-#[derive(sqlx::FromRow)]
-pub(super) struct CallRow {
-    tenant_id: Id<TenantId>,
-    id: Id<CallId>,
-    profile_id: Id<ProfileId>,
-    did: Word<E164>,
-    caller: Option<Word<E164>>,
-    sip_call_id: String,
-    status: Word<CallStatus>,
-    answered_at: Time,
-    ended_at: Option<Time>,
-    end_cause: Option<Word<EndCause>>,
-    outcome: Option<Word<CallOutcome>>,
-    slots: Document<CallSlots>,
-    summary: Option<String>,
-    recording: Word<RecordingState>,
-    transfers: Document<Vec<TransferAttempt>>,
-    bridged_ms: i64,
-}
-
 impl Store {
     /// Writes the record of a call that has just been answered.
     ///
@@ -73,7 +53,7 @@ impl Store {
     /// [`StoreError::Conflict`] when the call is there already, or when the database fails.
     pub async fn open_call(&self, scope: TenantScope, call: &CallRecord) -> Result<()> {
         own(scope, call.tenant)?;
-        sqlx::query(
+        self.driver.execute(Access::Tenant(scope), sql(
             "INSERT INTO calls (tenant_id, id, profile_id, did, caller, sip_call_id, status, answered_at, ended_at,
                                 end_cause, outcome, slots, summary, recording, transfers, bridged_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
@@ -93,9 +73,7 @@ impl Store {
         .bind(&call.summary)
         .bind(Word(call.recording))
         .bind(Document(&call.transfers))
-        .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))
-        .execute(self.driver.writer())
-        .await?;
+        .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))).await?;
         Ok(())
     }
 
@@ -110,16 +88,18 @@ impl Store {
         slots: &CallSlots,
         outcome: Option<CallOutcome>,
     ) -> Result<()> {
-        let done = sqlx::query(
-            "UPDATE calls SET slots = $3, outcome = $4 WHERE tenant_id = $1 AND id = $2 AND status = 'active'",
-        )
-        .bind(Id(scope.tenant()))
-        .bind(Id(call))
-        .bind(Document(slots))
-        .bind(outcome.map(Word))
-        .execute(self.driver.writer())
-        .await?;
-        if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        let done = self
+            .driver
+            .execute(
+                Access::Tenant(scope),
+                sql("UPDATE calls SET slots = $3, outcome = $4 WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
+                    .bind(Id(scope.tenant()))
+                    .bind(Id(call))
+                    .bind(Document(slots))
+                    .bind(outcome.map(Word)),
+            )
+            .await?;
+        if done == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
     /// Says how far the recording is, also after the call was closed.
@@ -127,13 +107,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such call, or when the database fails.
     pub async fn set_recording(&self, scope: TenantScope, call: CallId, recording: RecordingState) -> Result<()> {
-        let done = sqlx::query("UPDATE calls SET recording = $3 WHERE tenant_id = $1 AND id = $2")
-            .bind(Id(scope.tenant()))
-            .bind(Id(call))
-            .bind(Word(recording))
-            .execute(self.driver.writer())
+        let done = self
+            .driver
+            .execute(
+                Access::Tenant(scope),
+                sql("UPDATE calls SET recording = $3 WHERE tenant_id = $1 AND id = $2")
+                    .bind(Id(scope.tenant()))
+                    .bind(Id(call))
+                    .bind(Word(recording)),
+            )
             .await?;
-        if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        if done == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
     /// Closes a call in order. A call that is closed already stays as it is, so that a retry is harmless.
@@ -141,24 +125,26 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such call, or when the database fails.
     pub async fn close_call(&self, scope: TenantScope, call: CallId, close: &CloseCall) -> Result<()> {
-        let done = sqlx::query(
-            "UPDATE calls SET status = 'completed', ended_at = $3, end_cause = $4, outcome = $5, slots = $6,
+        let done = self
+            .driver
+            .execute(
+                Access::Tenant(scope),
+                sql("UPDATE calls SET status = 'completed', ended_at = $3, end_cause = $4, outcome = $5, slots = $6,
                               summary = $7, recording = $8, transfers = $9, bridged_ms = $10
-             WHERE tenant_id = $1 AND id = $2 AND status = 'active'",
-        )
-        .bind(Id(scope.tenant()))
-        .bind(Id(call))
-        .bind(Time(close.ended_at))
-        .bind(Word(close.end_cause))
-        .bind(Word(close.outcome))
-        .bind(Document(&close.slots))
-        .bind(&close.summary)
-        .bind(Word(close.recording))
-        .bind(Document(&close.transfers))
-        .bind(i64::try_from(close.bridged_ms).unwrap_or(i64::MAX))
-        .execute(self.driver.writer())
-        .await?;
-        if done.rows_affected() == 0 && self.call_record(scope, call).await?.is_none() {
+             WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
+                .bind(Id(scope.tenant()))
+                .bind(Id(call))
+                .bind(Time(close.ended_at))
+                .bind(Word(close.end_cause))
+                .bind(Word(close.outcome))
+                .bind(Document(&close.slots))
+                .bind(&close.summary)
+                .bind(Word(close.recording))
+                .bind(Document(&close.transfers))
+                .bind(i64::try_from(close.bridged_ms).unwrap_or(i64::MAX)),
+            )
+            .await?;
+        if done == 0 && self.call_record(scope, call).await?.is_none() {
             return Err(StoreError::NotFound);
         }
         Ok(())
@@ -178,8 +164,7 @@ impl Store {
         limit: u32,
     ) -> Result<Page<CallRecord>> {
         let limit = limit.max(1);
-        let mut query = sqlx::QueryBuilder::<Db>::new("SELECT * FROM calls WHERE tenant_id = ");
-        query.push_bind(Id(scope.tenant()));
+        let mut query = sql("SELECT * FROM calls WHERE tenant_id = $1").bind(Id(scope.tenant()));
         if let Some(status) = filter.status {
             query.push(" AND status = ").push_bind(Word(status));
         }
@@ -200,8 +185,8 @@ impl Store {
             query.push(", ").push_bind(Id(cursor.id)).push(")");
         }
         query.push(" ORDER BY answered_at DESC, id DESC LIMIT ").push_bind(i64::from(limit) + 1);
-        let rows: Vec<CallRow> = query.build_query_as().fetch_all(self.driver.reader()).await?;
-        let mut items: Vec<CallRecord> = rows.into_iter().map(CallRow::into_record).collect();
+        let rows = self.driver.fetch_all(Access::Tenant(scope), query).await?;
+        let mut items = rows.iter().map(call_record).collect::<Result<Vec<_>>>()?;
         // One row more than asked for tells whether there is a next page.
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
@@ -224,11 +209,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn scope_of_call(&self, call: CallId) -> Result<Option<TenantScope>> {
-        let tenant: Option<Id<TenantId>> = sqlx::query_scalar("SELECT tenant_id FROM calls WHERE id = $1")
-            .bind(Id(call))
-            .fetch_optional(self.driver.reader())
-            .await?;
-        Ok(tenant.map(|Id(tenant)| TenantScope::proven(tenant)))
+        let query = sql("SELECT tenant_id FROM calls WHERE id = $1").bind(Id(call));
+        let row = self.driver.fetch_optional(Access::Platform, query).await?;
+        row.map(|row| row.get("tenant_id").map(|Id(tenant)| TenantScope::proven(tenant))).transpose()
     }
 
     /// Reads one call without its turns; `None` when the tenant has no such call.
@@ -236,36 +219,30 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn call_record(&self, scope: TenantScope, call: CallId) -> Result<Option<CallRecord>> {
-        let row: Option<CallRow> = sqlx::query_as("SELECT * FROM calls WHERE tenant_id = $1 AND id = $2")
-            .bind(Id(scope.tenant()))
-            .bind(Id(call))
-            .fetch_optional(self.driver.reader())
-            .await?;
-        Ok(row.map(CallRow::into_record))
+        let query = sql("SELECT * FROM calls WHERE tenant_id = $1 AND id = $2").bind(Id(scope.tenant())).bind(Id(call));
+        self.driver.fetch_optional(Access::Tenant(scope), query).await?.as_ref().map(call_record).transpose()
     }
 }
 
-impl CallRow {
-    pub(super) fn into_record(self) -> CallRecord {
-        CallRecord {
-            id: self.id.0,
-            tenant: self.tenant_id.0,
-            profile: self.profile_id.0,
-            did: self.did.0,
-            caller: self.caller.map(|Word(caller)| caller),
-            sip_call_id: self.sip_call_id,
-            status: self.status.0,
-            answered_at: self.answered_at.0,
-            ended_at: self.ended_at.map(|Time(ended_at)| ended_at),
-            end_cause: self.end_cause.map(|Word(cause)| cause),
-            outcome: self.outcome.map(|Word(outcome)| outcome),
-            slots: self.slots.0,
-            summary: self.summary,
-            recording: self.recording.0,
-            transfers: self.transfers.0,
-            bridged_ms: u64::try_from(self.bridged_ms).unwrap_or(0),
-        }
-    }
+pub(super) fn call_record(row: &Row) -> Result<CallRecord> {
+    Ok(CallRecord {
+        id: row.get::<Id<_>>("id")?.0,
+        tenant: row.get::<Id<_>>("tenant_id")?.0,
+        profile: row.get::<Id<_>>("profile_id")?.0,
+        did: row.get::<Word<_>>("did")?.0,
+        caller: row.get::<Option<Word<_>>>("caller")?.map(|Word(caller)| caller),
+        sip_call_id: row.get("sip_call_id")?,
+        status: row.get::<Word<_>>("status")?.0,
+        answered_at: row.get::<Time>("answered_at")?.0,
+        ended_at: row.get::<Option<Time>>("ended_at")?.map(|Time(at)| at),
+        end_cause: row.get::<Option<Word<_>>>("end_cause")?.map(|Word(cause)| cause),
+        outcome: row.get::<Option<Word<_>>>("outcome")?.map(|Word(outcome)| outcome),
+        slots: row.get::<Document<_>>("slots")?.0,
+        summary: row.get("summary")?,
+        recording: row.get::<Word<_>>("recording")?.0,
+        transfers: row.get::<Document<_>>("transfers")?.0,
+        bridged_ms: u64::try_from(row.get::<i64>("bridged_ms")?).unwrap_or(0),
+    })
 }
 
 /// `<microseconds>-<32 hex digits>`, both in hexadecimal.

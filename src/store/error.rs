@@ -43,6 +43,32 @@ pub enum StoreError {
     /// A stored value cannot be read back.
     #[error("the database holds a value that this version cannot read: {0}")]
     Corrupt(#[source] sqlx::Error),
+    /// `database.url` cannot be read. The URL itself is a secret and not shown.
+    #[error("database.url is not a PostgreSQL URL: {source}; write postgres://USER:PASSWORD@HOST:5432/DATABASE")]
+    BadUrl { source: sqlx::Error },
+    /// The database server does not answer, refuses, or is stopping.
+    #[error(
+        "cannot reach the database: {source}; see that the server runs and that host, user and password in `database.url` are right"
+    )]
+    Unreachable { source: sqlx::Error },
+    /// The schema in PostgreSQL is newer than this program, was changed by hand, or may not be changed by this user.
+    #[error(
+        "the schema `vca` in PostgreSQL cannot be brought up to date: {source}; use the vca version that wrote it or a newer one, as a user who may create schemas and roles"
+    )]
+    WrongPostgresSchema { source: sqlx::migrate::MigrateError },
+    /// The schema in PostgreSQL is older than this program, which was told not to change it.
+    #[error("the database lacks migration {version}: run `vca migrate`, or set `database.migrate` to true")]
+    NotMigrated { version: i64 },
+    /// Statements would run as a role that row-level security does not bind.
+    #[error(
+        "the role vca_app may bypass row-level security; run ALTER ROLE vca_app NOSUPERUSER NOBYPASSRLS and make it own no table of the schema vca"
+    )]
+    RoleBypasses,
+    /// PostgreSQL has its own tools for this.
+    #[error(
+        "`vca backup` copies SQLite databases; back PostgreSQL up with pg_dump --schema=vca, or with your host's backups"
+    )]
+    BackupElsewhere,
     /// Anything else that the database reports.
     #[error("the database failed: {0}")]
     Database(#[source] sqlx::Error),

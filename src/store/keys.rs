@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::driver::{Id, Time};
+use super::driver::{Access, Id, Time, sql};
 use super::{Result, Store};
 use crate::domain::{ApiKeyId, Secret, TenantId, TenantScope};
 
@@ -33,13 +33,6 @@ pub enum KeyOwner {
 pub struct Principal {
     pub key: ApiKeyId,
     pub owner: KeyOwner,
-}
-
-#[derive(sqlx::FromRow)]
-struct KeyRow {
-    id: Id<ApiKeyId>,
-    tenant_id: Option<Id<TenantId>>,
-    hash: Vec<u8>,
 }
 
 impl ApiKey {
@@ -83,7 +76,7 @@ impl Store {
             KeyOwner::Platform => None,
         };
         let hash = hash(key.reveal());
-        sqlx::query(
+        self.driver.execute(Access::Platform, sql(
             "INSERT INTO api_keys (id, tenant_id, name, lookup, hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(Id(id))
@@ -91,9 +84,7 @@ impl Store {
         .bind(name)
         .bind(lookup(&hash))
         .bind(hash.as_slice())
-        .bind(Time(now))
-        .execute(self.driver.writer())
-        .await?;
+        .bind(Time(now))).await?;
         Ok(())
     }
 
@@ -103,15 +94,16 @@ impl Store {
     /// When the database fails.
     pub async fn authenticate(&self, presented: &str) -> Result<Option<Principal>> {
         let hash = hash(presented);
-        let rows: Vec<KeyRow> = sqlx::query_as("SELECT id, tenant_id, hash FROM api_keys WHERE lookup = $1")
-            .bind(lookup(&hash))
-            .fetch_all(self.driver.reader())
-            .await?;
-        let found = rows.into_iter().find(|row| bool::from(row.hash.ct_eq(hash.as_slice())));
-        Ok(found.map(|row| Principal {
-            key: row.id.0,
-            owner: row.tenant_id.map_or(KeyOwner::Platform, |Id(id)| KeyOwner::Tenant(TenantScope::proven(id))),
-        }))
+        let query = sql("SELECT id, tenant_id, hash FROM api_keys WHERE lookup = $1").bind(lookup(&hash));
+        for row in self.driver.fetch_all(Access::Platform, query).await? {
+            if bool::from(row.get::<Vec<u8>>("hash")?.ct_eq(hash.as_slice())) {
+                let Id(key) = row.get("id")?;
+                let tenant = row.get::<Option<Id<TenantId>>>("tenant_id")?;
+                let owner = tenant.map_or(KeyOwner::Platform, |Id(id)| KeyOwner::Tenant(TenantScope::proven(id)));
+                return Ok(Some(Principal { key, owner }));
+            }
+        }
+        Ok(None)
     }
 
     /// The scope in which an authenticated principal acts on `tenant`; `None` when it may not, or there is none such.
@@ -122,11 +114,9 @@ impl Store {
         match principal.owner {
             KeyOwner::Tenant(scope) => Ok(Some(scope).filter(|scope| scope.tenant() == tenant)),
             KeyOwner::Platform => {
-                let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM tenants WHERE id = $1")
-                    .bind(Id(tenant))
-                    .fetch_one(self.driver.reader())
-                    .await?;
-                Ok((known > 0).then(|| TenantScope::proven(tenant)))
+                let query = sql("SELECT id FROM tenants WHERE id = $1").bind(Id(tenant));
+                let known = self.driver.fetch_optional(Access::Platform, query).await?;
+                Ok(known.map(|_| TenantScope::proven(tenant)))
             }
         }
     }
@@ -136,8 +126,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn has_api_keys(&self) -> Result<bool> {
-        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM api_keys").fetch_one(self.driver.reader()).await?;
-        Ok(count > 0)
+        let first = self.driver.fetch_optional(Access::Platform, sql("SELECT id FROM api_keys LIMIT 1")).await?;
+        Ok(first.is_some())
     }
 }
 

@@ -4,7 +4,7 @@
 //! neither seen nor changed, and looks exactly like a row that does not exist. What a verb has returned `Ok` for is on
 //! disk. Times keep microseconds.
 //!
-//! The queries use only what SQLite and PostgreSQL share; everything that names a database is in `driver`.
+//! One set of queries for SQLite and PostgreSQL; everything that names a database is in `driver`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,13 +25,24 @@ pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
 pub use tenants::Route;
 pub use turns::{CallEvent, EVENT_NOTICE};
 
-use crate::domain::TenantScope;
+use crate::domain::{Secret, TenantScope};
 
 /// What store verbs return.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// How long a write waits for another process that holds the database, before [`StoreError::Locked`].
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How to reach PostgreSQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// `postgres://USER:PASSWORD@HOST:5432/DATABASE`, with the parameters of libpq after a `?`.
+    pub url: Secret,
+    /// Connections at once, at least 1.
+    pub max_connections: u32,
+    /// Whether to bring the schema up to date, or only to check that it is.
+    pub migrate: bool,
+}
 
 /// The database. Clones share one set of connections.
 #[derive(Clone)]
@@ -57,11 +68,31 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], also when there is no database at `path`.
     pub async fn open_to_read(path: &Path) -> Result<Self> {
-        Ok(Self { driver: driver::Driver::open_to_read(path, BUSY_TIMEOUT).await? })
+        Ok(Self { driver: driver::Driver::sqlite_to_read(path, BUSY_TIMEOUT).await? })
     }
 
     async fn open_waiting(path: &Path, busy: Duration) -> Result<Self> {
-        Ok(Self { driver: driver::Driver::open(path, busy).await? })
+        Ok(Self { driver: driver::Driver::sqlite(path, busy).await? })
+    }
+
+    /// Connects to PostgreSQL and brings the schema `vca` up to date, or checks it where `options.migrate` is false.
+    ///
+    /// Several processes may share the database.
+    ///
+    /// # Errors
+    /// One line each that says what, where and how to mend it: [`StoreError::BadUrl`], [`StoreError::Unreachable`],
+    /// [`StoreError::Timeout`], [`StoreError::NotMigrated`], [`StoreError::WrongPostgresSchema`],
+    /// [`StoreError::RoleBypasses`].
+    pub async fn connect(options: &PostgresOptions) -> Result<Self> {
+        Ok(Self { driver: driver::Driver::postgres(options).await? })
+    }
+
+    /// Copies a SQLite database, whole and consistent, into the new file `to`; calls go on meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Unwritable`] when the file exists or cannot be made, [`StoreError::BackupElsewhere`] on PostgreSQL.
+    pub async fn backup(&self, to: &Path) -> Result<()> {
+        self.driver.backup(to).await
     }
 
     /// Answers when the database does; for the readiness probe.
@@ -69,9 +100,7 @@ impl Store {
     /// # Errors
     /// Whatever keeps the database from answering.
     pub async fn ping(&self) -> Result<()> {
-        sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM tenants WHERE id = ''")
-            .fetch_one(self.driver.reader())
-            .await?;
+        self.driver.fetch_one(driver::Access::Platform, driver::sql("SELECT 1 AS one")).await?;
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::calls::CallRow;
-use super::driver::{Id, Time, Word};
+use super::calls::call_record;
+use super::driver::{Access, Id, Time, Word, sql};
 use super::{Result, Store};
 use crate::domain::{
     CallId, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, Speaker, TenantId, TenantScope, Turn,
@@ -19,29 +19,26 @@ impl Store {
     /// # Errors
     /// When the database fails; then none is changed.
     pub async fn repair_abandoned(&self, now: Timestamp) -> Result<Vec<(CallId, TenantId)>> {
-        let open: Vec<CallRow> = sqlx::query_as("SELECT * FROM calls WHERE status = 'active' ORDER BY id")
-            .fetch_all(self.driver.reader())
-            .await?;
+        let open = sql("SELECT * FROM calls WHERE status = 'active' ORDER BY id");
+        let open = self.driver.fetch_all(Access::Platform, open).await?;
         let mut repaired = Vec::with_capacity(open.len());
-        for record in open.into_iter().map(CallRow::into_record) {
+        for row in &open {
+            let record = call_record(row)?;
             let turns = self.turns(TenantScope::proven(record.tenant), record.id).await?;
             repaired.push((record, turns));
         }
-        let mut transaction = self.driver.begin().await?;
+        let mut transaction = self.driver.begin(Access::Platform).await?;
         for (record, turns) in &repaired {
-            sqlx::query(
-                "UPDATE calls SET status = $3, ended_at = $4, end_cause = $5, outcome = $6, summary = $7
-                 WHERE tenant_id = $1 AND id = $2 AND status = 'active'",
-            )
+            let query = sql("UPDATE calls SET status = $3, ended_at = $4, end_cause = $5, outcome = $6, summary = $7
+                 WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
             .bind(Id(record.tenant))
             .bind(Id(record.id))
             .bind(Word(CallStatus::Abandoned))
             .bind(Time(last_sign_of_life(record, turns).min(now)))
             .bind(Word(EndCause::Crash))
             .bind(Word(record.outcome.unwrap_or_else(|| outcome(&record.slots))))
-            .bind(summary(record, turns))
-            .execute(&mut *transaction)
-            .await?;
+            .bind(summary(record, turns));
+            transaction.execute(query).await?;
         }
         transaction.commit().await?;
         Ok(repaired.into_iter().map(|(record, _)| (record.id, record.tenant)).collect())

@@ -1,6 +1,6 @@
 //! The conformance suite: what every database under [`Store`] must do, each verb also as a foreign tenant.
 //!
-//! `conformance!` runs each case on a fresh SQLite store; another driver adds another line to it.
+//! `conformance!` runs each case on a fresh database of each kind.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -25,6 +25,18 @@ pub(crate) struct Fixture {
 pub(crate) async fn sqlite() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("vca.sqlite")).await.unwrap();
+    with_two_tenants(store, folder).await
+}
+
+/// The same on a database of its own in a PostgreSQL server that all tests of this process share.
+pub(crate) async fn postgres() -> Fixture {
+    let url = tokio::task::spawn_blocking(servers::shared_database).await.unwrap();
+    let options = PostgresOptions { url: Secret::new(url), max_connections: 4, migrate: true };
+    let store = Store::connect(&options).await.unwrap();
+    with_two_tenants(store, tempfile::tempdir().unwrap()).await
+}
+
+async fn with_two_tenants(store: Store, folder: TempDir) -> Fixture {
     let [ours, theirs] = [1, 2].map(|n| TenantScope::proven(TenantId::from_uuid(Uuid::from_u128(n))));
     for (scope, name) in [(ours, "Sharma Dental Clinic"), (theirs, "Verma Motors")] {
         let tenant = Tenant { id: scope.tenant(), name: name.to_owned(), max_calls: 3 };
@@ -40,6 +52,13 @@ macro_rules! conformance {
             $(#[tokio::test]
             async fn $case() {
                 super::$case(super::sqlite().await).await;
+            })*
+        }
+
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(super::postgres().await).await;
             })*
         }
     };
@@ -392,10 +411,12 @@ async fn open_calls_are_repaired_after_a_crash(f: Fixture) {
     assert_eq!((stored.status, stored.end_cause), (CallStatus::Abandoned, Some(EndCause::Crash)));
     assert_eq!(stored.ended_at, Some(at(0) + jiff::SignedDuration::from_millis(6_500)), "the last turn's end");
     assert_eq!((stored.outcome, stored.recording), (Some(CallOutcome::Message), RecordingState::Partial));
+    insta::allow_duplicates! {
     insta::assert_snapshot!(
         stored.summary.unwrap(),
         @r#"The call was cut off by a restart of the system. Name: Ravi "Sonu" Kumar ❤. Number: +919876543210. Email: ravi@example.co.in. PIN code: 560038. The caller's last words: "I broke a tooth"."#
     );
+    }
     let stored = f.store.call_record(f.theirs, silent.id).await.unwrap().unwrap();
     assert_eq!((stored.outcome, stored.ended_at), (Some(CallOutcome::Nothing), Some(at(5))));
     let stored = f.store.call_record(f.ours, ended.id).await.unwrap().unwrap();
@@ -451,6 +472,11 @@ async fn writers_do_not_disturb_each_other(f: Fixture) {
 }
 
 mod opening;
+mod row_security;
+
+/// The servers of `tests/support`, shared with the integration tests.
+#[path = "../../tests/support/servers.rs"]
+pub(crate) mod servers;
 
 proptest! {
     #[test]

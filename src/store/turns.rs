@@ -1,8 +1,8 @@
 //! The turns of a call, and its event log.
 
-use super::driver::{Document, Id, Word};
+use super::driver::{Access, Document, Id, Row, Word, sql};
 use super::{Result, Store};
-use crate::domain::{CallId, Speaker, TenantScope, Turn, Waterfall};
+use crate::domain::{CallId, TenantScope, Turn};
 
 /// Kind of the event that says which AI and recording notice the caller heard.
 pub const EVENT_NOTICE: &str = "notice";
@@ -19,17 +19,6 @@ pub struct CallEvent {
     pub data: serde_json::Value,
 }
 
-#[derive(sqlx::FromRow)]
-struct TurnRow {
-    seq: i64,
-    speaker: Word<Speaker>,
-    text: String,
-    heard: Option<String>,
-    started_ms: i64,
-    ended_ms: i64,
-    waterfall: Option<Document<Waterfall>>,
-}
-
 impl Store {
     /// Writes a turn. Writing the same `seq` again replaces it: an agent's turn is written when it is spoken, and
     /// again when the caller has interrupted it.
@@ -38,24 +27,27 @@ impl Store {
     /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such call, or when the database
     /// fails.
     pub async fn append_turn(&self, scope: TenantScope, call: CallId, turn: &Turn) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO turns (tenant_id, call_id, seq, speaker, text, heard, started_ms, ended_ms, waterfall)
+        self.driver
+            .execute(
+                Access::Tenant(scope),
+                sql(
+                    "INSERT INTO turns (tenant_id, call_id, seq, speaker, text, heard, started_ms, ended_ms, waterfall)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (tenant_id, call_id, seq) DO UPDATE SET
                 speaker = excluded.speaker, text = excluded.text, heard = excluded.heard,
                 started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, waterfall = excluded.waterfall",
-        )
-        .bind(Id(scope.tenant()))
-        .bind(Id(call))
-        .bind(i64::from(turn.seq))
-        .bind(Word(turn.speaker))
-        .bind(&turn.text)
-        .bind(&turn.heard)
-        .bind(millis(turn.started_ms))
-        .bind(millis(turn.ended_ms))
-        .bind(turn.waterfall.map(Document))
-        .execute(self.driver.writer())
-        .await?;
+                )
+                .bind(Id(scope.tenant()))
+                .bind(Id(call))
+                .bind(i64::from(turn.seq))
+                .bind(Word(turn.speaker))
+                .bind(&turn.text)
+                .bind(&turn.heard)
+                .bind(millis(turn.started_ms))
+                .bind(millis(turn.ended_ms))
+                .bind(turn.waterfall.map(Document)),
+            )
+            .await?;
         Ok(())
     }
 
@@ -64,15 +56,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn turns(&self, scope: TenantScope, call: CallId) -> Result<Vec<Turn>> {
-        let rows: Vec<TurnRow> = sqlx::query_as(
-            "SELECT seq, speaker, text, heard, started_ms, ended_ms, waterfall FROM turns
-             WHERE tenant_id = $1 AND call_id = $2 ORDER BY seq",
-        )
-        .bind(Id(scope.tenant()))
-        .bind(Id(call))
-        .fetch_all(self.driver.reader())
-        .await?;
-        Ok(rows.into_iter().map(TurnRow::into_turn).collect())
+        let query = sql("SELECT seq, speaker, text, heard, started_ms, ended_ms, waterfall FROM turns
+             WHERE tenant_id = $1 AND call_id = $2 ORDER BY seq");
+        let query = query.bind(Id(scope.tenant())).bind(Id(call));
+        self.driver.fetch_all(Access::Tenant(scope), query).await?.iter().map(turn).collect()
     }
 
     /// Adds events to the log of a call, all or none; one commit for the lot.
@@ -81,9 +68,9 @@ impl Store {
     /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such call,
     /// [`StoreError::Conflict`](super::StoreError::Conflict) when a `seq` is taken, or when the database fails.
     pub async fn append_events(&self, scope: TenantScope, call: CallId, events: &[CallEvent]) -> Result<()> {
-        let mut transaction = self.driver.begin().await?;
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
         for event in events {
-            sqlx::query(
+            let query = sql(
                 "INSERT INTO call_events (tenant_id, call_id, seq, at_ms, kind, data) VALUES ($1, $2, $3, $4, $5, $6)",
             )
             .bind(Id(scope.tenant()))
@@ -91,9 +78,8 @@ impl Store {
             .bind(i64::from(event.seq))
             .bind(millis(event.at_ms))
             .bind(&event.kind)
-            .bind(Document(&event.data))
-            .execute(&mut *transaction)
-            .await?;
+            .bind(Document(&event.data));
+            transaction.execute(query).await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -104,31 +90,32 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn events(&self, scope: TenantScope, call: CallId) -> Result<Vec<CallEvent>> {
-        let rows: Vec<(i64, i64, String, Document<serde_json::Value>)> = sqlx::query_as(
-            "SELECT seq, at_ms, kind, data FROM call_events WHERE tenant_id = $1 AND call_id = $2 ORDER BY seq",
-        )
-        .bind(Id(scope.tenant()))
-        .bind(Id(call))
-        .fetch_all(self.driver.reader())
-        .await?;
-        let event =
-            |(seq, at_ms, kind, Document(data))| CallEvent { seq: count(seq), at_ms: offset(at_ms), kind, data };
-        Ok(rows.into_iter().map(event).collect())
+        let query =
+            sql("SELECT seq, at_ms, kind, data FROM call_events WHERE tenant_id = $1 AND call_id = $2 ORDER BY seq");
+        let query = query.bind(Id(scope.tenant())).bind(Id(call));
+        self.driver.fetch_all(Access::Tenant(scope), query).await?.iter().map(event).collect()
     }
 }
 
-impl TurnRow {
-    fn into_turn(self) -> Turn {
-        Turn {
-            seq: count(self.seq),
-            speaker: self.speaker.0,
-            text: self.text,
-            heard: self.heard,
-            started_ms: offset(self.started_ms),
-            ended_ms: offset(self.ended_ms),
-            waterfall: self.waterfall.map(|Document(waterfall)| waterfall),
-        }
-    }
+fn turn(row: &Row) -> Result<Turn> {
+    Ok(Turn {
+        seq: count(row.get("seq")?),
+        speaker: row.get::<Word<_>>("speaker")?.0,
+        text: row.get("text")?,
+        heard: row.get("heard")?,
+        started_ms: offset(row.get("started_ms")?),
+        ended_ms: offset(row.get("ended_ms")?),
+        waterfall: row.get::<Option<Document<_>>>("waterfall")?.map(|Document(waterfall)| waterfall),
+    })
+}
+
+fn event(row: &Row) -> Result<CallEvent> {
+    Ok(CallEvent {
+        seq: count(row.get("seq")?),
+        at_ms: offset(row.get("at_ms")?),
+        kind: row.get("kind")?,
+        data: row.get::<Document<_>>("data")?.0,
+    })
 }
 
 /// A call lasts less than 292 million years.

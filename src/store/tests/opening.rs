@@ -20,12 +20,12 @@ async fn what_was_acknowledged_survives_a_process_that_never_closed() {
 async fn commits_are_synced_and_logged_ahead() {
     let f = sqlite().await;
     let pragma = async |name: &'static str| -> String {
-        sqlx::query_scalar(name).fetch_one(f.store.driver.writer()).await.unwrap()
+        sqlx::query_scalar(name).fetch_one(f.store.driver.as_sqlite().writer()).await.unwrap()
     };
     assert_eq!(pragma("SELECT journal_mode FROM pragma_journal_mode").await, "wal");
     assert_eq!(pragma("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await, "2", "FULL");
     assert_eq!(pragma("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await, "1");
-    let refused = sqlx::query("DELETE FROM tenants").execute(f.store.driver.reader()).await;
+    let refused = sqlx::query("DELETE FROM tenants").execute(f.store.driver.as_sqlite().reader()).await;
     assert!(refused.unwrap_err().to_string().contains("readonly"));
 }
 
@@ -73,7 +73,7 @@ async fn a_foreign_or_newer_schema_is_refused() {
     ] {
         let f = sqlite().await;
         let path = f.folder.path().join("vca.sqlite");
-        sqlx::query(spoil).execute(f.store.driver.writer()).await.unwrap();
+        sqlx::query(spoil).execute(f.store.driver.as_sqlite().writer()).await.unwrap();
         f.store.close().await;
         let error = Store::open(&path).await.err().unwrap();
         assert!(matches!(&error, StoreError::WrongSchema { .. }), "{spoil}: {error:?}");
@@ -102,7 +102,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_calls() 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vca.sqlite");
     let first = sqlx::migrate::Migrator {
-        migrations: super::super::driver::MIGRATIONS.migrations[..1].to_vec().into(),
+        migrations: super::super::driver::SQLITE_MIGRATIONS.migrations[..1].to_vec().into(),
         ..sqlx::migrate::Migrator::DEFAULT
     };
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);

@@ -1,48 +1,40 @@
-//! All that names a database: connections, pragmas, error codes, and how our types become columns.
+//! SQLite: connections, pragmas, the lock file, error codes.
 //!
 //! SQLite runs in WAL mode with `synchronous = FULL`: each commit is synced before it is acknowledged, so that neither
 //! a killed process nor a power cut loses it. `NORMAL` would keep the first promise only. The price, one sync per turn
 //! and call, is paid off the media path.
 
-use std::fmt::Display;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sqlx::encode::IsNull;
-use sqlx::error::BoxDynError;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Database, Decode, Encode, Pool, Transaction, Type};
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Transaction};
 
-use super::StoreError;
+use super::value::Value;
+use super::{ACQUIRE_TIMEOUT, Row, Sql, StoreError};
 
-pub(super) type Db = sqlx::Sqlite;
-
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(in crate::store) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Readers beside the one writer; each is a thread in sqlx's SQLite driver.
 const READERS: u32 = 4;
 
-/// How long a request waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-
 #[derive(Clone)]
-pub(super) struct Driver {
+pub(in crate::store) struct Sqlite {
     /// One connection: SQLite has one writer at a time, and waiting in our queue is fair where its lock is not.
-    writer: Pool<Db>,
+    writer: SqlitePool,
     /// Connections that refuse to write.
-    readers: Pool<Db>,
+    readers: SqlitePool,
     /// Held for as long as the database is open. The kernel releases it when the process dies.
     _lock: Option<Arc<File>>,
 }
 
-impl Driver {
+impl Sqlite {
     pub(super) async fn open(path: &Path, busy: Duration) -> Result<Self, StoreError> {
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
@@ -72,18 +64,38 @@ impl Driver {
         Ok(Self { writer: readers.clone(), readers, _lock: None })
     }
 
-    pub(super) fn writer(&self) -> &Pool<Db> {
+    pub(in crate::store) fn writer(&self) -> &SqlitePool {
         &self.writer
     }
 
-    pub(super) fn reader(&self) -> &Pool<Db> {
+    pub(in crate::store) fn reader(&self) -> &SqlitePool {
         &self.readers
     }
 
     /// Begins a transaction that will write. It takes SQLite's write lock at once, because a transaction that reads
     /// first and then cannot get the lock fails without waiting.
-    pub(super) async fn begin(&self) -> Result<Transaction<'static, Db>, StoreError> {
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, sqlx::Sqlite>, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Copies the database as it stands now into a new file (`VACUUM INTO`); writers go on meanwhile.
+    pub(super) async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let unwritable = |source| StoreError::Unwritable { path: to.to_owned(), source };
+        if to.exists() {
+            return Err(unwritable(std::io::Error::new(std::io::ErrorKind::AlreadyExists, "the file exists")));
+        }
+        let name = to.to_str().ok_or_else(|| {
+            unwritable(std::io::Error::new(std::io::ErrorKind::InvalidFilename, "the name is not UTF-8"))
+        })?;
+        let done = sqlx::query("VACUUM INTO $1").bind(name).execute(&self.readers).await;
+        done.map_err(|error| opening_failed(to, error))?;
+        // The copy is a backup only once it is on the disk.
+        let file = File::open(to).map_err(unwritable)?;
+        tokio::task::spawn_blocking(move || file.sync_all())
+            .await
+            .map_err(std::io::Error::other)
+            .and_then(|synced| synced)
+            .map_err(unwritable)
     }
 
     pub(super) async fn close(self) {
@@ -148,114 +160,44 @@ fn migrating_failed(path: &Path, error: MigrateError) -> StoreError {
     }
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::RowNotFound => Self::NotFound,
-            sqlx::Error::PoolTimedOut => Self::Timeout,
-            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt(error),
-            sqlx::Error::Database(database) if database.is_unique_violation() => Self::Conflict,
-            // The row that this one must hang on is not there, or is another tenant's.
-            sqlx::Error::Database(database) if database.is_foreign_key_violation() => Self::NotFound,
-            sqlx::Error::Database(_) => match primary_code(&error) {
-                Some(code::BUSY | code::LOCKED) => Self::Locked,
-                Some(code::FULL) => Self::Full,
-                _ => Self::Database(error),
-            },
-            _ => Self::Database(error),
-        }
+/// What an error of the database itself means, by its primary code.
+pub(super) fn failed(error: sqlx::Error) -> StoreError {
+    match primary_code(&error) {
+        Some(code::BUSY | code::LOCKED) => StoreError::Locked,
+        Some(code::FULL) => StoreError::Full,
+        _ => StoreError::Database(error),
     }
 }
 
-type Buffer = <Db as Database>::ArgumentBuffer;
-type Info = <Db as Database>::TypeInfo;
-type Value<'r> = <Db as Database>::ValueRef<'r>;
-
-/// An identifier: its prefixed text here, `uuid` in PostgreSQL.
-pub(super) struct Id<T>(pub T);
-
-/// A value that serialises to one JSON string, without the quotes: an enum's word, a telephone number.
-pub(super) struct Word<T>(pub T);
-
-/// A JSON document: text here, `jsonb` in PostgreSQL.
-pub(super) struct Document<T>(pub T);
-
-/// A time: microseconds since 1970 here, `timestamptz` in PostgreSQL.
-pub(super) struct Time(pub Timestamp);
-
-macro_rules! stored_as {
-    ($inner:ty: $($column:ty),*) => {$(
-        impl<T> Type<Db> for $column {
-            fn type_info() -> Info {
-                <$inner as Type<Db>>::type_info()
-            }
-
-            fn compatible(info: &Info) -> bool {
-                <$inner as Type<Db>>::compatible(info)
-            }
-        }
-    )*};
-}
-stored_as!(String: Id<T>, Word<T>, Document<T>);
-
-impl Type<Db> for Time {
-    fn type_info() -> Info {
-        <i64 as Type<Db>>::type_info()
-    }
-
-    fn compatible(info: &Info) -> bool {
-        <i64 as Type<Db>>::compatible(info)
-    }
+pub(super) async fn execute<'c>(
+    executor: impl Executor<'c, Database = sqlx::Sqlite>,
+    query: Sql,
+) -> Result<u64, StoreError> {
+    let (text, values) = query.into_parts();
+    Ok(bound(sqlx::query(AssertSqlSafe(text)), values)?.execute(executor).await?.rows_affected())
 }
 
-impl<T: Display> Encode<'_, Db> for Id<T> {
-    fn encode_by_ref(&self, buffer: &mut Buffer) -> Result<IsNull, BoxDynError> {
-        <String as Encode<Db>>::encode(self.0.to_string(), buffer)
-    }
+pub(super) async fn fetch_all<'c>(
+    executor: impl Executor<'c, Database = sqlx::Sqlite>,
+    query: Sql,
+) -> Result<Vec<Row>, StoreError> {
+    let (text, values) = query.into_parts();
+    let rows = bound(sqlx::query(AssertSqlSafe(text)), values)?.fetch_all(executor).await?;
+    Ok(rows.into_iter().map(Row::Sqlite).collect())
 }
 
-impl<T: FromStr<Err = crate::domain::IdError>> Decode<'_, Db> for Id<T> {
-    fn decode(value: Value<'_>) -> Result<Self, BoxDynError> {
-        Ok(Self(<String as Decode<Db>>::decode(value)?.parse()?))
-    }
-}
+type SqliteQuery<'q> = Query<'q, sqlx::Sqlite, SqliteArguments>;
 
-impl<T: Serialize> Encode<'_, Db> for Word<T> {
-    fn encode_by_ref(&self, buffer: &mut Buffer) -> Result<IsNull, BoxDynError> {
-        match serde_json::to_value(&self.0)? {
-            serde_json::Value::String(word) => <String as Encode<Db>>::encode(word, buffer),
-            other => Err(format!("{other} is not a word").into()),
-        }
-    }
-}
-
-impl<T: DeserializeOwned> Decode<'_, Db> for Word<T> {
-    fn decode(value: Value<'_>) -> Result<Self, BoxDynError> {
-        let word = serde_json::Value::String(<String as Decode<Db>>::decode(value)?);
-        Ok(Self(serde_json::from_value(word)?))
-    }
-}
-
-impl<T: Serialize> Encode<'_, Db> for Document<T> {
-    fn encode_by_ref(&self, buffer: &mut Buffer) -> Result<IsNull, BoxDynError> {
-        <String as Encode<Db>>::encode(serde_json::to_string(&self.0)?, buffer)
-    }
-}
-
-impl<T: DeserializeOwned> Decode<'_, Db> for Document<T> {
-    fn decode(value: Value<'_>) -> Result<Self, BoxDynError> {
-        Ok(Self(serde_json::from_str(&<String as Decode<Db>>::decode(value)?)?))
-    }
-}
-
-impl Encode<'_, Db> for Time {
-    fn encode_by_ref(&self, buffer: &mut Buffer) -> Result<IsNull, BoxDynError> {
-        <i64 as Encode<Db>>::encode(self.0.as_microsecond(), buffer)
-    }
-}
-
-impl Decode<'_, Db> for Time {
-    fn decode(value: Value<'_>) -> Result<Self, BoxDynError> {
-        Ok(Self(Timestamp::from_microsecond(<i64 as Decode<Db>>::decode(value)?)?))
-    }
+fn bound(query: SqliteQuery<'_>, values: Vec<Value>) -> Result<SqliteQuery<'_>, StoreError> {
+    values.into_iter().try_fold(query, |query, value| {
+        Ok(match value {
+            Value::Text(text) | Value::Id(_, text) | Value::Json(text) => query.bind(text),
+            Value::Int(number) => query.bind(number),
+            Value::Bool(truth) => query.bind(truth),
+            Value::Bytes(bytes) => query.bind(bytes),
+            Value::Time(time) => query.bind(time.as_microsecond()),
+            Value::Null(_) => query.bind(None::<i64>),
+            Value::Unfit(why) => return Err(StoreError::Database(sqlx::Error::Encode(why.into()))),
+        })
+    })
 }
