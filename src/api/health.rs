@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use utoipa_axum::routes;
 
+use super::routes::{Routes, Rule};
 use super::{ApiState, Problem};
 
 /// Whether calls can be taken.
@@ -18,13 +19,26 @@ pub enum Readiness {
     Draining,
 }
 
-/// `GET /healthz`: the process runs and answers.
-pub(super) async fn live() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// The answer of a probe.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub(super) struct Health {
+    status: &'static str,
 }
 
-/// `GET /readyz`: calls can be taken, or 503 with the reason.
-pub(super) async fn ready(State(state): State<ApiState>) -> Result<Json<Value>, Problem> {
+pub(super) fn routes() -> Routes {
+    Routes::default().on(Rule::Open, routes!(live)).on(Rule::Open, routes!(ready))
+}
+
+/// The process runs and answers.
+#[utoipa::path(get, path = "/healthz", operation_id = "live", tag = "operation", responses((status = 200, body = Health)))]
+pub(super) async fn live() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Calls can be taken, or 503 with the reason.
+#[utoipa::path(get, path = "/readyz", operation_id = "ready", tag = "operation",
+    responses((status = 200, body = Health), (status = 503, content_type = "application/problem+json", body = Problem)))]
+pub(super) async fn ready(State(state): State<ApiState>) -> Result<Json<Health>, Problem> {
     let readiness = state.readiness.borrow().clone();
     match readiness {
         Readiness::Starting { waiting_for } => {
@@ -38,5 +52,5 @@ pub(super) async fn ready(State(state): State<ApiState>) -> Result<Json<Value>, 
         tracing::error!(error = %error, "not ready: the database does not answer");
         Problem::unavailable("the database does not answer")
     })?;
-    Ok(Json(json!({ "status": "ready" })))
+    Ok(Json(Health { status: "ready" }))
 }

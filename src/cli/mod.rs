@@ -20,6 +20,7 @@ mod onboard;
 pub mod replay;
 pub mod serve;
 pub mod server;
+mod set_up;
 pub mod simulate;
 mod wiring;
 

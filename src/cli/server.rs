@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
-use super::Failure;
 use super::config::Config;
 use super::wiring::{StoreBook, trunk_list};
-use crate::api::{self, ApiState, Limits, Readiness};
+use super::{Failure, set_up};
+use crate::api::{self, ApiState, Gate, Limits, Readiness, SetupToken};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
 use crate::call::watchdog::Watchdog;
@@ -29,7 +29,7 @@ use crate::speech::fake::FakeTts;
 use crate::speech::llm::Models;
 use crate::speech::stt::NoRecogniser;
 use crate::speech::{Presynthesis, Speech, SpeechConfig, models};
-use crate::store::Store;
+use crate::store::{Store, Token};
 
 /// Threads of the calls' own runtime: one per core of the smallest machine that VCA is made for.
 const CALL_THREADS: usize = 2;
@@ -43,6 +43,8 @@ pub struct Server {
     pub sip_udp: Option<SocketAddr>,
     pub sip_tcp: Option<SocketAddr>,
     pub http: SocketAddr,
+    /// What makes the first user, while there is none.
+    pub setup_token: Option<Token>,
     store: Store,
     stack: Stack,
     trunks: Trunks,
@@ -117,12 +119,16 @@ impl Server {
         let trunk_list = trunk_list(Arc::clone(&line_states));
         let metrics = Arc::new(Metrics::default());
         let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
+        let setup_token = set_up::token(&store).await?;
         let state = ApiState {
             store: store.clone(),
             recordings,
             readiness: ready,
             trunks: trunk_list,
             metrics: Arc::clone(&metrics),
+            gate: Arc::new(Gate::new(&config.http.gate())),
+            passwords: Arc::default(),
+            setup: Arc::new(SetupToken::new(setup_token.clone())),
         };
         let (shutdown, stop) = watch::channel(false);
         let (stop_http, mut http_stop) = watch::channel(false);
@@ -184,6 +190,7 @@ impl Server {
             sip_udp,
             sip_tcp,
             http,
+            setup_token,
             store,
             stack,
             trunks,

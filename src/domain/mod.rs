@@ -3,8 +3,10 @@
 //! Nothing here does I/O, reads a clock or draws randomness: times and random bytes are parameters.
 #![deny(clippy::disallowed_methods)]
 
+mod access;
 mod address;
 mod answer;
+mod audit;
 mod call;
 mod id;
 mod ip_net;
@@ -15,15 +17,18 @@ mod profile;
 mod tenant;
 mod transfer;
 mod trunk;
+mod user;
 mod words;
 
+pub use access::{Actor, Grant, Permission, PermissionError, Role};
 pub use address::{AddressError, EmailAddress, PinCode};
 pub use answer::Fit;
+pub use audit::{AuditEntry, By};
 pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
 };
-pub use id::{ApiKeyId, CallId, IdError, ProfileId, RandomBytes, TenantId};
+pub use id::{ApiKeyId, AuditId, CallId, IdError, InvitationId, ProfileId, RandomBytes, SessionId, TenantId, UserId};
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use number::{E164, NumberError};
@@ -38,6 +43,7 @@ pub use trunk::{
     Confidence, DidSource, DidSourceError, DtmfMode, Identity, NumberFormat, Prack, SessionTimerUse, SrtpUse,
     TransferMode, Trunk, TrunkCodec, TrunkMode, TrunkSettings, TrunkTransport,
 };
+pub use user::{Invitation, Session, User};
 pub use words::{SMALL, TENS, digit_words, in_words};
 
 /// Money in Indian paise (1/100 rupee); negative values are credits.

@@ -9,21 +9,29 @@
 use std::path::Path;
 use std::time::Duration;
 
+mod audit;
 mod calls;
 mod driver;
 mod error;
+mod idempotency;
+mod invitations;
 mod keys;
 mod repair;
+mod sessions;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
 mod turns;
+mod users;
 
 pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
-pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
+pub use idempotency::{Attempt, KEPT, Known, StoredAnswer};
+pub use keys::{ApiKey, ApiKeyError, KeyEntry, KeyOwner, NewKey, Principal};
+pub use sessions::{SESSION_IDLE, SESSION_LIFE, Token, owner_of};
 pub use tenants::Route;
 pub use turns::{CallEvent, EVENT_NOTICE};
+pub use users::UserChange;
 
 use crate::domain::{Secret, TenantScope};
 
