@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::str::FromStr;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::StatusCode;
@@ -66,6 +67,13 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let body = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let body = body.map_err(|rejection| unread(JsonRejection::BytesRejection(rejection)))?;
+        if has_nul(&body) {
+            return Err(Problem::invalid(vec![FieldError::new("body", "holds a NUL character, which no text may have")]));
+        }
+        let request = Request::from_parts(parts, body.into());
         let Json(body) = Json::<T>::from_request(request, state).await.map_err(unread)?;
         body.validate().map_err(|report| {
             let errors = report.iter().map(|(path, error)| FieldError::new(path.to_string(), error.message()));
@@ -73,6 +81,16 @@ where
         })?;
         Ok(Self(body))
     }
+}
+
+/// Whether a JSON text holds `\u0000`, which PostgreSQL cannot keep in a text.
+fn has_nul(json: &[u8]) -> bool {
+    let mut escaped = false;
+    json.iter().enumerate().any(|(at, byte)| {
+        let begins = escaped && json[at..].starts_with(b"u0000");
+        escaped = *byte == b'\\' && !escaped;
+        begins
+    })
 }
 
 fn unread(rejection: JsonRejection) -> Problem {
@@ -117,6 +135,19 @@ fn field_of(text: &str) -> FieldError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_nul_is_found_however_many_backslashes_stand_before() {
+        for (text, expected) in [
+            (r#""a\u0000""#, true),
+            (r#""a\\u0000""#, false),
+            (r#""a\\\u0000""#, true),
+            (r#""u0000 \u00001""#, true),
+            (r#""\u0001""#, false),
+        ] {
+            assert_eq!(has_nul(text.as_bytes()), expected, "{text}");
+        }
+    }
 
     #[test]
     fn the_field_is_taken_out_of_the_message() {

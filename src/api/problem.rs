@@ -252,6 +252,8 @@ impl From<StoreError> for Problem {
                 Self::bad_request(vec![FieldError::new("transfers", refused.to_string())])
             }
             StoreError::Conflict => Self::conflict("it is there already, or belongs to something else"),
+            StoreError::Stale => Self::conflict("it has been changed meanwhile; read it again"),
+            StoreError::StillUsed => Self::conflict("it is still in use"),
             StoreError::NotFound => Self::not_found("there is no such resource"),
             StoreError::Locked | StoreError::Full | StoreError::Timeout => {
                 tracing::error!(error = %error, "the database is not available to a request");
