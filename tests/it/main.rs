@@ -13,6 +13,7 @@ mod cloud;
 mod codecs;
 mod conversations;
 mod corpus;
+mod database;
 mod desk;
 mod failover;
 mod far_end;
@@ -26,6 +27,8 @@ mod overload;
 mod registrar;
 mod secure_voice;
 mod serve;
+#[path = "../support/servers.rs"]
+mod servers;
 mod signalling;
 mod simulate;
 mod softphone;
