@@ -56,8 +56,8 @@ impl StoreBook {
     }
 }
 
-fn port_route(store::Route { scope, tenant, profile }: store::Route) -> Route {
-    Route { scope, tenant, profile }
+fn port_route(store::Route { scope, tenant, status, profile }: store::Route) -> Route {
+    Route { scope, tenant, status, profile }
 }
 
 impl CallBook for StoreBook {
