@@ -78,7 +78,7 @@ fn record() -> CallRecord {
         id: CallId::from_uuid(Uuid::from_u128(2)),
         tenant: scope().tenant(),
         profile: ProfileId::from_uuid(Uuid::from_u128(3)),
-        did: "+918047180000".parse().unwrap(),
+        did: E164::parse("+918047180000").unwrap(),
         caller: None,
         sip_call_id: "a call".to_owned(),
         status: crate::domain::CallStatus::Active,
