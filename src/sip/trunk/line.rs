@@ -3,7 +3,7 @@
 use super::addresses::{Addresses, credentials};
 use super::outgoing::Way;
 use super::status::{TrunkState, TrunkStatus};
-use crate::domain::{IpNet, Trunk, TrunkMode};
+use crate::domain::{IpNet, Trunk};
 use crate::sip::net::dns::{Dns, resolve};
 use crate::sip::net::{RegistrationHandle, Stack};
 use crate::sip::registration::{RegistrationConfig, RegistrationReport, RegistrationState, Target};
