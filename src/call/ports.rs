@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::domain::{
     AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, LivePhase, RecordingState,
-    Tenant, TenantScope, TransferAttempt, TransferMode, Turn,
+    Tenant, TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
 };
 use crate::media::Capabilities;
 use crate::sip::net::{OutgoingInvite, Transport};
@@ -23,6 +23,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Route {
     pub scope: TenantScope,
     pub tenant: Tenant,
+    pub status: TenantStatus,
     pub profile: AgentProfile,
 }
 
