@@ -10,6 +10,7 @@
 //! * [`speech`] — engines, prompt cache, worker pool → `domain`, `media`'s frame types
 //! * [`store`] — SQL → `domain`
 //! * [`metrics`] — what is counted, for monitoring → `domain`
+//! * [`telemetry`] — traces → `domain`, `metrics`
 //! * [`call`] — puts the above together for one call
 //! * [`api`] — HTTP → `domain`, `store`, `call`'s handle
 //! * [`cli`] — commands and configuration → all
@@ -24,4 +25,5 @@ pub mod metrics;
 pub mod sip;
 pub mod speech;
 pub mod store;
+pub mod telemetry;
 pub mod voice;

@@ -7,12 +7,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{Instrument, error, info, info_span};
+use tracing::{Instrument, Span, error, field, info, info_span};
 
 use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId, Trunk};
 use crate::media::{
@@ -23,6 +23,7 @@ use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, LegPolicy, Stack};
 use crate::sip::trunk::Trunks;
 use crate::speech::Speech;
+use crate::telemetry::{CallTrace, Telemetry};
 
 pub mod admission;
 mod agent;
@@ -55,6 +56,7 @@ pub struct Node {
     pub admission: Admission,
     pub overload: Arc<Gauge>,
     pub metrics: Arc<Metrics>,
+    pub telemetry: Telemetry,
     pub watchdog: Watchdog,
     /// Where calls to people are placed.
     pub stack: Stack,
@@ -99,7 +101,7 @@ pub async fn serve(node: Arc<Node>, mut incoming: mpsc::Receiver<IncomingCall>, 
         tokio::select! {
             call = incoming.recv() => match call {
                 Some(call) => {
-                    let span = info_span!("call", sip.call_id = %call.invite.call_id);
+                    let span = info_span!("call", sip.call_id = %call.invite.call_id, trace.id = field::Empty);
                     calls.spawn(answer(Arc::clone(&node), call, stopped.clone()).instrument(span));
                 }
                 None => break,
@@ -196,16 +198,21 @@ impl Prepared {
 
 async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<bool>) {
     let IncomingCall { leg, mut events, invite } = call;
+    let trace = node.telemetry.call(SystemTime::now() - invite.received_at.elapsed());
+    if let Some(id) = trace.id() {
+        Span::current().record("trace.id", id);
+    }
     match prepare(&node, &leg, &invite).await {
         Err(Refused(status, reason, headers)) => {
             info!(status, reason, "the call is refused");
             node.metrics.call_refused(status);
+            trace.refused(status);
             leg.reject(status, reason, headers).await;
         }
         Ok(prepared) => {
             leg.ring().await;
             if ring(&mut events, node.settings.answer_after).await {
-                converse(&node, leg, events, &invite, prepared, shutdown).await;
+                converse(&node, leg, events, &invite, prepared, Watched { shutdown, trace }).await;
             }
         }
     }
@@ -235,18 +242,18 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         return Err(Refused::later(503, "Overloaded", &node.settings));
     };
     let trunk = node.trunks.of_invite(invite);
-    if let Some(trunk) = trunk {
+    if let Some(trunk) = &trunk {
         leg.set_policy(LegPolicy::from(&trunk.settings)).await;
     }
-    let arrival = router::find(&*node.book, &node.trunks, trunk, leg, invite).await;
+    let arrival = router::find(&*node.book, &node.trunks, trunk.as_deref(), leg, invite).await;
     let router::Arrival { route, did } = arrival.map_err(|why| match why {
         NoRoute::NoSuchNumber => Refused::plain(404, "No Such Number"),
         // The number exists, and will be answered again: a 404 has carriers announce that it does not.
         NoRoute::Suspended => Refused::plain(480, "Temporarily Unavailable"),
         NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
-    let caller = router::caller(invite, trunk);
-    let admitted = node.admission.admit(&route.tenant, trunk, Instant::now());
+    let caller = router::caller(invite, trunk.as_deref());
+    let admitted = node.admission.admit(&route.tenant, trunk.as_deref(), Instant::now());
     let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     let id = CallId::new(Timestamp::now(), rand::random());
     let recording =
@@ -257,7 +264,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         // The recorder will say so in the record; the call goes on.
         error!(%error, folder = %folder.display(), "no folder for the recording");
     }
-    let settings = trunk.map(|trunk| &trunk.settings);
+    let settings = trunk.as_ref().map(|trunk| &trunk.settings);
     let of_trunk = settings.map(SessionOptions::from).unwrap_or_default();
     let options = SessionOptions { recording, local_ip: Some(leg.local_ip()), ..of_trunk };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
@@ -274,7 +281,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         info!(status, reason, "the offer cannot be answered");
         if status == 488 { Refused::plain(488, "Not Acceptable Here") } else { Refused::plain(400, "Bad SDP") }
     })?;
-    let trunk = trunk.cloned();
+    let trunk = trunk.map(Arc::unwrap_or_clone);
     Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp })
 }
 
@@ -283,19 +290,26 @@ fn no_media(node: &Node, failure: &MediaError) -> Refused {
     Refused::later(503, "No Media Port Free", &node.settings)
 }
 
+/// What goes along with a conversation.
+struct Watched {
+    shutdown: watch::Receiver<bool>,
+    trace: CallTrace,
+}
+
 async fn converse(
     node: &Arc<Node>,
     leg: Leg,
     leg_events: mpsc::Receiver<LegEvent>,
     invite: &InviteInfo,
     prepared: Prepared,
-    shutdown: watch::Receiver<bool>,
+    Watched { shutdown, trace }: Watched,
 ) {
     let record = prepared.record(invite);
     let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp } = prepared;
     let started = Instant::now();
     leg.answer(answer).await;
     node.metrics.call_began();
+    trace.answered(id, route.scope.tenant(), trunk.as_ref().map(|trunk| trunk.name.as_str()));
     let journal = Arc::new(Journal::open(Arc::clone(&node.book), route.scope, record));
     info!(call = %id, tenant = %route.scope.tenant(), trunk = trunk.as_ref().map(|trunk| trunk.name.as_str()), "answered");
     let outgoing = transfer::Outgoing {
@@ -323,9 +337,11 @@ async fn converse(
         shutdown,
         pulse: guarded.pulse(),
         metrics: Arc::clone(&node.metrics),
+        trace: trace.clone(),
     };
     let finished = guarded.run(parts, node.settings.mock_prompt.clone()).await;
     node.metrics.call_ended(finished.outcome, finished.cause);
+    trace.ended(finished.outcome, finished.cause);
     let seconds = started.elapsed().as_secs();
     info!(call = %id, cause = ?finished.cause, outcome = ?finished.outcome, seconds, "ended");
     let closing = Closing {
