@@ -154,7 +154,6 @@ const RELOADED: &str = "the configuration is reloaded";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_changes_trunks_and_tenants_while_calls_and_registrations_go_on() {
-    let _turn = tokio::task::block_in_place(crate::harness::one_call_at_a_time);
     let folder = new_folder();
     let (first, second) = (Registrar::start(None, Habits::default()), Registrar::start(None, Habits::default()));
     let write =

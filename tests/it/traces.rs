@@ -12,17 +12,20 @@ use prost::Message;
 
 use crate::harness::{Demo, wait_for};
 
+/// First lines of requests, and their bodies.
+type Requests = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// Takes what is posted to it and says that it is well.
 struct Collector {
     addr: SocketAddr,
-    requests: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    requests: Requests,
 }
 
 impl Collector {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let addr = listener.local_addr().expect("an address");
-        let requests = Arc::<Mutex<Vec<(String, Vec<u8>)>>>::default();
+        let requests = Requests::default();
         let taken = Arc::clone(&requests);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
