@@ -54,8 +54,15 @@ async fn api() -> Api {
     let dependencies = Dependencies::default();
     dependencies.add_database(store.clone());
     let asked = dependencies.clone();
-    let router =
-        router(ApiState { store, recordings, readiness: watched, dependencies: asked, trunks: list, metrics: counted });
+    let router = router(ApiState {
+        store,
+        live: Live::in_process("test"),
+        recordings,
+        readiness: watched,
+        dependencies: asked,
+        trunks: list,
+        metrics: counted,
+    });
     Api { f, router, readiness, dependencies, trunks, metrics }
 }
 

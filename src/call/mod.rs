@@ -37,20 +37,23 @@ pub mod ports;
 mod record;
 mod router;
 mod sounds;
+mod stop;
 mod transfer;
 pub mod watchdog;
 
 use admission::{Admission, Refusal, Slot};
 use leg::Answerer;
 use overload::Gauge;
-use ports::{CallBook, Closing, OutboundLines, Route};
+use ports::{CallBook, Closing, OutboundLines, Presence, Present, Route};
 use record::Journal;
 use router::NoRoute;
+use stop::Stop;
 use watchdog::Watchdog;
 
 /// What the node answers calls with.
 pub struct Node {
     pub book: Arc<dyn CallBook>,
+    pub presence: Arc<dyn Presence>,
     pub media: Arc<MediaEngine>,
     pub speech: Arc<Speech>,
     pub admission: Admission,
@@ -146,7 +149,6 @@ impl Refused {
 
 fn refused(refusal: Refusal, settings: &Settings) -> Refused {
     match refusal {
-        Refusal::TenantBusy => Refused::later(486, "Busy Here", settings),
         Refusal::TrunkFull => Refused::later(486, "All Channels Busy", settings),
         Refusal::TrunkTooFast(after) => {
             let seconds = HeaderValue::from(after.as_secs().saturating_add(1).to_string());
@@ -165,6 +167,7 @@ struct Prepared {
     /// Absent when withheld, or not known.
     caller: Option<E164>,
     slot: Slot,
+    present: Box<dyn Present>,
     id: CallId,
     media: MediaSession,
     media_events: mpsc::Receiver<MediaEvent>,
@@ -212,7 +215,7 @@ async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<b
         Ok(prepared) => {
             leg.ring().await;
             if ring(&mut events, node.settings.answer_after).await {
-                converse(&node, leg, events, &invite, prepared, Watched { shutdown, trace }).await;
+                converse(&node, leg, events, &invite, prepared, Watched { drain: shutdown, trace }).await;
             }
         }
     }
@@ -253,9 +256,16 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
     let caller = router::caller(invite, trunk.as_deref());
-    let admitted = node.admission.admit(&route.tenant, trunk.as_deref(), Instant::now());
-    let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     let id = CallId::new(Timestamp::now(), rand::random());
+    // A full node asks nobody else.
+    if node.admission.is_full() {
+        return Err(refused(Refusal::NodeFull, &node.settings));
+    }
+    let present = node.presence.enter(route.scope, id, route.tenant.max_calls).await;
+    // The tenant has all the calls it pays for.
+    let present = present.ok_or_else(|| Refused::later(486, "Busy Here", &node.settings))?;
+    let admitted = node.admission.admit(trunk.as_deref(), Instant::now());
+    let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     let recording =
         route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
     if let Some(folder) = recording.as_deref().and_then(Path::parent)
@@ -282,7 +292,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         if status == 488 { Refused::plain(488, "Not Acceptable Here") } else { Refused::plain(400, "Bad SDP") }
     })?;
     let trunk = trunk.map(Arc::unwrap_or_clone);
-    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp })
+    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, present, id, media, media_events, answer, sdp })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {
@@ -292,7 +302,7 @@ fn no_media(node: &Node, failure: &MediaError) -> Refused {
 
 /// What goes along with a conversation.
 struct Watched {
-    shutdown: watch::Receiver<bool>,
+    drain: watch::Receiver<bool>,
     trace: CallTrace,
 }
 
@@ -302,16 +312,19 @@ async fn converse(
     leg_events: mpsc::Receiver<LegEvent>,
     invite: &InviteInfo,
     prepared: Prepared,
-    Watched { shutdown, trace }: Watched,
+    Watched { drain, trace }: Watched,
 ) {
     let record = prepared.record(invite);
-    let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp } = prepared;
+    let Prepared { trunk, route, did, caller, slot, present, id, media, media_events, answer, sdp } = prepared;
+    let present: Arc<dyn Present> = Arc::from(present);
+    let trunk_name = trunk.as_ref().map(|trunk| trunk.name.as_str());
     let started = Instant::now();
     leg.answer(answer).await;
     node.metrics.call_began();
-    trace.answered(id, route.scope.tenant(), trunk.as_ref().map(|trunk| trunk.name.as_str()));
-    let journal = Arc::new(Journal::open(Arc::clone(&node.book), route.scope, record));
-    info!(call = %id, tenant = %route.scope.tenant(), trunk = trunk.as_ref().map(|trunk| trunk.name.as_str()), "answered");
+    trace.answered(id, route.scope.tenant(), trunk_name);
+    let (book, scope) = (Arc::clone(&node.book), route.scope);
+    let journal = Arc::new(Journal::open(book, Arc::clone(&present), scope, record, trunk_name));
+    info!(call = %id, tenant = %scope.tenant(), trunk = trunk_name, "answered");
     let outgoing = transfer::Outgoing {
         stack: node.stack.clone(),
         lines: Arc::clone(&node.lines),
@@ -334,20 +347,21 @@ async fn converse(
         caller,
         outgoing,
         longest_call: node.settings.longest_call,
-        shutdown,
+        stop: Stop::new(drain, present.hang_up_asked()),
         pulse: guarded.pulse(),
         metrics: Arc::clone(&node.metrics),
         trace: trace.clone(),
     };
     let finished = guarded.run(parts, node.settings.mock_prompt.clone()).await;
-    node.metrics.call_ended(finished.outcome, finished.cause);
-    trace.ended(finished.outcome, finished.cause);
+    let (cause, outcome) = (finished.cause, finished.outcome);
+    node.metrics.call_ended(outcome, cause);
+    trace.ended(outcome, cause);
     let seconds = started.elapsed().as_secs();
-    info!(call = %id, cause = ?finished.cause, outcome = ?finished.outcome, seconds, "ended");
+    info!(call = %id, ?cause, ?outcome, seconds, "ended");
     let closing = Closing {
         ended_at: Timestamp::now(),
-        end_cause: finished.cause,
-        outcome: finished.outcome,
+        end_cause: cause,
+        outcome,
         slots: finished.slots,
         summary: finished.summary,
         recording: finished.recording,
@@ -356,5 +370,6 @@ async fn converse(
     };
     // The line is free; a database that is away may keep the record open for minutes.
     drop(slot);
+    present.ended(cause, outcome);
     journal.close(closing).await;
 }

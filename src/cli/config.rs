@@ -23,7 +23,8 @@ pub use check::{Finding, LocateModel, Severity, check};
 pub use load::{ConfigError, Loaded, Origin, environment};
 pub use tenants::TenantEntry;
 
-use crate::domain::{IpNet, Trunk, TurnSettings};
+use crate::domain::{IpNet, Secret, Trunk, TurnSettings};
+use crate::live::RedisOptions;
 use crate::sip::net::{TlsConfig, TlsIdentity};
 use crate::speech::engines::EngineSpec;
 
@@ -44,6 +45,7 @@ pub struct Config {
     pub sip: Sip,
     pub media: Media,
     pub http: Http,
+    pub redis: Redis,
     pub speech: Speech,
     pub turns: TurnSettings,
     pub log: Log,
@@ -150,6 +152,16 @@ pub struct Http {
     pub listen: SocketAddr,
 }
 
+/// What connects several nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `None` for a node alone.
+    #[serde(with = "value::off")]
+    pub url: Option<Secret>,
+    pub prefix: String,
+}
+
 /// Engines and models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -222,6 +234,12 @@ impl Config {
     /// The database file.
     pub fn database(&self) -> PathBuf {
         self.data_dir.join("vca.sqlite")
+    }
+
+    /// How to reach Redis; `None` for a node alone.
+    pub fn redis(&self) -> Option<RedisOptions> {
+        let url = self.redis.url.clone()?;
+        Some(RedisOptions { url, prefix: self.redis.prefix.clone() })
     }
 
     /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.

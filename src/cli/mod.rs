@@ -17,6 +17,7 @@ mod keys;
 mod log;
 pub mod models;
 mod onboard;
+pub mod presence;
 pub mod reload;
 pub mod replay;
 pub mod serve;

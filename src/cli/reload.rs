@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::Failure;
@@ -11,6 +12,7 @@ use super::config::{Config, Loaded, environment};
 use super::serve::refuse_faults;
 use crate::dialogue::Receptionist;
 use crate::domain::IpNet;
+use crate::live::Live;
 use crate::sip::net::Stack;
 use crate::sip::trunk::{TrunkChanges, Trunks};
 use crate::speech::Speech;
@@ -25,8 +27,17 @@ pub struct Reloader {
     speech: Arc<Speech>,
     stack: Stack,
     trunks: Trunks,
-    /// One at a time.
-    turn: Mutex<()>,
+    live: Live,
+    /// What is in force; held while it changes, so that one change follows the other.
+    running: Mutex<Running>,
+}
+
+struct Running {
+    config: Config,
+    /// Phrases that are being made for what was reloaded last; ends with this.
+    lines: JoinSet<()>,
+    /// What tells the live views of trunks that came later.
+    news: JoinSet<()>,
 }
 
 /// What a reload came to.
@@ -40,9 +51,17 @@ pub struct Reloaded {
 }
 
 impl Reloader {
-    pub(super) fn new(file: Option<PathBuf>, started: Loaded, parts: (Store, Arc<Speech>, Stack, Trunks)) -> Self {
-        let (store, speech, stack, trunks) = parts;
-        Self { file, started, store, speech, stack, trunks, turn: Mutex::default() }
+    pub(super) fn new(
+        file: Option<PathBuf>,
+        started: Loaded,
+        store: Store,
+        speech: Arc<Speech>,
+        stack: Stack,
+        (trunks, live): (Trunks, Live),
+    ) -> Self {
+        let running =
+            Mutex::new(Running { config: started.config.clone(), lines: JoinSet::new(), news: JoinSet::new() });
+        Self { file, started, store, speech, stack, trunks, live, running }
     }
 
     /// Reads the file and the environment again, and takes up what can be changed while calls go on. What came of it is
@@ -52,8 +71,8 @@ impl Reloader {
     /// A line for each fault, as at the start; nothing has changed then, but for a database that fails half-way through
     /// the tenants: these may be repeated.
     pub async fn reload(&self) -> Result<Reloaded, Failure> {
-        let _turn = self.turn.lock().await;
-        let result = self.take_up().await;
+        let mut running = self.running.lock().await;
+        let result = self.take_up(&mut running).await;
         match &result {
             Ok(Reloaded { trunks, tenants, at_next_start }) => {
                 info!(
@@ -74,7 +93,33 @@ impl Reloader {
         result
     }
 
-    async fn take_up(&self) -> Result<Reloaded, Failure> {
+    /// Takes up the trunks that the database has now, beside those of the file as it was last read.
+    ///
+    /// # Errors
+    /// When the database fails; nothing has changed then.
+    pub async fn refresh_trunks(&self) -> Result<TrunkChanges, Failure> {
+        let mut running = self.running.lock().await;
+        let config = running.config.clone();
+        self.replace_trunks(config, &mut running.news).await
+    }
+
+    async fn replace_trunks(&self, mut config: Config, news: &mut JoinSet<()>) -> Result<TrunkChanges, Failure> {
+        for stored in self.store.trunks_with_secrets().await.map_err(|error| Failure::setup(&error))? {
+            // The file's goes before one of the same name.
+            if config.trunks.iter().all(|trunk| trunk.name != stored.name) {
+                config.trunks.push(stored);
+            }
+        }
+        self.stack.set_networks(networks(&config)).await;
+        let changes = self.trunks.replace(config.trunks);
+        let is_new = |name: &str| changes.added.iter().chain(&changes.restarted).any(|new| new == name);
+        // Those of trunks that went have ended.
+        while news.try_join_next().is_some() {}
+        super::presence::tell_of_trunks(news, &self.trunks, &self.live, &self.store, is_new);
+        Ok(changes)
+    }
+
+    async fn take_up(&self, running: &mut Running) -> Result<Reloaded, Failure> {
         let file = self.file.clone();
         // Reads files and looks for models.
         let read = move || {
@@ -88,10 +133,11 @@ impl Reloader {
         // The engines that run are those of the start.
         config.speech.clone_from(&self.started.config.speech);
         super::onboard::sync(&self.store, &config).await?;
-        self.stack.set_networks(networks(&config)).await;
         let tenants = config.tenants.len();
-        let trunks = self.trunks.replace(config.trunks);
-        tokio::spawn(prepare_lines(Arc::clone(&self.speech), self.store.clone()));
+        let trunks = self.replace_trunks(config.clone(), &mut running.news).await?;
+        running.config = config;
+        running.lines = JoinSet::new();
+        running.lines.spawn(prepare_lines(Arc::clone(&self.speech), self.store.clone()));
         Ok(Reloaded { trunks, tenants, at_next_start })
     }
 }

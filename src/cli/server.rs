@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::Failure;
 use super::config::{Config, Loaded};
+use super::presence::{self, LivePresence};
 use super::reload::Reloader;
 use super::wiring::{StoreBook, dependencies, trunk_list};
 use crate::api::{self, ApiState, Limits, Readiness};
@@ -21,6 +22,7 @@ use crate::call::watchdog::Watchdog;
 use crate::call::{self, Node, Settings};
 use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
+use crate::live::Live;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::metrics::Metrics;
 use crate::sip::net::dns::{Dns, SystemDns, TableDns};
@@ -49,6 +51,7 @@ pub struct Server {
     speech: Arc<Speech>,
     stack: Stack,
     trunks: Trunks,
+    live: Live,
     calls: JoinHandle<()>,
     http_task: JoinHandle<()>,
     readiness: watch::Sender<Readiness>,
@@ -121,10 +124,12 @@ impl Server {
         let trunk_list = trunk_list(Arc::clone(&line_states));
         let metrics = Arc::new(Metrics::default());
         let telemetry = super::wiring::telemetry(&config.telemetry, &metrics)?;
+        let live = presence::open(config, &metrics)?;
         let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
         let dependencies = dependencies(&store, &trunk_list);
         let state = ApiState {
             store: store.clone(),
+            live: live.clone(),
             recordings,
             readiness: ready,
             dependencies: dependencies.clone(),
@@ -160,11 +165,13 @@ impl Server {
             .build()
             .map_err(|error| Failure::setup(&error))?;
         // After all that takes time: calls that come from here on wait for milliseconds at most.
-        let trunks = start_trunks(&stack, config.trunks.clone());
+        let trunks = start_trunks(&stack, config.trunks.clone(), &live);
         let admission = Admission::new(config.sip.max_calls as usize);
         line_states.get_or_init(|| (trunks.clone(), admission.clone()));
+        presence::tell_of_trunks(&mut chores, &trunks, &live, &store, |_| true);
         let node = Node {
             book: Arc::new(StoreBook(store.clone())),
+            presence: Arc::new(LivePresence(live.clone())),
             media,
             speech: Arc::clone(&speech),
             admission: admission.clone(),
@@ -197,6 +204,7 @@ impl Server {
             speech,
             stack,
             trunks,
+            live,
             calls,
             http_task,
             readiness,
@@ -216,8 +224,8 @@ impl Server {
 
     /// What takes up a changed configuration while this server runs; `running` is the one that it was started with.
     pub fn reloader(&self, file: Option<std::path::PathBuf>, running: Loaded) -> Reloader {
-        let parts = (self.store.clone(), Arc::clone(&self.speech), self.stack.clone(), self.trunks.clone());
-        Reloader::new(file, running, parts)
+        let trunks = (self.trunks.clone(), self.live.clone());
+        Reloader::new(file, running, self.store.clone(), Arc::clone(&self.speech), self.stack.clone(), trunks)
     }
 
     /// Has every SIGHUP take up the configuration anew.
@@ -258,9 +266,12 @@ impl Server {
         self.readiness.send_replace(Readiness::Draining);
         self.shutdown.send_replace(true);
         self.trunks.stop().await;
+        // After the farewells, so that the next node's registration is not taken back by them.
+        self.live.release_leases().await;
         if let Err(failure) = (&mut self.calls).await {
             tracing::error!(error = %failure, "the task that answers calls failed");
         }
+        self.live.stop().await;
         self.stack.shutdown().await;
         self.stop_http.send_replace(true);
         if let Err(failure) = self.http_task.await {
@@ -279,7 +290,7 @@ impl Server {
 }
 
 /// Registers at the trunks. Without a resolver in the system's configuration, numeric addresses still work.
-fn start_trunks(stack: &Stack, trunks: Vec<Trunk>) -> Trunks {
+fn start_trunks(stack: &Stack, trunks: Vec<Trunk>, live: &Live) -> Trunks {
     let dns: Arc<dyn Dns> = match SystemDns::new() {
         Ok(dns) => Arc::new(dns),
         Err(error) => {
@@ -289,7 +300,9 @@ fn start_trunks(stack: &Stack, trunks: Vec<Trunk>) -> Trunks {
             Arc::new(TableDns::default())
         }
     };
-    Trunks::start(stack, trunks, dns)
+    // One node of several registers.
+    let live = live.clone();
+    Trunks::start_with(stack, trunks, dns, move |trunk| live.lease(trunk))
 }
 
 fn stack_config(config: &Config) -> StackConfig {

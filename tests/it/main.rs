@@ -21,6 +21,7 @@ mod floods;
 mod handovers;
 mod harness;
 mod ipv6;
+mod live;
 mod models;
 mod operation;
 mod overload;

@@ -2,7 +2,7 @@
 
 use super::Trunks;
 use super::line::{Line, Runner, Told};
-use crate::domain::{Trunk, TrunkSettings};
+use crate::domain::{Trunk, TrunkMode, TrunkSettings};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -112,7 +112,10 @@ impl Trunks {
     /// farewell for that of the new one.
     fn begin(&self, key: u64, trunk: Trunk, before: Option<Member>) -> Member {
         let line = Arc::new(Line::new(trunk));
-        let runner = Runner::new(key, Arc::clone(&line), self.0.stack.clone(), Arc::clone(&self.0.dns));
+        // A peer has no registration to be given.
+        let registers = line.trunk().settings.mode == TrunkMode::Register;
+        let lease = registers.then(|| (self.0.lease)(&line.name));
+        let runner = Runner::new(key, Arc::clone(&line), self.0.stack.clone(), Arc::clone(&self.0.dns), lease);
         let (told, listens) = watch::channel(Told::GoOn);
         let task = tokio::spawn(async move {
             if let Some(mut before) = before {

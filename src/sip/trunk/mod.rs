@@ -46,9 +46,13 @@ const FAREWELL: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub struct Trunks(Arc<Inner>);
 
+type Lease = Box<dyn Fn(&str) -> watch::Receiver<bool> + Send + Sync>;
+
 struct Inner {
     stack: Stack,
     dns: Arc<dyn Dns>,
+    /// Whether this node is the one to register at the trunk of this name.
+    lease: Lease,
     members: RwLock<Members>,
 }
 
@@ -61,8 +65,19 @@ impl std::fmt::Debug for Inner {
 impl Trunks {
     /// Starts a task for each trunk on the current tokio runtime.
     pub fn start(stack: &Stack, trunks: Vec<Trunk>, dns: Arc<dyn Dns>) -> Self {
-        let members = RwLock::default();
-        let all = Self(Arc::new(Inner { stack: stack.clone(), dns, members }));
+        Self::start_with(stack, trunks, dns, |_| watch::channel(true).1)
+    }
+
+    /// The same among several nodes: each trunk registers only while its lease, asked for by its name, is true. When that
+    /// is lost it falls silent without de-registration, which could take the next node's away.
+    pub fn start_with(
+        stack: &Stack,
+        trunks: Vec<Trunk>,
+        dns: Arc<dyn Dns>,
+        lease: impl Fn(&str) -> watch::Receiver<bool> + Send + Sync + 'static,
+    ) -> Self {
+        let (members, lease) = (RwLock::default(), Box::new(lease));
+        let all = Self(Arc::new(Inner { stack: stack.clone(), dns, lease, members }));
         all.replace(trunks);
         all
     }
