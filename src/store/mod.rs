@@ -15,6 +15,7 @@ mod calls;
 mod driver;
 mod error;
 mod keys;
+mod privacy;
 mod profiles;
 mod repair;
 mod tenants;
@@ -26,6 +27,7 @@ mod turns;
 pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
 pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
+pub use privacy::{Erasure, KEPT_EVENTS, LOG_HOLD};
 pub use profiles::{ProfileVersion, StoredProfile};
 pub use repair::NODE_HEARTBEAT;
 pub use tenants::{Account, Onboarding, Route};
@@ -106,6 +108,14 @@ impl Store {
     /// [`StoreError::Unwritable`] when the file exists or cannot be made, [`StoreError::BackupElsewhere`] on PostgreSQL.
     pub async fn backup(&self, to: &Path) -> Result<()> {
         self.driver.backup(to).await
+    }
+
+    /// The database, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self.driver.dialect() {
+            driver::Dialect::Sqlite => "sqlite",
+            driver::Dialect::Postgres => "postgresql",
+        }
     }
 
     /// Answers when the database does; for the readiness probe.
