@@ -71,7 +71,10 @@ where
         let body = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
         let body = body.map_err(|rejection| unread(JsonRejection::BytesRejection(rejection)))?;
         if has_nul(&body) {
-            return Err(Problem::invalid(vec![FieldError::new("body", "holds a NUL character, which no text may have")]));
+            return Err(Problem::invalid(vec![FieldError::new(
+                "body",
+                "holds a NUL character, which no text may have",
+            )]));
         }
         let request = Request::from_parts(parts, body.into());
         let Json(body) = Json::<T>::from_request(request, state).await.map_err(unread)?;

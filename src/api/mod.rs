@@ -60,7 +60,7 @@ use tracing::Instrument;
 
 pub use gate::{Gate, GateConfig};
 pub use guard::TENANT_HEADER;
-pub use health::Readiness;
+pub use health::{Condition, Dependencies, Need, Readiness, Standing};
 pub use passwords::Passwords;
 pub use patch::Patch;
 pub use problem::{FieldError, Problem, ProblemKind};
@@ -71,6 +71,7 @@ pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use request_id::RequestId;
 use routes::Routes;
 
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -84,10 +85,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct ApiState {
     pub store: Store,
+    /// Calls that go on.
+    pub live: Live,
     /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.
     pub recordings: Arc<Path>,
     /// Whether calls can be taken, as whoever starts and stops VCA says.
     pub readiness: watch::Receiver<Readiness>,
+    /// What `/readyz` asks.
+    pub dependencies: Dependencies,
     pub trunks: TrunkList,
     pub metrics: Arc<Metrics>,
     /// How much may be asked.

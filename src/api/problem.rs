@@ -108,6 +108,10 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     request_id: Option<String>,
+    /// How each thing is that the node leans on; of `/readyz` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, value_type = Object)]
+    dependencies: Option<serde_json::Value>,
     /// Seconds after which it is worth trying again, for the header `Retry-After`.
     #[serde(skip)]
     retry_after_s: Option<u64>,
@@ -131,6 +135,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             request_id: None,
+            dependencies: None,
             retry_after_s: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_S),
         }
     }
@@ -201,6 +206,11 @@ impl Problem {
     /// 500: the fault is ours; the log says more.
     pub fn internal() -> Self {
         Self::new(ProblemKind::Internal, "the server failed to answer; its log says why")
+    }
+
+    /// The same with how each dependency is.
+    pub(super) fn with_dependencies(self, dependencies: serde_json::Value) -> Self {
+        Self { dependencies: Some(dependencies), ..self }
     }
 
     /// The HTTP status.

@@ -1,15 +1,17 @@
 //! What a call needs from the rest of the system, so that `call` depends on no database.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::domain::{
-    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, RecordingState, Tenant,
-    TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
+    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, LivePhase, RecordingState,
+    Tenant, TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
 };
 use crate::media::Capabilities;
 use crate::sip::net::{OutgoingInvite, Transport};
@@ -27,7 +29,7 @@ pub struct Route {
 }
 
 /// How a call ended, for its record.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Closing {
     pub ended_at: Timestamp,
     pub end_cause: EndCause,
@@ -40,23 +42,28 @@ pub struct Closing {
 }
 
 /// One step of a call, kept so that the call can be replayed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct LogEvent {
     /// From 0, in order, within the call.
     pub seq: u32,
     /// Milliseconds after the answer.
     pub at_ms: u64,
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     pub data: serde_json::Value,
 }
 
-/// A failure on the other side of a port, already in words.
+/// A failure on the other side of a port.
 #[derive(Debug, Clone)]
-pub struct PortError(pub String);
+pub struct PortError {
+    /// Already in words.
+    pub message: String,
+    /// Whether trying again is of no use: the other side is there and says no.
+    pub refused: bool,
+}
 
 impl fmt::Display for PortError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -64,7 +71,8 @@ impl std::error::Error for PortError {}
 
 /// Where numbers are looked up and calls are written down.
 pub trait CallBook: Send + Sync + 'static {
-    /// Finds the receptionist of a dialled number; `None` for a number that nobody owns.
+    /// Finds the receptionist of a dialled number; `None` for a number that nobody owns. A book that is away answers from
+    /// memory, so that callers are answered.
     fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>>;
     /// Writes the record at the answer.
     fn open<'a>(&'a self, scope: TenantScope, record: &'a CallRecord) -> BoxFuture<'a, Result<(), PortError>>;
@@ -92,6 +100,27 @@ pub trait CallBook: Send + Sync + 'static {
         call: CallId,
         closing: &'a Closing,
     ) -> BoxFuture<'a, Result<(), PortError>>;
+}
+
+/// Who is on the phone, on every node of the platform: what the tenants' caps count, and what live views show.
+pub trait Presence: Send + Sync + 'static {
+    /// Takes one of the tenant's `most` places for a call that is going to be answered; `None` when all are taken. It
+    /// answers within half a second, whatever fails.
+    fn enter<'a>(&'a self, scope: TenantScope, call: CallId, most: u32) -> BoxFuture<'a, Option<Box<dyn Present>>>;
+}
+
+/// A call's place under the cap and its line in the live views; dropping it frees both. No method waits.
+pub trait Present: Send + Sync {
+    /// The call was answered; `trunk` is what it came over.
+    fn answered(&self, record: &CallRecord, trunk: Option<&str>);
+    /// The conversation has come to another phase.
+    fn phase(&self, phase: LivePhase);
+    /// Somebody has finished speaking.
+    fn turn(&self, turn: &Turn);
+    /// The call is over; its place is free.
+    fn ended(&self, cause: EndCause, outcome: CallOutcome);
+    /// Turns true when somebody wants the call ended.
+    fn hang_up_asked(&self) -> watch::Receiver<bool>;
 }
 
 /// A call to a person.

@@ -25,9 +25,11 @@ pub use load::{ConfigError, Loaded, Origin, environment};
 pub use tenants::TenantEntry;
 
 use crate::api::GateConfig;
-use crate::domain::{IpNet, Trunk, TurnSettings};
+use crate::domain::{IpNet, Secret, Trunk, TurnSettings};
+use crate::live::RedisOptions;
 use crate::sip::net::{TlsConfig, TlsIdentity};
 use crate::speech::engines::EngineSpec;
+use crate::store::PostgresOptions;
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../../config/vca.default.toml");
@@ -43,12 +45,15 @@ pub struct Config {
     /// `None` leaves the place to the model store.
     #[serde(with = "value::auto")]
     pub models_dir: Option<PathBuf>,
+    pub database: Database,
     pub sip: Sip,
     pub media: Media,
     pub http: Http,
+    pub redis: Redis,
     pub speech: Speech,
     pub turns: TurnSettings,
     pub log: Log,
+    pub telemetry: Telemetry,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
     pub mock_agent: bool,
@@ -61,6 +66,17 @@ pub struct Config {
     /// `[[tenants]]`: the businesses that are answered for.
     #[serde(skip)]
     pub tenants: Vec<TenantEntry>,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// A PostgreSQL URL; `None` for SQLite in the data folder.
+    #[serde(with = "value::off")]
+    pub url: Option<Secret>,
+    pub max_connections: u32,
+    pub migrate: bool,
 }
 
 /// Signalling: where it listens, whom it answers, and its limits.
@@ -175,6 +191,16 @@ impl Http {
     }
 }
 
+/// What connects several nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `None` for a node alone.
+    #[serde(with = "value::off")]
+    pub url: Option<Secret>,
+    pub prefix: String,
+}
+
 /// Engines and models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,6 +241,17 @@ pub struct Log {
     pub format: LogFormat,
 }
 
+/// Traces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// An OTLP/HTTP collector; `None` sends nothing.
+    #[serde(with = "value::off")]
+    pub otlp: Option<String>,
+    /// Of a hundred calls.
+    pub sample_percent: u8,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -233,9 +270,27 @@ impl Config {
         Loaded::load(path, env).map(|loaded| loaded.config)
     }
 
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
+    /// How to reach PostgreSQL; `None` on SQLite.
+    pub fn postgres(&self) -> Option<PostgresOptions> {
+        let Database { url, max_connections, migrate } = &self.database;
+        let url = url.clone()?;
+        Some(PostgresOptions { url, max_connections: *max_connections, migrate: *migrate })
+    }
+
+    /// The database file, on SQLite.
+    pub fn database_file(&self) -> PathBuf {
         self.data_dir.join("vca.sqlite")
+    }
+
+    /// The folder of what waits for the database, a file a call.
+    pub fn spool(&self) -> PathBuf {
+        self.data_dir.join("spool")
+    }
+
+    /// How to reach Redis; `None` for a node alone.
+    pub fn redis(&self) -> Option<RedisOptions> {
+        let url = self.redis.url.clone()?;
+        Some(RedisOptions { url, prefix: self.redis.prefix.clone() })
     }
 
     /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.

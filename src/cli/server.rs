@@ -1,6 +1,7 @@
 //! A whole VCA node in this process: store, models, media, SIP, HTTP, in the order in which failures are cheap.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,16 +11,19 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
-use super::config::Config;
-use super::wiring::{StoreBook, trunk_list};
+use super::config::{Config, Loaded};
+use super::presence::{self, LivePresence};
+use super::reload::Reloader;
+use super::wiring::{StoreBook, dependencies, trunk_list};
 use super::{Failure, set_up};
 use crate::api::{self, ApiState, Gate, Limits, Readiness, SetupToken};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
 use crate::call::watchdog::Watchdog;
-use crate::call::{self, Node, Settings};
+use crate::call::{self, Node, Settings, SpoolFolder};
 use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
+use crate::live::Live;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::metrics::Metrics;
 use crate::sip::net::dns::{Dns, SystemDns, TableDns};
@@ -29,7 +33,8 @@ use crate::speech::fake::FakeTts;
 use crate::speech::llm::Models;
 use crate::speech::stt::NoRecogniser;
 use crate::speech::{Presynthesis, Speech, SpeechConfig, models};
-use crate::store::{Store, Token};
+use crate::store::{NODE_HEARTBEAT, Store, StoreError, Token};
+use crate::telemetry::Telemetry;
 
 /// Threads of the calls' own runtime: one per core of the smallest machine that VCA is made for.
 const CALL_THREADS: usize = 2;
@@ -37,6 +42,9 @@ const CALL_THREADS: usize = 2;
 /// Jobs that may wait for each speech worker: the sentences of a long line, and other calls' turns. More would wait
 /// longer than a caller does.
 const JOBS_PER_WORKER: usize = 8;
+
+/// A node that was killed repairs its recordings of so long when it starts again.
+const REPAIRED_LATER: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
 /// A running node.
 pub struct Server {
@@ -46,8 +54,10 @@ pub struct Server {
     /// What makes the first user, while there is none.
     pub setup_token: Option<Token>,
     store: Store,
+    speech: Arc<Speech>,
     stack: Stack,
     trunks: Trunks,
+    live: Live,
     calls: JoinHandle<()>,
     http_task: JoinHandle<()>,
     readiness: watch::Sender<Readiness>,
@@ -57,6 +67,7 @@ pub struct Server {
     /// Calls run on threads of their own, so that voice detection never delays signalling or HTTP.
     call_runtime: Option<tokio::runtime::Runtime>,
     _presynthesis: Option<Presynthesis>,
+    telemetry: Telemetry,
     /// What nobody waits for; aborted when dropped.
     chores: JoinSet<()>,
 }
@@ -73,18 +84,54 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
             recordings.display()
         ))
     })?;
-    let store = Store::open(&config.database()).await.map_err(|error| Failure::setup(&error))?;
-    let abandoned = store.repair_abandoned(Timestamp::now()).await.map_err(|error| Failure::setup(&error))?;
-    for (call, tenant) in abandoned {
-        warn!(%call, %tenant, "the call was cut off when VCA stopped; its record is closed as abandoned");
-        let path = call::recording_path(&recordings, tenant, call);
+    let store = super::database::open(config).await?;
+    let started = async {
+        store.beat(Timestamp::now()).await?;
+        // First what this node knows to be true of its calls, then guesses about those of others.
+        SpoolFolder::new(&config.spool()).drain(&StoreBook::empty(store.clone())).await;
+        close_cut_off(&store).await?;
+        repair_recordings(&store, &recordings).await
+    };
+    started.await.map_err(|error| Failure::setup(&error))?;
+    Ok(store)
+}
+
+/// Closes the calls of processes that are gone.
+async fn close_cut_off(store: &Store) -> Result<(), StoreError> {
+    for (call, tenant) in store.repair_abandoned(Timestamp::now()).await? {
+        warn!(%call, %tenant, "the call was cut off when a VCA stopped; its record is closed as abandoned");
+    }
+    Ok(())
+}
+
+/// Makes the recordings of calls that were cut off playable, where they are on this machine.
+async fn repair_recordings(store: &Store, recordings: &Path) -> Result<(), StoreError> {
+    let since = Timestamp::now().checked_sub(REPAIRED_LATER).unwrap_or(Timestamp::MIN);
+    for (call, tenant) in store.cut_off_since(since).await? {
+        let path = call::recording_path(recordings, tenant, call);
         if path.exists()
             && let Err(error) = media::recorder::repair(&path)
         {
             warn!(%call, %error, "its recording could not be repaired");
         }
     }
-    Ok(store)
+    Ok(())
+}
+
+/// Says again and again that this process lives, and looks after those that do not.
+async fn keep_alive(store: Store) {
+    let mut ticks = tokio::time::interval(NODE_HEARTBEAT);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let done = async {
+            store.beat(Timestamp::now()).await?;
+            close_cut_off(&store).await
+        };
+        if let Err(error) = done.await {
+            warn!(%error, "the database was not told that this node lives; after a minute others close its calls");
+        }
+    }
 }
 
 impl Server {
@@ -118,12 +165,17 @@ impl Server {
         let line_states = Arc::new(OnceLock::new());
         let trunk_list = trunk_list(Arc::clone(&line_states));
         let metrics = Arc::new(Metrics::default());
+        let telemetry = super::wiring::telemetry(&config.telemetry, &metrics)?;
+        let live = presence::open(config, &metrics)?;
         let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
         let setup_token = set_up::token(&store).await?;
+        let dependencies = dependencies(&store, &trunk_list);
         let state = ApiState {
             store: store.clone(),
+            live: live.clone(),
             recordings,
             readiness: ready,
+            dependencies: dependencies.clone(),
             trunks: trunk_list,
             metrics: Arc::clone(&metrics),
             gate: Arc::new(Gate::new(&config.http.gate())),
@@ -148,8 +200,10 @@ impl Server {
             None if config.mock_agent => no_speech(config)?,
             None => load_speech(config, &store).await?,
         };
+        super::wiring::add_speech(&dependencies, &speech);
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
         let mut chores = JoinSet::new();
+        chores.spawn(keep_alive(store.clone()));
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
@@ -158,22 +212,26 @@ impl Server {
             .build()
             .map_err(|error| Failure::setup(&error))?;
         // After all that takes time: calls that come from here on wait for milliseconds at most.
-        let trunks = start_trunks(&stack, config.trunks.clone());
+        let trunks = start_trunks(&stack, config.trunks.clone(), &live);
         let admission = Admission::new(config.sip.max_calls as usize);
         line_states.get_or_init(|| (trunks.clone(), admission.clone()));
+        presence::tell_of_trunks(&mut chores, &trunks, &live, &store, |_| true);
         let node = Node {
-            book: Arc::new(StoreBook(store.clone())),
+            book: Arc::new(StoreBook::new(store.clone()).await.map_err(|error| Failure::setup(&error))?),
+            presence: Arc::new(LivePresence(live.clone())),
             media,
-            speech,
+            speech: Arc::clone(&speech),
             admission: admission.clone(),
             overload: Arc::default(),
             metrics,
+            telemetry: telemetry.clone(),
             watchdog,
             stack: stack.clone(),
             trunks: trunks.clone(),
             lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: config.sip.public_ip }),
             settings: Settings {
                 recordings: config.recordings(),
+                spool: SpoolFolder::new(&config.spool()),
                 answer_after: Duration::from_millis(config.sip.ring_ms.into()),
                 longest_call: Duration::from_secs(config.sip.max_call_s.into()),
                 retry_after_s: config.sip.retry_after_s,
@@ -184,7 +242,7 @@ impl Server {
         let calls = call_runtime.spawn(call::serve(Arc::new(node), incoming, stop));
         readiness.send_replace(Readiness::Ready);
         let (sip_udp, sip_tcp) = (stack.udp_addr(), stack.tcp_addr());
-        info!(?sip_udp, ?sip_tcp, %http, "ready");
+        info!(?sip_udp, ?sip_tcp, %http, database = store.kind(), "ready");
         let call_runtime = Some(call_runtime);
         Ok(Self {
             sip_udp,
@@ -192,8 +250,10 @@ impl Server {
             http,
             setup_token,
             store,
+            speech,
             stack,
             trunks,
+            live,
             calls,
             http_task,
             readiness,
@@ -201,6 +261,7 @@ impl Server {
             stop_http,
             call_runtime,
             _presynthesis: presynthesis,
+            telemetry,
             chores,
         })
     }
@@ -208,6 +269,28 @@ impl Server {
     /// The trunks, for their states.
     pub fn trunks(&self) -> &Trunks {
         &self.trunks
+    }
+
+    /// What takes up a changed configuration while this server runs; `running` is the one that it was started with.
+    pub fn reloader(&self, file: Option<std::path::PathBuf>, running: Loaded) -> Reloader {
+        let trunks = (self.trunks.clone(), self.live.clone());
+        Reloader::new(file, running, self.store.clone(), Arc::clone(&self.speech), self.stack.clone(), trunks)
+    }
+
+    /// Has every SIGHUP take up the configuration anew.
+    ///
+    /// # Errors
+    /// When signals cannot be received.
+    pub fn reload_on_hangup(&mut self, reloader: Arc<Reloader>) -> Result<(), Failure> {
+        let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+            .map_err(|error| Failure::run(&error))?;
+        self.chores.spawn(async move {
+            while hangup.recv().await.is_some() {
+                // What came of it is in the log; a signal has nobody to tell.
+                let _ = reloader.reload().await;
+            }
+        });
+        Ok(())
     }
 
     /// Waits for an interrupt or a termination signal, then drains: no new calls, the others may finish.
@@ -232,15 +315,26 @@ impl Server {
         self.readiness.send_replace(Readiness::Draining);
         self.shutdown.send_replace(true);
         self.trunks.stop().await;
+        // After the farewells, so that the next node's registration is not taken back by them.
+        self.live.release_leases().await;
         if let Err(failure) = (&mut self.calls).await {
             tracing::error!(error = %failure, "the task that answers calls failed");
         }
+        self.live.stop().await;
         self.stack.shutdown().await;
         self.stop_http.send_replace(true);
         if let Err(failure) = self.http_task.await {
             tracing::error!(error = %failure, "the HTTP task failed");
         }
+        if let Err(error) = self.store.leave().await {
+            warn!(%error, "the database was not told that this node has stopped; it finds out in a minute");
+        }
         self.store.close().await;
+        // Not on this thread: it waits for the collector.
+        let telemetry = self.telemetry.clone();
+        if let Err(failure) = tokio::task::spawn_blocking(move || telemetry.close()).await {
+            tracing::error!(error = %failure, "the last traces could not be delivered");
+        }
         if let Some(runtime) = self.call_runtime.take() {
             runtime.shutdown_background();
         }
@@ -248,7 +342,7 @@ impl Server {
 }
 
 /// Registers at the trunks. Without a resolver in the system's configuration, numeric addresses still work.
-fn start_trunks(stack: &Stack, trunks: Vec<Trunk>) -> Trunks {
+fn start_trunks(stack: &Stack, trunks: Vec<Trunk>, live: &Live) -> Trunks {
     let dns: Arc<dyn Dns> = match SystemDns::new() {
         Ok(dns) => Arc::new(dns),
         Err(error) => {
@@ -258,7 +352,9 @@ fn start_trunks(stack: &Stack, trunks: Vec<Trunk>) -> Trunks {
             Arc::new(TableDns::default())
         }
     };
-    Trunks::start(stack, trunks, dns)
+    // One node of several registers.
+    let live = live.clone();
+    Trunks::start_with(stack, trunks, dns, move |trunk| live.lease(trunk))
 }
 
 fn stack_config(config: &Config) -> StackConfig {
@@ -266,9 +362,7 @@ fn stack_config(config: &Config) -> StackConfig {
     StackConfig {
         udp: sip.udp.clone(),
         tcp: sip.tcp.clone(),
-        peers: Peers::new(
-            sip.peers.iter().chain(config.trunks.iter().flat_map(|trunk| &trunk.settings.sbc_ips)).copied(),
-        ),
+        peers: Peers::new(super::reload::networks(config)),
         tls: Some(sip.tls.stack()),
         public_addr: sip.public_ip,
         scanners: sip.scanners.clone(),

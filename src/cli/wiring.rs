@@ -1,31 +1,103 @@
 //! Puts the parts together: the store behind the call's port, the node behind the SIP stack.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use crate::api::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
+use tracing::warn;
+
+use jiff::Timestamp;
+
+use super::{Failure, config};
+use crate::api::{Dependencies, Need, Standing, TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use crate::call::admission::Admission;
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
 use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Trunk, TrunkMode, Turn};
+use crate::metrics::Metrics;
 use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
+use crate::speech::Speech;
+use crate::speech::engines::BreakerState;
+use crate::speech::http::{self, HttpLimits};
 use crate::store::{self, CloseCall, Store, StoreError};
+use crate::telemetry::Telemetry;
+
+/// How long a call waits for the database to say who answers it, before what was said last counts.
+const ROUTE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Numbers that are kept in memory for when the database is away.
+const MOST_ROUTES: usize = 50_000;
 
 /// The store as the calls see it.
-pub struct StoreBook(pub Store);
+pub struct StoreBook {
+    store: Store,
+    /// Who answered which number when the database said so last.
+    routes: Mutex<HashMap<E164, Route>>,
+}
+
+impl StoreBook {
+    /// Reads every route, so that a number is answered even if its first call finds the database away.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn new(store: Store) -> Result<Self, StoreError> {
+        let known = store.routes().await?.into_iter().take(MOST_ROUTES);
+        let routes = known.map(|(number, route)| (number, port_route(route))).collect();
+        Ok(Self { store, routes: Mutex::new(routes) })
+    }
+
+    /// Without any route in memory.
+    pub fn empty(store: Store) -> Self {
+        Self { store, routes: Mutex::default() }
+    }
+
+    fn remember(&self, did: &E164, route: Option<&Route>) {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        match route {
+            Some(route) if routes.len() < MOST_ROUTES || routes.contains_key(did) => {
+                routes.insert(did.clone(), route.clone());
+            }
+            Some(_) => {}
+            None => {
+                routes.remove(did);
+            }
+        }
+    }
+}
+
+fn port_route(store::Route { scope, tenant, status, profile }: store::Route) -> Route {
+    Route { scope, tenant, status, profile }
+}
 
 impl CallBook for StoreBook {
     fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>> {
         Box::pin(async move {
-            let found = self.0.find_did(did).await.map_err(port_error)?;
-            Ok(found.map(|store::Route { scope, tenant, status, profile }| Route { scope, tenant, status, profile }))
+            let failure = match tokio::time::timeout(ROUTE_PATIENCE, self.store.find_did(did)).await {
+                Ok(Ok(found)) => {
+                    let route = found.map(port_route);
+                    self.remember(did, route.as_ref());
+                    return Ok(route);
+                }
+                Ok(Err(failure)) if failure.is_final() => return Err(port_error(failure)),
+                Ok(Err(failure)) => port_error(failure),
+                Err(_elapsed) => PortError { message: "the database does not answer".to_owned(), refused: false },
+            };
+            let known = self.routes.lock().unwrap_or_else(PoisonError::into_inner).get(did).cloned();
+            match known {
+                Some(route) => {
+                    warn!(error = %failure, tenant = %route.scope.tenant(), "the database is away: the call is answered as it said last");
+                    Ok(Some(route))
+                }
+                None => Err(failure),
+            }
         })
     }
 
     fn open<'a>(&'a self, scope: TenantScope, record: &'a CallRecord) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.open_call(scope, record).await.map_err(port_error) })
+        Box::pin(async move { self.store.open_call(scope, record).await.map_err(port_error) })
     }
 
     fn turn<'a>(&'a self, scope: TenantScope, call: CallId, turn: &'a Turn) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.append_turn(scope, call, turn).await.map_err(port_error) })
+        Box::pin(async move { self.store.append_turn(scope, call, turn).await.map_err(port_error) })
     }
 
     fn slots<'a>(
@@ -35,7 +107,7 @@ impl CallBook for StoreBook {
         slots: &'a CallSlots,
         outcome: CallOutcome,
     ) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.set_slots(scope, call, slots, Some(outcome)).await.map_err(port_error) })
+        Box::pin(async move { self.store.set_slots(scope, call, slots, Some(outcome)).await.map_err(port_error) })
     }
 
     fn events<'a>(
@@ -50,11 +122,11 @@ impl CallBook for StoreBook {
                 .map(|event| store::CallEvent {
                     seq: event.seq,
                     at_ms: event.at_ms,
-                    kind: event.kind.to_owned(),
+                    kind: event.kind.clone().into_owned(),
                     data: event.data.clone(),
                 })
                 .collect();
-            self.0.append_events(scope, call, &events).await.map_err(port_error)
+            self.store.append_events(scope, call, &events).await.map_err(port_error)
         })
     }
 
@@ -75,13 +147,45 @@ impl CallBook for StoreBook {
                 transfers: closing.transfers.clone(),
                 bridged_ms: closing.bridged_ms,
             };
-            self.0.close_call(scope, call, &close).await.map_err(port_error)
+            self.store.close_call(scope, call, &close).await.map_err(port_error)
         })
     }
 }
 
 fn port_error(error: StoreError) -> PortError {
-    PortError(super::one_line(&error))
+    PortError { refused: error.is_final(), message: super::one_line(&error) }
+}
+
+/// What the node leans on, as far as it is known before it starts. Trunks and speech are told only: calls of other trunks
+/// go on, and a receptionist without engines goes on by ready phrases and the keypad.
+pub(super) fn dependencies(store: &Store, trunks: &TrunkList) -> Dependencies {
+    let dependencies = Dependencies::default();
+    dependencies.add_database(store.clone());
+    let list = Arc::clone(trunks);
+    dependencies.add("trunks", Need::Informational, move || {
+        let trunks = list().unwrap_or_default();
+        std::future::ready(Standing::of_parts(trunks.iter().filter(|trunk| trunk.up).count(), trunks.len()))
+    });
+    dependencies
+}
+
+/// Where traces go, as the configuration says.
+pub(super) fn telemetry(config: &config::Telemetry, metrics: &Arc<Metrics>) -> Result<Telemetry, Failure> {
+    let Some(endpoint) = &config.otlp else { return Ok(Telemetry::off()) };
+    let limits = HttpLimits { connect: Duration::from_secs(2), total: Duration::from_secs(5) };
+    let client = http::client(limits).map_err(|error| Failure::setup(&error))?;
+    let telemetry = Telemetry::start(endpoint, config.sample_percent, client, Arc::clone(metrics));
+    telemetry.map_err(|error| Failure::setup(&error))
+}
+
+/// Adds the engines: those whose breakers are open do not work.
+pub(super) fn add_speech(dependencies: &Dependencies, speech: &Arc<Speech>) {
+    let speech = Arc::clone(speech);
+    dependencies.add("speech", Need::Informational, move || {
+        let engines = speech.engine_status();
+        let working = engines.iter().filter(|engine| engine.breaker != BreakerState::Open).count();
+        std::future::ready(Standing::of_parts(working, engines.len()))
+    });
 }
 
 /// The trunks as the API shows them, once they are started.
@@ -90,22 +194,27 @@ pub(super) fn trunk_list(started: Arc<OnceLock<(Trunks, Admission)>>) -> TrunkLi
         let (trunks, admission) = started.get()?;
         let view = |status: TrunkStatus| {
             let active_calls = admission.on_trunk(&status.name);
-            trunks.get(&status.name).map(|trunk| trunk_view(trunk, status, active_calls))
+            trunks.get(&status.name).map(|trunk| trunk_view(&trunk, status, active_calls))
         };
         Some(trunks.status().into_iter().filter_map(view).collect())
     })
 }
 
-fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkView {
-    let peer = status.mode == TrunkMode::Peer;
-    let (state, expires_at) = match &status.state {
+/// A trunk's state in the words of its mode, and until when it is registered.
+pub(super) fn trunk_standing(status: &TrunkStatus) -> (TrunkStanding, Option<Timestamp>) {
+    match &status.state {
         TrunkState::Registered { expires_at, .. } => (TrunkStanding::Registered, Some(*expires_at)),
         TrunkState::Peer => (TrunkStanding::Up, None),
-        _ if peer => (TrunkStanding::Down, None),
+        _ if status.mode == TrunkMode::Peer => (TrunkStanding::Down, None),
+        TrunkState::Standby => (TrunkStanding::Standby, None),
         TrunkState::Unregistered => (TrunkStanding::Unregistered, None),
         TrunkState::Trying => (TrunkStanding::Registering, None),
         TrunkState::Failed { .. } => (TrunkStanding::Failed, None),
-    };
+    }
+}
+
+fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkView {
+    let (state, expires_at) = trunk_standing(&status);
     TrunkView {
         up: status.is_up(),
         name: status.name,
@@ -143,6 +252,7 @@ mod tests {
             (TrunkMode::Register, TrunkState::Trying, TrunkStanding::Registering, false),
             (TrunkMode::Register, TrunkState::Unregistered, TrunkStanding::Unregistered, false),
             (TrunkMode::Register, failed(), TrunkStanding::Failed, false),
+            (TrunkMode::Register, TrunkState::Standby, TrunkStanding::Standby, true),
             (TrunkMode::Peer, TrunkState::Peer, TrunkStanding::Up, true),
             (TrunkMode::Peer, TrunkState::Trying, TrunkStanding::Down, false),
             (TrunkMode::Peer, failed(), TrunkStanding::Down, false),

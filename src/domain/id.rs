@@ -125,6 +125,10 @@ id!(
     ProfileId, "prof"
 );
 id!(
+    /// Identifies a running process that answers calls; each start makes a new one.
+    NodeId, "node"
+);
+id!(
     /// Identifies an API key (not the secret itself).
     ApiKeyId, "key"
 );
@@ -143,6 +147,10 @@ id!(
 id!(
     /// Identifies an entry of the audit log.
     AuditId, "aud"
+);
+id!(
+    /// Identifies an erasure of a caller's data.
+    ErasureId, "era"
 );
 
 #[cfg(test)]

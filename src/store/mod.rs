@@ -9,6 +9,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 mod audit;
 mod calls;
 mod driver;
@@ -16,6 +18,7 @@ mod error;
 mod idempotency;
 mod invitations;
 mod keys;
+mod privacy;
 mod profiles;
 mod repair;
 mod sessions;
@@ -30,14 +33,16 @@ pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
 pub use idempotency::{Attempt, KEPT, Known, StoredAnswer};
 pub use keys::{ApiKey, ApiKeyError, KeyEntry, KeyOwner, NewKey, Principal};
+pub use privacy::{Erasure, KEPT_EVENTS, LOG_HOLD};
 pub use profiles::{ProfileVersion, StoredProfile};
+pub use repair::NODE_HEARTBEAT;
 pub use sessions::{SESSION_IDLE, SESSION_LIFE, Token, owner_of};
 pub use tenants::{Account, Onboarding, Route};
 pub use trunks::{PasswordChange, StoredTrunk};
 pub use turns::{CallEvent, EVENT_NOTICE};
 pub use users::UserChange;
 
-use crate::domain::{Secret, TenantScope};
+use crate::domain::{NodeId, Secret, TenantScope};
 
 /// What store verbs return.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -60,6 +65,8 @@ pub struct PostgresOptions {
 #[derive(Clone)]
 pub struct Store {
     driver: driver::Driver,
+    /// This process, as the owner of the calls that it answers.
+    node: NodeId,
 }
 
 impl Store {
@@ -80,11 +87,15 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], also when there is no database at `path`.
     pub async fn open_to_read(path: &Path) -> Result<Self> {
-        Ok(Self { driver: driver::Driver::sqlite_to_read(path, BUSY_TIMEOUT).await? })
+        Ok(Self::over(driver::Driver::sqlite_to_read(path, BUSY_TIMEOUT).await?))
     }
 
     async fn open_waiting(path: &Path, busy: Duration) -> Result<Self> {
-        Ok(Self { driver: driver::Driver::sqlite(path, busy).await? })
+        Ok(Self::over(driver::Driver::sqlite(path, busy).await?))
+    }
+
+    fn over(driver: driver::Driver) -> Self {
+        Self { driver, node: NodeId::new(Timestamp::now(), rand::random()) }
     }
 
     /// Connects to PostgreSQL and brings the schema `vca` up to date, or checks it where `options.migrate` is false.
@@ -96,7 +107,7 @@ impl Store {
     /// [`StoreError::Timeout`], [`StoreError::NotMigrated`], [`StoreError::WrongPostgresSchema`],
     /// [`StoreError::RoleBypasses`].
     pub async fn connect(options: &PostgresOptions) -> Result<Self> {
-        Ok(Self { driver: driver::Driver::postgres(options).await? })
+        Ok(Self::over(driver::Driver::postgres(options).await?))
     }
 
     /// Copies a SQLite database, whole and consistent, into the new file `to`; calls go on meanwhile.
@@ -105,6 +116,14 @@ impl Store {
     /// [`StoreError::Unwritable`] when the file exists or cannot be made, [`StoreError::BackupElsewhere`] on PostgreSQL.
     pub async fn backup(&self, to: &Path) -> Result<()> {
         self.driver.backup(to).await
+    }
+
+    /// The database, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self.driver.dialect() {
+            driver::Dialect::Sqlite => "sqlite",
+            driver::Dialect::Postgres => "postgresql",
+        }
     }
 
     /// Answers when the database does; for the readiness probe.

@@ -36,8 +36,27 @@ fn the_api_keeps_to_its_document() {
         .arg("run")
         .arg(format!("http://{}/openapi.json", demo.http))
         .args(["--header", &format!("Authorization: Bearer {}", crate::harness::KEY)])
-        .args(["--exclude-checks", LEFT_OUT, "--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--max-time", "60"])
-        .args(["--workers", "2", "--seed", "1", "--generation-database", "none", "--no-color", "--request-timeout", "20"])
+        .args([
+            "--exclude-checks",
+            LEFT_OUT,
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "15",
+            "--max-time",
+            "60",
+        ])
+        .args([
+            "--workers",
+            "2",
+            "--seed",
+            "1",
+            "--generation-database",
+            "none",
+            "--no-color",
+            "--request-timeout",
+            "20",
+        ])
         .current_dir(folder.path())
         .stdout(Stdio::from(std::fs::File::create(folder.path().join("out")).expect("a file is made")))
         .stderr(Stdio::null())
