@@ -18,11 +18,13 @@ mod log;
 pub mod models;
 mod onboard;
 pub mod presence;
+pub mod privacy;
 pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod server;
 pub mod simulate;
+mod upkeep;
 mod wiring;
 
 /// Answers the phone for small businesses.
@@ -61,6 +63,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
     CheckConfig(check_config::CheckConfigArgs),
+    /// Hand over, or erase, what is kept of a person who called
+    Privacy(privacy::PrivacyArgs),
     /// Write the files of an Asterisk between a carrier and VCA
     Asterisk(asterisk::AsteriskArgs),
 }
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }
         Command::CheckConfig(args) => check_configuration(&args),
+        Command::Privacy(args) => privacy::run(args),
         Command::Asterisk(args) => asterisk::run(&args),
     };
     match outcome {

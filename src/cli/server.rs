@@ -71,7 +71,7 @@ pub struct Server {
 /// # Errors
 /// One line that says what, where and how to mend it.
 pub async fn open_store(config: &Config) -> Result<Store, Failure> {
-    let recordings = config.recordings();
+    let recordings = config.recordings_dir();
     std::fs::create_dir_all(&recordings).map_err(|error| {
         Failure::Setup(format!(
             "cannot make the folder {}: {error}; set data_dir (or --data) to a folder that can be written",
@@ -79,17 +79,23 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
         ))
     })?;
     let store = Store::open(&config.database()).await.map_err(|error| Failure::setup(&error))?;
+    let kept = super::wiring::recordings(config)?;
     let abandoned = store.repair_abandoned(Timestamp::now()).await.map_err(|error| Failure::setup(&error))?;
     for (call, tenant) in abandoned {
         warn!(%call, %tenant, "the call was cut off when VCA stopped; its record is closed as abandoned");
-        let path = call::recording_path(&recordings, tenant, call);
-        if path.exists()
-            && let Err(error) = media::recorder::repair(&path)
-        {
+        if let Err(error) = kept.repair(tenant, call, media::recorder::repair) {
             warn!(%call, %error, "its recording could not be repaired");
         }
     }
     Ok(store)
+}
+
+/// Opens the database of a node that may be running, to read it only.
+///
+/// # Errors
+/// One line that says what, where and how to mend it.
+pub async fn open_store_to_read(config: &Config) -> Result<Store, Failure> {
+    Store::open_to_read(&config.database()).await.map_err(|error| Failure::setup(&error))
 }
 
 impl Server {
@@ -116,10 +122,11 @@ impl Server {
         let http = http_listener.local_addr().map_err(|error| Failure::setup(&error))?;
         // Bound before the models are loaded, so that a busy port is told at once.
         let (stack, incoming) = net::start(stack_config(config)).await.map_err(|error| Failure::setup(&error))?;
-        let media = MediaEngine::start(media_config(config)).map_err(|error| Failure::setup(&error))?;
+        let recordings = super::wiring::recordings(config)?;
+        let media = MediaEngine::start_with_keys(media_config(config), recordings.keys())
+            .map_err(|error| Failure::setup(&error))?;
 
         let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
-        let recordings = config.recordings().into();
         let line_states = Arc::new(OnceLock::new());
         let trunk_list = trunk_list(Arc::clone(&line_states));
         let metrics = Arc::new(Metrics::default());
@@ -127,10 +134,13 @@ impl Server {
         let live = presence::open(config, &metrics)?;
         let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
         let dependencies = dependencies(&store, &trunk_list);
+        if config.redis().is_some() {
+            super::wiring::add_redis(&dependencies, &metrics);
+        }
         let state = ApiState {
             store: store.clone(),
             live: live.clone(),
-            recordings,
+            recordings: recordings.clone(),
             readiness: ready,
             dependencies: dependencies.clone(),
             trunks: trunk_list,
@@ -158,6 +168,7 @@ impl Server {
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
         let mut chores = JoinSet::new();
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
+        super::upkeep::start(&mut chores, &store, &recordings, config.retention);
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
             .thread_name("call")
@@ -183,7 +194,7 @@ impl Server {
             trunks: trunks.clone(),
             lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: config.sip.public_ip }),
             settings: Settings {
-                recordings: config.recordings(),
+                recordings: recordings.clone(),
                 answer_after: Duration::from_millis(config.sip.ring_ms.into()),
                 longest_call: Duration::from_secs(config.sip.max_call_s.into()),
                 retry_after_s: config.sip.retry_after_s,
