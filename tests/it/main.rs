@@ -14,6 +14,7 @@ mod codecs;
 mod conversations;
 mod corpus;
 mod desk;
+mod ears;
 mod failover;
 mod far_end;
 mod faults;
