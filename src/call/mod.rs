@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, error, info, info_span};
 
+use crate::domain::billing::{Allowance, DIRECT, LegUse, Meter};
 use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId, Trunk};
 use crate::media::{
     Capabilities, EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions,
@@ -190,6 +191,7 @@ impl Prepared {
             recording: if self.route.profile.record_calls { RecordingState::Partial } else { RecordingState::Off },
             transfers: Vec::new(),
             bridged_ms: 0,
+            trunk: self.trunk.as_ref().map(|trunk| trunk.name.clone()),
         }
     }
 }
@@ -239,7 +241,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         leg.set_policy(LegPolicy::from(&trunk.settings)).await;
     }
     let arrival = router::find(&*node.book, &node.trunks, trunk, leg, invite).await;
-    let router::Arrival { route, did } = arrival.map_err(|why| match why {
+    let router::Arrival { mut route, did } = arrival.map_err(|why| match why {
         NoRoute::NoSuchNumber => Refused::plain(404, "No Such Number"),
         NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
@@ -247,6 +249,11 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let admitted = node.admission.admit(&route.tenant, trunk, Instant::now());
     let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     let id = CallId::new(Timestamp::now(), rand::random());
+    if route.allowance > Allowance::Full {
+        let allowance = route.allowance.name();
+        info!(call = %id, tenant = %route.scope.tenant(), allowance, "the month's ceiling is reached; the call spends less");
+    }
+    route.allowance.apply(&mut route.profile);
     let recording =
         route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
     if let Some(folder) = recording.as_deref().and_then(Path::parent)
@@ -296,7 +303,9 @@ async fn converse(
     node.metrics.call_began();
     let journal = Arc::new(Journal::open(Arc::clone(&node.book), route.scope, record));
     info!(call = %id, tenant = %route.scope.tenant(), trunk = trunk.as_ref().map(|trunk| trunk.name.as_str()), "answered");
+    let (meter, line) = (Meter::default(), trunk.as_ref().map_or(DIRECT, |trunk| trunk.name.as_str()).to_owned());
     let outgoing = transfer::Outgoing {
+        meter: meter.clone(),
         stack: node.stack.clone(),
         lines: Arc::clone(&node.lines),
         media: Arc::clone(&node.media),
@@ -313,7 +322,7 @@ async fn converse(
         media,
         media_events,
         sdp,
-        speech: node.speech.of(&route.profile.speech),
+        speech: node.speech.for_call(&route.profile.speech, meter.clone()),
         profile: route.profile,
         caller,
         outgoing,
@@ -324,8 +333,9 @@ async fn converse(
     };
     let finished = guarded.run(parts, node.settings.mock_prompt.clone()).await;
     node.metrics.call_ended(finished.outcome, finished.cause);
-    let seconds = started.elapsed().as_secs();
-    info!(call = %id, cause = ?finished.cause, outcome = ?finished.outcome, seconds, "ended");
+    let lasted = started.elapsed();
+    info!(call = %id, cause = ?finished.cause, outcome = ?finished.outcome, seconds = lasted.as_secs(), "ended");
+    meter.leg(LegUse { trunk: line, outbound: false, ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX) });
     let closing = Closing {
         ended_at: Timestamp::now(),
         end_cause: finished.cause,
@@ -335,6 +345,7 @@ async fn converse(
         recording: finished.recording,
         bridged_ms: finished.transfers.iter().map(|attempt| attempt.bridged_ms).sum(),
         transfers: finished.transfers,
+        usage: meter.read(),
     };
     // The line is free; a database that is away may keep the record open for minutes.
     drop(slot);

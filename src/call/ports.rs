@@ -7,6 +7,7 @@ use std::pin::Pin;
 
 use jiff::Timestamp;
 
+use crate::domain::billing::{Allowance, Usage};
 use crate::domain::{
     AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, RecordingState, Tenant,
     TenantScope, TransferAttempt, TransferMode, Turn,
@@ -23,6 +24,8 @@ pub struct Route {
     pub scope: TenantScope,
     pub tenant: Tenant,
     pub profile: AgentProfile,
+    /// What the call may spend: the profile is not shortened to it yet.
+    pub allowance: Allowance,
 }
 
 /// How a call ended, for its record.
@@ -36,6 +39,8 @@ pub struct Closing {
     pub recording: RecordingState,
     pub transfers: Vec<TransferAttempt>,
     pub bridged_ms: u64,
+    /// What is to be paid for the call.
+    pub usage: Usage,
 }
 
 /// One step of a call, kept so that the call can be replayed.

@@ -6,6 +6,7 @@
 mod check;
 mod engines;
 mod load;
+mod prices;
 pub mod profile;
 mod tenants;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use check::{Finding, LocateModel, Severity, check};
 pub use load::{ConfigError, Loaded, Origin, environment};
 pub use tenants::TenantEntry;
 
+use crate::domain::billing::{GstTerms, Gstin, Prices};
 use crate::domain::{IpNet, Trunk, TurnSettings};
 use crate::sip::net::{TlsConfig, TlsIdentity};
 use crate::speech::engines::EngineSpec;
@@ -47,6 +49,7 @@ pub struct Config {
     pub speech: Speech,
     pub turns: TurnSettings,
     pub log: Log,
+    pub billing: Billing,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
     pub mock_agent: bool,
@@ -56,6 +59,9 @@ pub struct Config {
     /// `[engines.NAME]`: engines that tenants may choose, beside the node's own.
     #[serde(skip)]
     pub engines: BTreeMap<String, EngineSpec>,
+    /// `[prices]`: what calls cost the operator.
+    #[serde(skip)]
+    pub prices: Prices,
     /// `[[tenants]]`: the businesses that are answered for.
     #[serde(skip)]
     pub tenants: Vec<TenantEntry>,
@@ -187,6 +193,24 @@ pub struct Log {
     /// Directives of `tracing_subscriber::EnvFilter`.
     pub level: String,
     pub format: LogFormat,
+}
+
+/// What the operator's invoices say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    /// `None`: not registered, and no tax is charged.
+    #[serde(with = "value::off")]
+    pub gstin: Option<Gstin>,
+    pub sac: String,
+    pub gst_percent: u8,
+}
+
+impl Billing {
+    /// The same for an export.
+    pub fn terms(&self) -> GstTerms {
+        GstTerms { supplier: self.gstin.clone(), sac: self.sac.clone(), percent: self.gst_percent }
+    }
 }
 
 /// How log lines look.

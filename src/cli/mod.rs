@@ -21,6 +21,7 @@ pub mod replay;
 pub mod serve;
 pub mod server;
 pub mod simulate;
+pub mod usage;
 mod wiring;
 
 /// Answers the phone for small businesses.
@@ -55,6 +56,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Let scripted callers call, and score their calls
     Simulate(simulate::SimulateArgs),
+    /// Show what a month came to, or export it for invoices
+    Usage(usage::UsageArgs),
     /// Fetch, list and verify speech models
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Call(args) => call::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Usage(args) => usage::run(&args),
         Command::Models(args) => {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }

@@ -72,7 +72,8 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
         ))
     })?;
     let store = Store::open(&config.database()).await.map_err(|error| Failure::setup(&error))?;
-    let abandoned = store.repair_abandoned(Timestamp::now()).await.map_err(|error| Failure::setup(&error))?;
+    let abandoned =
+        store.repair_abandoned(Timestamp::now(), &config.prices).await.map_err(|error| Failure::setup(&error))?;
     for (call, tenant) in abandoned {
         warn!(%call, %tenant, "the call was cut off when VCA stopped; its record is closed as abandoned");
         let path = call::recording_path(&recordings, tenant, call);
@@ -156,7 +157,7 @@ impl Server {
         let admission = Admission::new(config.sip.max_calls as usize);
         line_states.get_or_init(|| (trunks.clone(), admission.clone()));
         let node = Node {
-            book: Arc::new(StoreBook(store.clone())),
+            book: Arc::new(StoreBook { store: store.clone(), prices: config.prices.clone() }),
             media,
             speech,
             admission: admission.clone(),

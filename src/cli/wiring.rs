@@ -1,31 +1,58 @@
 //! Puts the parts together: the store behind the call's port, the node behind the SIP stack.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::warn;
 
 use crate::api::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use crate::call::admission::Admission;
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
+use crate::domain::billing::{Allowance, Prices};
 use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Trunk, TrunkMode, Turn};
 use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
 use crate::store::{self, CloseCall, Store, StoreError};
 
 /// The store as the calls see it.
-pub struct StoreBook(pub Store);
+pub struct StoreBook {
+    pub store: Store,
+    /// What calls cost.
+    pub prices: Prices,
+}
+
+impl StoreBook {
+    /// What the next call of a tenant may spend. A database that does not say limits no call.
+    async fn allowance(&self, scope: TenantScope) -> Allowance {
+        let found = tokio::time::timeout(ALLOWANCE_PATIENCE, self.store.allowance(scope, Timestamp::now())).await;
+        match found.map_err(|_elapsed| StoreError::Timeout).flatten() {
+            Ok(allowance) => allowance,
+            Err(error) => {
+                warn!(tenant = %scope.tenant(), %error, "the month's costs are not known; the call is not limited");
+                Allowance::Full
+            }
+        }
+    }
+}
+
+/// How long a call waits to be told what it may spend.
+const ALLOWANCE_PATIENCE: Duration = Duration::from_millis(500);
 
 impl CallBook for StoreBook {
     fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>> {
         Box::pin(async move {
-            let found = self.0.find_did(did).await.map_err(port_error)?;
-            Ok(found.map(|store::Route { scope, tenant, profile }| Route { scope, tenant, profile }))
+            let found = self.store.find_did(did).await.map_err(port_error)?;
+            let Some(store::Route { scope, tenant, profile }) = found else { return Ok(None) };
+            Ok(Some(Route { scope, tenant, profile, allowance: self.allowance(scope).await }))
         })
     }
 
     fn open<'a>(&'a self, scope: TenantScope, record: &'a CallRecord) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.open_call(scope, record).await.map_err(port_error) })
+        Box::pin(async move { self.store.open_call(scope, record).await.map_err(port_error) })
     }
 
     fn turn<'a>(&'a self, scope: TenantScope, call: CallId, turn: &'a Turn) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.append_turn(scope, call, turn).await.map_err(port_error) })
+        Box::pin(async move { self.store.append_turn(scope, call, turn).await.map_err(port_error) })
     }
 
     fn slots<'a>(
@@ -35,7 +62,7 @@ impl CallBook for StoreBook {
         slots: &'a CallSlots,
         outcome: CallOutcome,
     ) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.set_slots(scope, call, slots, Some(outcome)).await.map_err(port_error) })
+        Box::pin(async move { self.store.set_slots(scope, call, slots, Some(outcome)).await.map_err(port_error) })
     }
 
     fn events<'a>(
@@ -54,7 +81,7 @@ impl CallBook for StoreBook {
                     data: event.data.clone(),
                 })
                 .collect();
-            self.0.append_events(scope, call, &events).await.map_err(port_error)
+            self.store.append_events(scope, call, &events).await.map_err(port_error)
         })
     }
 
@@ -74,8 +101,9 @@ impl CallBook for StoreBook {
                 recording: closing.recording,
                 transfers: closing.transfers.clone(),
                 bridged_ms: closing.bridged_ms,
+                charge: self.prices.charge(&closing.usage),
             };
-            self.0.close_call(scope, call, &close).await.map_err(port_error)
+            self.store.close_call(scope, call, &close).await.map_err(port_error)
         })
     }
 }
@@ -132,6 +160,51 @@ fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkVie
 mod tests {
     use super::*;
     use crate::domain::{Secret, TrunkSettings};
+
+    #[tokio::test]
+    async fn calls_are_charged_and_the_next_ones_spend_less() {
+        use crate::domain::billing::{LegUse, Plan, TrunkPrice, Usage};
+        use crate::domain::{Did, EndCause, RecordingState};
+        use crate::store::tests::{number, record, sqlite};
+
+        let f = sqlite().await;
+        let profile = f.store.profiles(f.ours).await.unwrap().remove(0).id;
+        let did = Did { number: number("+918047180000"), tenant: f.ours.tenant(), profile };
+        f.store.put_did(f.ours, &did).await.unwrap();
+        let plan = Plan {
+            soft_ceiling_minutes: Some(2),
+            hard_ceiling_paise: Some(crate::domain::Paise(300)),
+            ..Plan::default()
+        };
+        f.store.put_plan(f.ours, &plan).await.unwrap();
+        let trunk = TrunkPrice { inbound_per_pulse: "50".parse().unwrap(), ..TrunkPrice::default() };
+        let prices = Prices { trunks: [("line".to_owned(), trunk)].into(), ..Prices::default() };
+        let book = StoreBook { store: f.store.clone(), prices };
+        let mut allowed = Vec::new();
+        for second in 0..3 {
+            let route = book.route(&did.number).await.unwrap().unwrap();
+            allowed.push(route.allowance);
+            let call = CallRecord { answered_at: Timestamp::now(), ..record(f.ours, second) };
+            book.open(f.ours, &call).await.unwrap();
+            let leg = LegUse { trunk: "line".to_owned(), outbound: false, ms: 100_000 };
+            let closing = Closing {
+                ended_at: call.answered_at + jiff::SignedDuration::from_secs(100),
+                end_cause: EndCause::CallerHungUp,
+                outcome: CallOutcome::Nothing,
+                slots: CallSlots::default(),
+                summary: String::new(),
+                recording: RecordingState::Off,
+                transfers: Vec::new(),
+                bridged_ms: 0,
+                usage: Usage { legs: vec![leg], ..Usage::default() },
+            };
+            book.close(f.ours, call.id, &closing).await.unwrap();
+            let charged = f.store.ledger(f.ours, call.id).await.unwrap().unwrap();
+            assert_eq!((charged.cost.0, charged.minutes, charged.seconds), (100, 2, 100));
+        }
+        assert_eq!(allowed, [Allowance::Full, Allowance::LocalEngines, Allowance::LocalEngines]);
+        assert_eq!(book.route(&did.number).await.unwrap().unwrap().allowance, Allowance::MessagesOnly);
+    }
 
     #[test]
     fn a_trunk_is_shown_in_the_words_of_its_mode() {

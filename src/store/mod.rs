@@ -13,6 +13,7 @@ mod calls;
 mod driver;
 mod error;
 mod keys;
+mod ledger;
 mod repair;
 mod tenants;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::calls::call_record;
 use super::driver::{Access, Id, Time, Word, sql};
 use super::{Result, Store};
+use crate::domain::billing::{Charge, DIRECT, LegUse, Prices, Usage};
 use crate::domain::{
     CallId, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, Speaker, TenantId, TenantScope, Turn,
 };
@@ -16,9 +17,11 @@ impl Store {
     /// The end is put at the end of the last stored turn: nobody knows the true one, and `now` may be days later. The
     /// recording's state stays: what exists of it is whole up to the last second.
     ///
+    /// Each is charged at `prices` by what is known of it: its trunk and its length.
+    ///
     /// # Errors
     /// When the database fails; then none is changed.
-    pub async fn repair_abandoned(&self, now: Timestamp) -> Result<Vec<(CallId, TenantId)>> {
+    pub async fn repair_abandoned(&self, now: Timestamp, prices: &Prices) -> Result<Vec<(CallId, TenantId)>> {
         let open = sql("SELECT * FROM calls WHERE status = 'active' ORDER BY id");
         let open = self.driver.fetch_all(Access::Platform, open).await?;
         let mut repaired = Vec::with_capacity(open.len());
@@ -39,10 +42,21 @@ impl Store {
             .bind(Word(record.outcome.unwrap_or_else(|| outcome(&record.slots))))
             .bind(summary(record, turns));
             transaction.execute(query).await?;
+            let scope = TenantScope::proven(record.tenant);
+            let charge = known_charge(prices, record, last_sign_of_life(record, turns).min(now));
+            super::ledger::charge(&mut transaction, scope, record.id, &charge).await?;
         }
         transaction.commit().await?;
         Ok(repaired.into_iter().map(|(record, _)| (record.id, record.tenant)).collect())
     }
+}
+
+/// What the record of a call tells of its costs: its leg, up to `ended_at`. What engines were given is not known.
+fn known_charge(prices: &Prices, record: &CallRecord, ended_at: Timestamp) -> Charge {
+    let ms = ended_at.as_millisecond().saturating_sub(record.answered_at.as_millisecond());
+    let trunk = record.trunk.clone().unwrap_or_else(|| DIRECT.to_owned());
+    let leg = LegUse { trunk, outbound: false, ms: u64::try_from(ms).unwrap_or(0) };
+    prices.charge(&Usage { legs: vec![leg], ..Usage::default() })
 }
 
 fn last_sign_of_life(record: &CallRecord, turns: &[Turn]) -> Timestamp {

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::billing::{Charge, Prices};
 use crate::domain::{
     AgentProfile, ApiKeyId, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, DayHours, Did, E164,
     EndCause, Knowledge, ProfileId, RecordingState, Speaker, Tenant, TenantId, TransferAttempt, TransferKind,
@@ -106,6 +107,7 @@ fn profile(scope: TenantScope) -> AgentProfile {
         ask: vec![crate::domain::Ask::PinCode, crate::domain::Ask::Email],
         speech: crate::domain::SpeechChoice::default(),
         knowledge: Knowledge::default(),
+        emergency_transfers_only: false,
         transfers: Transfers {
             targets: vec![TransferTarget {
                 name: "Dr Sharma".to_owned(),
@@ -137,6 +139,7 @@ pub(crate) fn record(scope: TenantScope, second: i64) -> CallRecord {
         recording: RecordingState::Partial,
         transfers: Vec::new(),
         bridged_ms: 0,
+        trunk: Some("main-line".to_owned()),
     }
 }
 
@@ -178,6 +181,7 @@ pub(crate) fn close(second: i64) -> CloseCall {
         recording: RecordingState::Complete,
         transfers: vec![attempt(second)],
         bridged_ms: 61_500,
+        charge: Charge::default(),
     }
 }
 
@@ -405,7 +409,7 @@ async fn open_calls_are_repaired_after_a_crash(f: Fixture) {
     }
     f.store.close_call(f.ours, ended.id, &close(30)).await.unwrap();
 
-    let repaired = f.store.repair_abandoned(at(86_400)).await.unwrap();
+    let repaired = f.store.repair_abandoned(at(86_400), &Prices::default()).await.unwrap();
     assert_eq!(repaired, [(told.id, f.ours.tenant()), (silent.id, f.theirs.tenant())]);
     let stored = f.store.call_record(f.ours, told.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.end_cause), (CallStatus::Abandoned, Some(EndCause::Crash)));
@@ -421,7 +425,7 @@ async fn open_calls_are_repaired_after_a_crash(f: Fixture) {
     assert_eq!((stored.outcome, stored.ended_at), (Some(CallOutcome::Nothing), Some(at(5))));
     let stored = f.store.call_record(f.ours, ended.id).await.unwrap().unwrap();
     assert_eq!(stored.status, CallStatus::Completed);
-    assert_eq!(f.store.repair_abandoned(at(86_401)).await.unwrap(), []);
+    assert_eq!(f.store.repair_abandoned(at(86_401), &Prices::default()).await.unwrap(), []);
 }
 
 async fn keys_authenticate_their_owner_only(f: Fixture) {
@@ -471,6 +475,7 @@ async fn writers_do_not_disturb_each_other(f: Fixture) {
     assert_eq!(f.store.list_calls(f.ours, &CallFilter::default(), None, 50).await.unwrap().items.len(), 16);
 }
 
+mod ledger;
 mod opening;
 mod row_security;
 

@@ -7,6 +7,7 @@ mod asterisk;
 mod barge_in;
 mod bridges;
 mod carriers;
+mod ceilings;
 #[expect(dead_code, reason = "the conformance suite in src/speech uses the other faults")]
 #[path = "../support/cloud.rs"]
 mod cloud;
