@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::domain::billing::{Allowance, Usage};
 use crate::domain::{
     AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, RecordingState, Tenant,
-    TenantScope, TransferAttempt, TransferMode, Turn,
+    TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
 };
 use crate::media::Capabilities;
 use crate::sip::net::{OutgoingInvite, Transport};
@@ -23,6 +23,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Route {
     pub scope: TenantScope,
     pub tenant: Tenant,
+    pub status: TenantStatus,
     pub profile: AgentProfile,
     /// What the call may spend: the profile is not shortened to it yet.
     pub allowance: Allowance,

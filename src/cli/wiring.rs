@@ -42,8 +42,8 @@ impl CallBook for StoreBook {
     fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>> {
         Box::pin(async move {
             let found = self.store.find_did(did).await.map_err(port_error)?;
-            let Some(store::Route { scope, tenant, profile }) = found else { return Ok(None) };
-            Ok(Some(Route { scope, tenant, profile, allowance: self.allowance(scope).await }))
+            let Some(store::Route { scope, tenant, status, profile }) = found else { return Ok(None) };
+            Ok(Some(Route { scope, tenant, status, profile, allowance: self.allowance(scope).await }))
         })
     }
 

@@ -13,6 +13,7 @@ mod knowledge;
 mod number;
 mod privacy;
 mod profile;
+mod search;
 mod tenant;
 mod transfer;
 mod trunk;
@@ -31,7 +32,8 @@ pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SER
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
-pub use tenant::{Did, Tenant, TenantScope};
+pub use search::{SearchError, SearchWords};
+pub use tenant::{Did, Tenant, TenantScope, TenantStatus};
 pub use transfer::{
     DialError, DialString, MOST_TARGETS, TransferAttempt, TransferKind, TransferResult, TransferTarget, Transfers,
     TransfersError,
