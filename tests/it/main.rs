@@ -36,3 +36,4 @@ mod surroundings;
 mod tls_trunk;
 mod transfer;
 mod trunks;
+mod usage;
