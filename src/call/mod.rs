@@ -44,6 +44,8 @@ use admission::{Admission, Refusal, Slot};
 use leg::Answerer;
 use overload::Gauge;
 use ports::{CallBook, Closing, OutboundLines, Route};
+pub use record::SpoolFolder;
+
 use record::Journal;
 use router::NoRoute;
 use watchdog::Watchdog;
@@ -70,6 +72,8 @@ pub struct Node {
 pub struct Settings {
     /// Holds `<tenant>/<call>.wav`.
     pub recordings: PathBuf,
+    /// Where what the database does not take waits for it.
+    pub spool: SpoolFolder,
     /// Ringing time before the answer.
     pub answer_after: Duration,
     /// The longest call.
@@ -94,6 +98,7 @@ pub async fn serve(node: Arc<Node>, mut incoming: mpsc::Receiver<IncomingCall>, 
     let mut watches = JoinSet::new();
     let (gauge, media, speech) = (Arc::clone(&node.overload), Arc::clone(&node.media), Arc::clone(&node.speech));
     watches.spawn(overload::watch(gauge, media, speech));
+    watches.spawn(record::look_after(Arc::clone(&node.book), node.settings.spool.clone()));
     let mut draining = shutdown.clone();
     let (stop, stopped) = watch::channel(false);
     loop {
@@ -303,7 +308,7 @@ async fn converse(
     let started = Instant::now();
     leg.answer(answer).await;
     node.metrics.call_began();
-    let journal = Arc::new(Journal::open(Arc::clone(&node.book), route.scope, record));
+    let journal = Arc::new(Journal::open(Arc::clone(&node.book), node.settings.spool.clone(), route.scope, record));
     info!(call = %id, tenant = %route.scope.tenant(), trunk = trunk.as_ref().map(|trunk| trunk.name.as_str()), "answered");
     let (meter, line) = (Meter::default(), trunk.as_ref().map_or(DIRECT, |trunk| trunk.name.as_str()).to_owned());
     let outgoing = transfer::Outgoing {
@@ -349,7 +354,7 @@ async fn converse(
         transfers: finished.transfers,
         usage: meter.read(),
     };
-    // The line is free; a database that is away may keep the record open for minutes.
+    // The line is free; a database that is slow may keep the record open for a while.
     drop(slot);
     journal.close(closing).await;
 }

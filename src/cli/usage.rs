@@ -43,7 +43,7 @@ pub struct UsageArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The node's configuration file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "VCA_CONFIG")]
     config: Option<PathBuf>,
 }
 
@@ -57,7 +57,7 @@ pub fn run(args: &UsageArgs) -> Result<ExitCode, Failure> {
         config.data_dir.clone_from(folder);
     }
     super::serve::runtime()?.block_on(async {
-        let store = Store::open_to_read(&config.database()).await.map_err(|error| Failure::setup(&error))?;
+        let store = super::database::open_to_read(&config).await?;
         let shown = show(args, &config, &store, std::io::stdout().lock()).await;
         store.close().await;
         shown.map(|()| ExitCode::SUCCESS)

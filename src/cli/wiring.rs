@@ -1,6 +1,7 @@
 //! Puts the parts together: the store behind the call's port, the node behind the SIP stack.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,14 +15,37 @@ use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScop
 use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
 use crate::store::{self, CloseCall, Store, StoreError};
 
+/// How long a call waits for the database to say who answers it, before what was said last counts.
+const ROUTE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Numbers that are kept in memory for when the database is away.
+const MOST_ROUTES: usize = 50_000;
+
 /// The store as the calls see it.
 pub struct StoreBook {
-    pub store: Store,
+    store: Store,
     /// What calls cost.
-    pub prices: Prices,
+    prices: Prices,
+    /// Who answered which number when the database said so last.
+    routes: Mutex<HashMap<E164, Route>>,
 }
 
 impl StoreBook {
+    /// Reads every route, so that a number is answered even if its first call finds the database away.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn new(store: Store, prices: Prices) -> Result<Self, StoreError> {
+        let known = store.routes().await?.into_iter().take(MOST_ROUTES);
+        let routes = known.map(|(number, route)| (number, port_route(route))).collect();
+        Ok(Self { store, prices, routes: Mutex::new(routes) })
+    }
+
+    /// Without any route in memory.
+    pub fn empty(store: Store, prices: Prices) -> Self {
+        Self { store, prices, routes: Mutex::default() }
+    }
+
     /// What the next call of a tenant may spend. A database that does not say limits no call.
     async fn allowance(&self, scope: TenantScope) -> Allowance {
         let found = tokio::time::timeout(ALLOWANCE_PATIENCE, self.store.allowance(scope, Timestamp::now())).await;
@@ -33,17 +57,51 @@ impl StoreBook {
             }
         }
     }
+
+    fn remember(&self, did: &E164, route: Option<&Route>) {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        match route {
+            Some(route) if routes.len() < MOST_ROUTES || routes.contains_key(did) => {
+                routes.insert(did.clone(), route.clone());
+            }
+            Some(_) => {}
+            None => {
+                routes.remove(did);
+            }
+        }
+    }
 }
 
 /// How long a call waits to be told what it may spend.
 const ALLOWANCE_PATIENCE: Duration = Duration::from_millis(500);
 
+/// A route as it is kept in memory: not limited.
+fn port_route(store::Route { scope, tenant, status, profile }: store::Route) -> Route {
+    Route { scope, tenant, status, profile, allowance: Allowance::Full }
+}
+
 impl CallBook for StoreBook {
     fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>> {
         Box::pin(async move {
-            let found = self.store.find_did(did).await.map_err(port_error)?;
-            let Some(store::Route { scope, tenant, status, profile }) = found else { return Ok(None) };
-            Ok(Some(Route { scope, tenant, status, profile, allowance: self.allowance(scope).await }))
+            let failure = match tokio::time::timeout(ROUTE_PATIENCE, self.store.find_did(did)).await {
+                Ok(Ok(found)) => {
+                    let route = found.map(port_route);
+                    self.remember(did, route.as_ref());
+                    let Some(route) = route else { return Ok(None) };
+                    return Ok(Some(Route { allowance: self.allowance(route.scope).await, ..route }));
+                }
+                Ok(Err(failure)) if failure.is_final() => return Err(port_error(failure)),
+                Ok(Err(failure)) => port_error(failure),
+                Err(_elapsed) => PortError { message: "the database does not answer".to_owned(), refused: false },
+            };
+            let known = self.routes.lock().unwrap_or_else(PoisonError::into_inner).get(did).cloned();
+            match known {
+                Some(route) => {
+                    warn!(error = %failure, tenant = %route.scope.tenant(), "the database is away: the call is answered as it said last");
+                    Ok(Some(route))
+                }
+                None => Err(failure),
+            }
         })
     }
 
@@ -77,7 +135,7 @@ impl CallBook for StoreBook {
                 .map(|event| store::CallEvent {
                     seq: event.seq,
                     at_ms: event.at_ms,
-                    kind: event.kind.to_owned(),
+                    kind: event.kind.clone().into_owned(),
                     data: event.data.clone(),
                 })
                 .collect();
@@ -109,7 +167,7 @@ impl CallBook for StoreBook {
 }
 
 fn port_error(error: StoreError) -> PortError {
-    PortError(super::one_line(&error))
+    PortError { refused: error.is_final(), message: super::one_line(&error) }
 }
 
 /// The trunks as the API shows them, once they are started.
@@ -179,7 +237,7 @@ mod tests {
         f.store.put_plan(f.ours, &plan).await.unwrap();
         let trunk = TrunkPrice { inbound_per_pulse: "50".parse().unwrap(), ..TrunkPrice::default() };
         let prices = Prices { trunks: [("line".to_owned(), trunk)].into(), ..Prices::default() };
-        let book = StoreBook { store: f.store.clone(), prices };
+        let book = StoreBook::empty(f.store.clone(), prices);
         let mut allowed = Vec::new();
         for second in 0..3 {
             let route = book.route(&did.number).await.unwrap().unwrap();

@@ -49,17 +49,19 @@ pub struct Page<T> {
 }
 
 impl Store {
-    /// Writes the record of a call that has just been answered.
+    /// Writes the record of a call that this process has just answered. A record that is there already stays as it is,
+    /// so that a retry is harmless.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the record is not the scope's tenant's or the tenant does not exist,
-    /// [`StoreError::Conflict`] when the call is there already, or when the database fails.
+    /// [`StoreError::Conflict`] when another call has the identifier, or when the database fails.
     pub async fn open_call(&self, scope: TenantScope, call: &CallRecord) -> Result<()> {
         own(scope, call.tenant)?;
-        self.driver.execute(Access::Tenant(scope), sql(
+        let done = self.driver.execute(Access::Tenant(scope), sql(
             "INSERT INTO calls (tenant_id, id, profile_id, did, caller, sip_call_id, status, answered_at, ended_at,
-                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms, trunk)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms, trunk, node_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+             ON CONFLICT (id) DO NOTHING",
         )
         .bind(Id(call.tenant))
         .bind(Id(call.id))
@@ -77,14 +79,19 @@ impl Store {
         .bind(Word(call.recording))
         .bind(Document(&call.transfers))
         .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))
-        .bind(&call.trunk)).await?;
-        Ok(())
+        .bind(&call.trunk)
+        .bind(Id(self.node))).await?;
+        if done > 0 {
+            return Ok(());
+        }
+        let same = |there: CallRecord| there.sip_call_id == call.sip_call_id && there.answered_at == call.answered_at;
+        if self.call_record(scope, call.id).await?.is_some_and(same) { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     /// Keeps what has been taken down so far, so that a crash loses nothing that the caller has said.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the tenant has no such open call, or when the database fails.
+    /// [`StoreError::NotFound`] when the tenant has no such call or it was closed in order, or when the database fails.
     pub async fn set_slots(
         &self,
         scope: TenantScope,
@@ -96,11 +103,12 @@ impl Store {
             .driver
             .execute(
                 Access::Tenant(scope),
-                sql("UPDATE calls SET slots = $3, outcome = $4 WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
-                    .bind(Id(scope.tenant()))
-                    .bind(Id(call))
-                    .bind(Document(slots))
-                    .bind(outcome.map(Word)),
+                sql("UPDATE calls SET slots = $3, outcome = $4
+                     WHERE tenant_id = $1 AND id = $2 AND status <> 'completed'")
+                .bind(Id(scope.tenant()))
+                .bind(Id(call))
+                .bind(Document(slots))
+                .bind(outcome.map(Word)),
             )
             .await?;
         if done == 0 { Err(StoreError::NotFound) } else { Ok(()) }

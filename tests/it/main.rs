@@ -14,6 +14,7 @@ mod cloud;
 mod codecs;
 mod conversations;
 mod corpus;
+mod database;
 mod desk;
 mod ears;
 mod failover;
@@ -28,6 +29,8 @@ mod overload;
 mod registrar;
 mod secure_voice;
 mod serve;
+#[path = "../support/servers.rs"]
+mod servers;
 mod signalling;
 mod simulate;
 mod softphone;
