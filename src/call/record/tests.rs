@@ -109,6 +109,7 @@ fn closing() -> Closing {
         recording: RecordingState::Off,
         transfers: Vec::new(),
         bridged_ms: 0,
+        usage: Default::default(),
     }
 }
 
