@@ -91,6 +91,7 @@ fn record() -> CallRecord {
         recording: RecordingState::Off,
         transfers: Vec::new(),
         bridged_ms: 0,
+        trunk: None,
     }
 }
 
