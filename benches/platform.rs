@@ -92,7 +92,7 @@ fn tenant() -> Tenant {
 }
 
 async fn list(store: &Store, rows: u64) {
-    let caller = "+919800007919".parse::<E164>().expect("a number");
+    let caller = E164::parse("+919800007919").expect("a number");
     let filters = [
         ("first page of a tenant's calls", CallFilter::default()),
         ("the same of one outcome", CallFilter { outcome: Some(CallOutcome::Message), ..CallFilter::default() }),
@@ -120,8 +120,8 @@ async fn end_of_call(store: &Store) {
             id,
             tenant: scope.tenant(),
             profile: ProfileId::from_uuid(Uuid::from_u128(9)),
-            did: DID.parse().expect("a number"),
-            caller: Some("+919812345678".parse().expect("a number")),
+            did: E164::parse(DID).expect("a number"),
+            caller: Some(E164::parse("+919812345678").expect("a number")),
             sip_call_id: format!("bench-{n}"),
             status: CallStatus::Active,
             answered_at: now,
@@ -171,6 +171,7 @@ fn reads_beside_calls(url: &str) {
     let beside = calls(&server, folder.path(), || reads.lock().expect("no panic").append(&mut read(&server.http)));
     let cpu = (server.process.cpu_s() - cpu) / began.elapsed().as_secs_f64();
     println!("{CALLS} calls beside reads: packets 20 ms apart within {beside:.1} ms (p99)");
+    println!("memory of the server after them: {:.0} MB", server.process.rss_mb());
     let reads = reads.into_inner().expect("no panic");
     let rate = reads.len() as f64 / READ_FOR.as_secs_f64();
     println!("{:<48} {} at {rate:.0} reads a second, {cpu:.2} cores for all", "GET /v1/calls?limit=20", spread(reads));

@@ -9,9 +9,10 @@
 //! * [`dialogue`] — the receptionist, pure → `domain`
 //! * [`speech`] — engines, prompt cache, worker pool → `domain`, `media`'s frame types
 //! * [`store`] — SQL → `domain`
+//! * [`live`] — who is on the phone, on which node; caps, leases, events → `domain`
 //! * [`metrics`] — what is counted, for monitoring → `domain`
 //! * [`call`] — puts the above together for one call
-//! * [`api`] — HTTP → `domain`, `store`, `call`'s handle
+//! * [`api`] — HTTP → `domain`, `store`, `live`, `call`'s handle
 //! * [`cli`] — commands and configuration → all
 
 pub mod api;
@@ -19,6 +20,7 @@ pub mod call;
 pub mod cli;
 pub mod dialogue;
 pub mod domain;
+pub mod live;
 pub mod media;
 pub mod metrics;
 pub mod sip;

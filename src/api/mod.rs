@@ -33,6 +33,7 @@ pub use problem::{FieldError, Problem};
 pub use serve::{Limits, serve};
 pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -46,6 +47,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct ApiState {
     pub store: Store,
+    /// Calls that go on.
+    pub live: Live,
     /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.
     pub recordings: Arc<Path>,
     /// Whether calls can be taken, as whoever starts and stops VCA says.

@@ -50,7 +50,8 @@ async fn api() -> Api {
     let list: TrunkList = Arc::new(move || list.lock().unwrap_or_else(PoisonError::into_inner).clone());
     let metrics = Arc::new(Metrics::default());
     let (store, counted) = (f.store.clone(), Arc::clone(&metrics));
-    let router = router(ApiState { store, recordings, readiness: watched, trunks: list, metrics: counted });
+    let live = Live::in_process("test");
+    let router = router(ApiState { store, live, recordings, readiness: watched, trunks: list, metrics: counted });
     Api { f, router, readiness, trunks, metrics }
 }
 

@@ -37,22 +37,25 @@ pub mod ports;
 mod record;
 mod router;
 mod sounds;
+mod stop;
 mod transfer;
 pub mod watchdog;
 
 use admission::{Admission, Refusal, Slot};
 use leg::Answerer;
 use overload::Gauge;
-use ports::{CallBook, Closing, OutboundLines, Route};
 pub use record::SpoolFolder;
 
+use ports::{CallBook, Closing, OutboundLines, Presence, Present, Route};
 use record::Journal;
 use router::NoRoute;
+use stop::Stop;
 use watchdog::Watchdog;
 
 /// What the node answers calls with.
 pub struct Node {
     pub book: Arc<dyn CallBook>,
+    pub presence: Arc<dyn Presence>,
     pub media: Arc<MediaEngine>,
     pub speech: Arc<Speech>,
     pub admission: Admission,
@@ -150,7 +153,6 @@ impl Refused {
 
 fn refused(refusal: Refusal, settings: &Settings) -> Refused {
     match refusal {
-        Refusal::TenantBusy => Refused::later(486, "Busy Here", settings),
         Refusal::TrunkFull => Refused::later(486, "All Channels Busy", settings),
         Refusal::TrunkTooFast(after) => {
             let seconds = HeaderValue::from(after.as_secs().saturating_add(1).to_string());
@@ -169,6 +171,7 @@ struct Prepared {
     /// Absent when withheld, or not known.
     caller: Option<E164>,
     slot: Slot,
+    present: Box<dyn Present>,
     id: CallId,
     media: MediaSession,
     media_events: mpsc::Receiver<MediaEvent>,
@@ -253,9 +256,16 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
     let caller = router::caller(invite, trunk);
-    let admitted = node.admission.admit(&route.tenant, trunk, Instant::now());
-    let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     let id = CallId::new(Timestamp::now(), rand::random());
+    // A full node asks nobody else.
+    if node.admission.is_full() {
+        return Err(refused(Refusal::NodeFull, &node.settings));
+    }
+    let present = node.presence.enter(route.scope, id, route.tenant.max_calls).await;
+    // The tenant has all the calls it pays for.
+    let present = present.ok_or_else(|| Refused::later(486, "Busy Here", &node.settings))?;
+    let admitted = node.admission.admit(trunk, Instant::now());
+    let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     if route.allowance > Allowance::Full {
         let allowance = route.allowance.name();
         info!(call = %id, tenant = %route.scope.tenant(), allowance, "the month's ceiling is reached; the call spends less");
@@ -287,7 +297,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         if status == 488 { Refused::plain(488, "Not Acceptable Here") } else { Refused::plain(400, "Bad SDP") }
     })?;
     let trunk = trunk.cloned();
-    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp })
+    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, present, id, media, media_events, answer, sdp })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {
@@ -301,16 +311,20 @@ async fn converse(
     leg_events: mpsc::Receiver<LegEvent>,
     invite: &InviteInfo,
     prepared: Prepared,
-    shutdown: watch::Receiver<bool>,
+    drain: watch::Receiver<bool>,
 ) {
     let record = prepared.record(invite);
-    let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp } = prepared;
+    let Prepared { trunk, route, did, caller, slot, present, id, media, media_events, answer, sdp } = prepared;
+    let present: Arc<dyn Present> = Arc::from(present);
+    let trunk_name = trunk.as_ref().map(|trunk| trunk.name.as_str());
     let started = Instant::now();
     leg.answer(answer).await;
     node.metrics.call_began();
-    let journal = Arc::new(Journal::open(Arc::clone(&node.book), node.settings.spool.clone(), route.scope, record));
-    info!(call = %id, tenant = %route.scope.tenant(), trunk = trunk.as_ref().map(|trunk| trunk.name.as_str()), "answered");
-    let (meter, line) = (Meter::default(), trunk.as_ref().map_or(DIRECT, |trunk| trunk.name.as_str()).to_owned());
+    let (meter, line) = (Meter::default(), trunk_name.unwrap_or(DIRECT).to_owned());
+    let (book, scope) = (Arc::clone(&node.book), route.scope);
+    let spool = node.settings.spool.clone();
+    let journal = Arc::new(Journal::open(book, spool, Arc::clone(&present), scope, record, trunk_name));
+    info!(call = %id, tenant = %scope.tenant(), trunk = trunk_name, "answered");
     let outgoing = transfer::Outgoing {
         meter: meter.clone(),
         stack: node.stack.clone(),
@@ -334,19 +348,20 @@ async fn converse(
         caller,
         outgoing,
         longest_call: node.settings.longest_call,
-        shutdown,
+        stop: Stop::new(drain, present.hang_up_asked()),
         pulse: guarded.pulse(),
         metrics: Arc::clone(&node.metrics),
     };
     let finished = guarded.run(parts, node.settings.mock_prompt.clone()).await;
-    node.metrics.call_ended(finished.outcome, finished.cause);
+    let (cause, outcome) = (finished.cause, finished.outcome);
+    node.metrics.call_ended(outcome, cause);
     let lasted = started.elapsed();
-    info!(call = %id, cause = ?finished.cause, outcome = ?finished.outcome, seconds = lasted.as_secs(), "ended");
+    info!(call = %id, ?cause, ?outcome, seconds = lasted.as_secs(), "ended");
     meter.leg(LegUse { trunk: line, outbound: false, ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX) });
     let closing = Closing {
         ended_at: Timestamp::now(),
-        end_cause: finished.cause,
-        outcome: finished.outcome,
+        end_cause: cause,
+        outcome,
         slots: finished.slots,
         summary: finished.summary,
         recording: finished.recording,
@@ -356,5 +371,6 @@ async fn converse(
     };
     // The line is free; a database that is slow may keep the record open for a while.
     drop(slot);
+    present.ended(cause, outcome);
     journal.close(closing).await;
 }

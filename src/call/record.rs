@@ -17,8 +17,8 @@ mod tests;
 
 pub use spool::SpoolFolder;
 
-use super::ports::{CallBook, Closing, LogEvent, PortError};
-use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, TenantScope, Turn};
+use super::ports::{CallBook, Closing, LogEvent, PortError, Present};
+use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, LivePhase, TenantScope, Turn};
 use spool::Spool;
 
 /// Entries that may wait. A call writes a handful a turn, so a full queue means that database and disk have been away
@@ -76,24 +76,40 @@ pub struct Journal {
     call: CallId,
     /// What was taken last, for a conversation that cannot say it any more.
     taken: Mutex<(CallSlots, CallOutcome)>,
+    /// Where others see the call while it goes on.
+    present: Arc<dyn Present>,
 }
 
 impl Journal {
-    /// Opens the record of a call that was just answered.
-    pub fn open(book: Arc<dyn CallBook>, folder: SpoolFolder, scope: TenantScope, record: CallRecord) -> Self {
+    /// Opens the record of a call that was just answered over `trunk`.
+    pub fn open(
+        book: Arc<dyn CallBook>,
+        folder: SpoolFolder,
+        present: Arc<dyn Present>,
+        scope: TenantScope,
+        record: CallRecord,
+        trunk: Option<&str>,
+    ) -> Self {
         let (entries, queue) = mpsc::channel(QUEUE);
         let call = record.id;
         let writer = Writer { book, folder, scope, call, spool: None, pause: FIRST_RETRY };
         let writer = Mutex::new(Some(tokio::spawn(writer.run(queue))));
         let taken = Mutex::new((CallSlots::default(), CallOutcome::Nothing));
-        let journal = Self { entries, writer, call, taken };
+        present.answered(&record, trunk);
+        let journal = Self { entries, writer, call, taken, present };
         journal.put(Entry::Open(Box::new(record)));
         journal
     }
 
     /// Appends a turn.
     pub fn turn(&self, turn: Turn) {
+        self.present.turn(&turn);
         self.put(Entry::Turn(Box::new(turn)));
+    }
+
+    /// Where the conversation stands, for those who watch it.
+    pub fn phase(&self, phase: LivePhase) {
+        self.present.phase(phase);
     }
 
     /// Replaces the slots, and what they amount to so far.

@@ -26,6 +26,7 @@ pub use tenants::TenantEntry;
 
 use crate::domain::billing::{GstTerms, Gstin, Prices};
 use crate::domain::{IpNet, Secret, Trunk, TurnSettings};
+use crate::live::RedisOptions;
 use crate::sip::net::{TlsConfig, TlsIdentity};
 use crate::speech::engines::EngineSpec;
 use crate::store::PostgresOptions;
@@ -48,6 +49,7 @@ pub struct Config {
     pub sip: Sip,
     pub media: Media,
     pub http: Http,
+    pub redis: Redis,
     pub speech: Speech,
     pub turns: TurnSettings,
     pub log: Log,
@@ -168,6 +170,16 @@ pub struct Http {
     pub listen: SocketAddr,
 }
 
+/// What connects several nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `None` for a node alone.
+    #[serde(with = "value::off")]
+    pub url: Option<Secret>,
+    pub prefix: String,
+}
+
 /// Engines and models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -259,6 +271,12 @@ impl Config {
     /// The folder of what waits for the database, a file a call.
     pub fn spool(&self) -> PathBuf {
         self.data_dir.join("spool")
+    }
+
+    /// How to reach Redis; `None` for a node alone.
+    pub fn redis(&self) -> Option<RedisOptions> {
+        let url = self.redis.url.clone()?;
+        Some(RedisOptions { url, prefix: self.redis.prefix.clone() })
     }
 
     /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.

@@ -18,6 +18,7 @@ mod keys;
 mod log;
 pub mod models;
 mod onboard;
+pub mod presence;
 pub mod replay;
 pub mod serve;
 pub mod server;

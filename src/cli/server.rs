@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::Failure;
 use super::config::Config;
+use super::presence::{self, LivePresence};
 use super::wiring::{StoreBook, trunk_list};
 use crate::api::{self, ApiState, Limits, Readiness};
 use crate::call::admission::Admission;
@@ -22,6 +23,7 @@ use crate::call::{self, Node, Settings, SpoolFolder};
 use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
 use crate::domain::billing::Prices;
+use crate::live::Live;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::metrics::Metrics;
 use crate::sip::net::dns::{Dns, SystemDns, TableDns};
@@ -51,6 +53,7 @@ pub struct Server {
     store: Store,
     stack: Stack,
     trunks: Trunks,
+    live: Live,
     calls: JoinHandle<()>,
     http_task: JoinHandle<()>,
     readiness: watch::Sender<Readiness>,
@@ -158,9 +161,11 @@ impl Server {
         let line_states = Arc::new(OnceLock::new());
         let trunk_list = trunk_list(Arc::clone(&line_states));
         let metrics = Arc::new(Metrics::default());
+        let live = presence::open(config, &metrics)?;
         let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
         let state = ApiState {
             store: store.clone(),
+            live: live.clone(),
             recordings,
             readiness: ready,
             trunks: trunk_list,
@@ -195,13 +200,15 @@ impl Server {
             .build()
             .map_err(|error| Failure::setup(&error))?;
         // After all that takes time: calls that come from here on wait for milliseconds at most.
-        let trunks = start_trunks(&stack, config.trunks.clone());
+        let trunks = start_trunks(&stack, config.trunks.clone(), &live);
         let admission = Admission::new(config.sip.max_calls as usize);
         line_states.get_or_init(|| (trunks.clone(), admission.clone()));
+        presence::tell_of_trunks(&mut chores, &trunks, &live, &store);
         let node = Node {
             book: Arc::new(
                 StoreBook::new(store.clone(), config.prices.clone()).await.map_err(|error| Failure::setup(&error))?,
             ),
+            presence: Arc::new(LivePresence(live.clone())),
             media,
             speech,
             admission: admission.clone(),
@@ -233,6 +240,7 @@ impl Server {
             store,
             stack,
             trunks,
+            live,
             calls,
             http_task,
             readiness,
@@ -271,9 +279,12 @@ impl Server {
         self.readiness.send_replace(Readiness::Draining);
         self.shutdown.send_replace(true);
         self.trunks.stop().await;
+        // After the farewells, so that the next node's registration is not taken back by them.
+        self.live.release_leases().await;
         if let Err(failure) = (&mut self.calls).await {
             tracing::error!(error = %failure, "the task that answers calls failed");
         }
+        self.live.stop().await;
         self.stack.shutdown().await;
         self.stop_http.send_replace(true);
         if let Err(failure) = self.http_task.await {
@@ -290,7 +301,7 @@ impl Server {
 }
 
 /// Registers at the trunks. Without a resolver in the system's configuration, numeric addresses still work.
-fn start_trunks(stack: &Stack, trunks: Vec<Trunk>) -> Trunks {
+fn start_trunks(stack: &Stack, trunks: Vec<Trunk>, live: &Live) -> Trunks {
     let dns: Arc<dyn Dns> = match SystemDns::new() {
         Ok(dns) => Arc::new(dns),
         Err(error) => {
@@ -300,7 +311,8 @@ fn start_trunks(stack: &Stack, trunks: Vec<Trunk>) -> Trunks {
             Arc::new(TableDns::default())
         }
     };
-    Trunks::start(stack, trunks, dns)
+    // One node of several registers.
+    Trunks::start_with(stack, trunks, dns, |trunk| live.lease(trunk))
 }
 
 fn stack_config(config: &Config) -> StackConfig {

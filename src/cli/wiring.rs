@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::warn;
 
+use jiff::Timestamp;
+
 use crate::api::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use crate::call::admission::Admission;
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
@@ -182,16 +184,21 @@ pub(super) fn trunk_list(started: Arc<OnceLock<(Trunks, Admission)>>) -> TrunkLi
     })
 }
 
-fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkView {
-    let peer = status.mode == TrunkMode::Peer;
-    let (state, expires_at) = match &status.state {
+/// A trunk's state in the words of its mode, and until when it is registered.
+pub(super) fn trunk_standing(status: &TrunkStatus) -> (TrunkStanding, Option<Timestamp>) {
+    match &status.state {
         TrunkState::Registered { expires_at, .. } => (TrunkStanding::Registered, Some(*expires_at)),
         TrunkState::Peer => (TrunkStanding::Up, None),
-        _ if peer => (TrunkStanding::Down, None),
+        _ if status.mode == TrunkMode::Peer => (TrunkStanding::Down, None),
+        TrunkState::Standby => (TrunkStanding::Standby, None),
         TrunkState::Unregistered => (TrunkStanding::Unregistered, None),
         TrunkState::Trying => (TrunkStanding::Registering, None),
         TrunkState::Failed { .. } => (TrunkStanding::Failed, None),
-    };
+    }
+}
+
+fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkView {
+    let (state, expires_at) = trunk_standing(&status);
     TrunkView {
         up: status.is_up(),
         name: status.name,
@@ -274,6 +281,7 @@ mod tests {
             (TrunkMode::Register, TrunkState::Trying, TrunkStanding::Registering, false),
             (TrunkMode::Register, TrunkState::Unregistered, TrunkStanding::Unregistered, false),
             (TrunkMode::Register, failed(), TrunkStanding::Failed, false),
+            (TrunkMode::Register, TrunkState::Standby, TrunkStanding::Standby, true),
             (TrunkMode::Peer, TrunkState::Peer, TrunkStanding::Up, true),
             (TrunkMode::Peer, TrunkState::Trying, TrunkStanding::Down, false),
             (TrunkMode::Peer, failed(), TrunkStanding::Down, false),

@@ -52,6 +52,8 @@ pub enum EndCause {
     TooLong,
     /// VCA was stopped and drained.
     Shutdown,
+    /// Somebody who watches the call ended it.
+    Operator,
     /// The process died; found at the next start.
     Crash,
     /// The signalling failed (no ACK, a transport error).

@@ -10,6 +10,7 @@ mod call;
 mod id;
 mod ip_net;
 mod knowledge;
+mod live;
 mod number;
 mod privacy;
 mod profile;
@@ -29,6 +30,7 @@ pub use call::{
 pub use id::{ApiKeyId, CallId, IdError, NodeId, ProfileId, RandomBytes, TenantId};
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
+pub use live::{LiveCall, LivePhase, LiveTurn};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};

@@ -39,6 +39,9 @@ pub struct Metrics {
     refused: Family<[(&'static str, String); 1], Counter>,
     active: Gauge,
     watchdog: Family<One, Counter>,
+    /// Absent until there is something to tell.
+    redis: Family<[(&'static str, &'static str); 0], Gauge>,
+    fell_back: Family<One, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -78,6 +81,10 @@ impl Default for Metrics {
         let watchdog = Family::default();
         let help = "What the watchdog did for calls whose conversation hung";
         registry.register("watchdog", help, Family::clone(&watchdog));
+        let (redis, fell_back) = (Family::default(), Family::default());
+        registry.register("live_redis_up", "Whether Redis answers", Family::clone(&redis));
+        let help = "What was done without the other nodes because Redis was away";
+        registry.register("live_fallbacks", help, Family::clone(&fell_back));
         Self {
             registry,
             response,
@@ -94,6 +101,8 @@ impl Default for Metrics {
             refused,
             active,
             watchdog,
+            redis,
+            fell_back,
         }
     }
 }
@@ -157,6 +166,16 @@ impl Metrics {
         self.watchdog.get_or_create(&[("action", action)]).inc();
     }
 
+    /// Redis answers, or does not any more.
+    pub fn redis_up(&self, up: bool) {
+        self.redis.get_or_create(&[]).set(i64::from(up));
+    }
+
+    /// This was done without the other nodes.
+    pub fn fell_back(&self, what: &'static str) {
+        self.fell_back.get_or_create(&[("what", what)]).inc();
+    }
+
     /// A call was answered.
     pub fn call_began(&self) {
         self.active.inc();
@@ -209,6 +228,9 @@ mod tests {
         metrics.call_began();
         metrics.call_ended(CallOutcome::Message, EndCause::AgentHungUp);
         metrics.call_refused(486);
+        assert!(!metrics.encode().unwrap().contains("vca_live_redis_up 0"), "without Redis there is nothing to tell");
+        metrics.redis_up(true);
+        metrics.fell_back("cap");
         let text = metrics.encode().unwrap();
         for line in [
             "vca_response_seconds_sum 1.5",
@@ -224,6 +246,8 @@ mod tests {
             "vca_calls_total{outcome=\"message\",cause=\"agent_hung_up\"} 1",
             "vca_calls_refused_total{status=\"486\"} 1",
             "vca_calls_active 1",
+            "vca_live_redis_up 1",
+            "vca_live_fallbacks_total{what=\"cap\"} 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in:\n{text}");

@@ -24,6 +24,7 @@ mod floods;
 mod handovers;
 mod harness;
 mod ipv6;
+mod live;
 mod models;
 mod overload;
 mod registrar;

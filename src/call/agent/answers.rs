@@ -8,7 +8,7 @@ use super::mouth::Ended;
 use super::{Conversation, late};
 use crate::call::sounds;
 use crate::dialogue;
-use crate::domain::{Speaker, Waterfall};
+use crate::domain::{LivePhase, Speaker, Waterfall};
 use crate::media::EncodedAudio;
 use crate::voice::{self, LineId, Ms, UtteranceId};
 
@@ -48,6 +48,7 @@ impl Conversation<'_> {
         let stt_started = utterance.and_then(|utterance| self.ears.started(utterance)).map(|at| self.moment(at));
         self.answering =
             Some(Answering { speech_end, endpoint_at, stt_started, understood_at: self.now(), advised_at: None });
+        self.journal.phase(LivePhase::Thinking);
     }
 
     /// The language model answered, or will not.

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, tz::TimeZone};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tracing::{debug, info};
 
 use super::leg::Answerer;
 use super::record::Journal;
+use super::stop::Stop;
 use super::transfer::Outgoing;
 use super::watchdog::Pulse;
 use crate::dialogue::{self, Line, Receptionist};
 use crate::domain::{
-    AgentProfile, CallOutcome, CallSlots, E164, EndCause, Pii, RecordingState, Speaker, TransferAttempt,
+    AgentProfile, CallOutcome, CallSlots, E164, EndCause, LivePhase, Pii, RecordingState, Speaker, TransferAttempt,
     TransferResult, Turn, Waterfall,
 };
 use crate::media::{MediaEvent, MediaSession, dbfs};
@@ -65,8 +66,7 @@ pub struct Parts {
     pub caller: Option<E164>,
     pub outgoing: Outgoing,
     pub longest_call: Duration,
-    /// Turns true when the node drains.
-    pub shutdown: watch::Receiver<bool>,
+    pub stop: Stop,
     pub pulse: Pulse,
     pub metrics: Arc<Metrics>,
 }
@@ -180,7 +180,7 @@ impl<'a> Conversation<'a> {
             leg_events,
             media_events: &mut media_events,
             until: tokio::time::Instant::now() + parts.longest_call,
-            shutdown: parts.shutdown,
+            stop: parts.stop,
         };
         conversation.log_opening();
         let cause = conversation.lead(waits).await;
@@ -230,7 +230,7 @@ impl<'a> Conversation<'a> {
                     }
                     self.tell(voice::Input::Tick);
                 }
-                () = until_true(&mut waits.shutdown) => return EndCause::Shutdown,
+                cause = waits.stop.told() => return cause,
             }
         }
     }
@@ -493,6 +493,7 @@ impl<'a> Conversation<'a> {
             match event {
                 MouthEvent::Started { line, at, audio_at } => {
                     self.line_started(line, at, audio_at);
+                    self.journal.phase(LivePhase::Speaking);
                     self.tell(voice::Input::PlayoutStarted { line, remaining_ms: None });
                 }
                 MouthEvent::Stalled { line } => self.tell(voice::Input::PlayoutStalled { line }),
@@ -505,6 +506,7 @@ impl<'a> Conversation<'a> {
                         // Nothing of the farewell could be said; the caller hears at least that there is an end.
                         self.last_line = Some(self.say_ahead(TONE, None, false));
                     }
+                    self.journal.phase(LivePhase::Listening);
                     if spoken {
                         self.tell(voice::Input::PlayoutFinished { line });
                     } else {
@@ -517,6 +519,7 @@ impl<'a> Conversation<'a> {
                 MouthEvent::Stopped(ended) => {
                     let (line, played_ms, total_ms) = (ended.line, clamp(ended.played_ms), clamp(ended.total_ms));
                     self.cut = ended.heard.clone();
+                    self.journal.phase(LivePhase::Listening);
                     self.line_over(ended);
                     self.tell(voice::Input::PlayoutStopped { line, played_ms, total_ms });
                 }
@@ -577,11 +580,6 @@ impl<'a> Conversation<'a> {
         }
         finished
     }
-}
-
-/// Pends until the watched flag is true, or its owner is gone.
-pub(super) async fn until_true(flag: &mut watch::Receiver<bool>) {
-    let _ = flag.wait_for(|value| *value).await;
 }
 
 fn elapsed(since: Instant) -> Ms {

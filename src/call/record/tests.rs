@@ -69,6 +69,20 @@ impl CallBook for Book {
     }
 }
 
+/// A call that nobody follows.
+struct Unwatched;
+
+impl Present for Unwatched {
+    fn answered(&self, _: &CallRecord, _: Option<&str>) {}
+    fn phase(&self, _: LivePhase) {}
+    fn turn(&self, _: &Turn) {}
+    fn ended(&self, _: crate::domain::EndCause, _: CallOutcome) {}
+
+    fn hang_up_asked(&self) -> tokio::sync::watch::Receiver<bool> {
+        tokio::sync::watch::channel(false).1
+    }
+}
+
 fn scope() -> TenantScope {
     TenantScope::proven(TenantId::from_uuid(Uuid::from_u128(1)))
 }
@@ -78,7 +92,7 @@ fn record() -> CallRecord {
         id: CallId::from_uuid(Uuid::from_u128(2)),
         tenant: scope().tenant(),
         profile: ProfileId::from_uuid(Uuid::from_u128(3)),
-        did: "+918047180000".parse().unwrap(),
+        did: E164::parse("+918047180000").unwrap(),
         caller: None,
         sip_call_id: "a call".to_owned(),
         status: crate::domain::CallStatus::Active,
@@ -134,7 +148,7 @@ const WHOLE: [&str; 5] = ["open a call", "one", "two", "slots None", "close of a
 async fn a_book_that_is_away_for_a_while_gets_everything_in_order() {
     let (book, folder) = (Arc::new(Book::default()), tempfile::tempdir().unwrap());
     let spool = SpoolFolder::new(&folder.path().join("spool"));
-    let journal = Journal::open(book.clone(), spool.clone(), scope(), record());
+    let journal = Journal::open(book.clone(), spool.clone(), Arc::new(Unwatched), scope(), record(), None);
     until(|| book.noted().len() == 1).await;
     book.set_away(true);
     journal.turn(turn(0, "one"));
@@ -155,7 +169,7 @@ async fn what_a_call_left_behind_is_brought_in_later_and_once() {
     let (book, folder) = (Arc::new(Book::default()), tempfile::tempdir().unwrap());
     let spool = SpoolFolder::new(folder.path());
     book.set_away(true);
-    let journal = Journal::open(book.clone(), spool.clone(), scope(), record());
+    let journal = Journal::open(book.clone(), spool.clone(), Arc::new(Unwatched), scope(), record(), None);
     journal.turn(turn(0, "one"));
     journal.turn(turn(1, "refused"));
     journal.turn(turn(2, "two"));
@@ -181,7 +195,7 @@ async fn what_cannot_be_read_is_put_aside_and_the_rest_is_brought_in() {
     let (book, folder) = (Arc::new(Book::default()), tempfile::tempdir().unwrap());
     let spool = SpoolFolder::new(folder.path());
     book.set_away(true);
-    let journal = Journal::open(book.clone(), spool.clone(), scope(), record());
+    let journal = Journal::open(book.clone(), spool.clone(), Arc::new(Unwatched), scope(), record(), None);
     journal.turn(turn(0, "one"));
     journal.close(closing()).await;
     let path = folder.path().join(&files(folder.path())[0]);

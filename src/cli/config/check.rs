@@ -55,6 +55,7 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
     turns(config, &mut findings);
     trunks(config, &mut findings);
     engines(config, &mut findings);
+    redis(config, &mut findings);
     if let Err(error) = writable(&config.data_dir) {
         let folder = config.data_dir.display();
         findings.error("data_dir", format!("{folder} cannot be written ({error}): make it writable or choose another"));
@@ -284,6 +285,22 @@ fn wrong_choices(config: &Config, names: &[String], craft: Craft) -> Vec<String>
         }
     };
     names.iter().enumerate().filter_map(wrong).collect()
+}
+
+fn redis(config: &Config, findings: &mut Findings) {
+    let prefix = &config.redis.prefix;
+    if prefix.is_empty() || prefix.contains(['{', '}']) {
+        findings.error("redis.prefix", "is empty or has braces: write one word, such as \"vca\"");
+    }
+    let Some(options) = config.redis() else { return };
+    match options.is_exposed() {
+        Err(error) => findings.error("redis.url", error.to_string()),
+        Ok(true) => {
+            let message = "sends callers' numbers and words in the clear over the network: write rediss://";
+            findings.warning("redis.url", message);
+        }
+        Ok(false) => {}
+    }
 }
 
 fn tls(config: &Config, findings: &mut Findings) {

@@ -3,7 +3,7 @@
 use super::addresses::{Addresses, credentials};
 use super::outgoing::Way;
 use super::status::{TrunkState, TrunkStatus};
-use crate::domain::{IpNet, Trunk, TrunkMode};
+use crate::domain::{IpNet, Trunk};
 use crate::sip::net::dns::{Dns, resolve};
 use crate::sip::net::{RegistrationHandle, Stack};
 use crate::sip::registration::{RegistrationConfig, RegistrationReport, RegistrationState, Target};
@@ -75,7 +75,10 @@ impl Line {
         let trunk = self.trunk.name.as_str();
         let target = status.target.as_deref().unwrap_or("nowhere");
         match (&before, &status.state) {
-            (TrunkState::Registered { .. }, TrunkState::Registered { .. }) | (TrunkState::Peer, TrunkState::Peer) => {}
+            (TrunkState::Registered { .. }, TrunkState::Registered { .. })
+            | (TrunkState::Peer, TrunkState::Peer)
+            | (TrunkState::Standby, TrunkState::Standby) => {}
+            (_, TrunkState::Standby) => tracing::info!(trunk, "another node registers at the trunk"),
             (_, TrunkState::Registered { .. }) => tracing::info!(trunk, target, "the trunk is registered"),
             (_, TrunkState::Peer) => tracing::info!(trunk, target, "the trunk can be used"),
             (TrunkState::Failed { error: old, .. }, TrunkState::Failed { error, .. }) if old == error => {}
@@ -115,15 +118,23 @@ pub(super) struct Runner {
     candidates: Vec<Candidate>,
     handle: Option<RegistrationHandle>,
     failed_rounds: u32,
+    /// True while this node may register; absent for a peer.
+    lease: Option<watch::Receiver<bool>>,
     /// What was told of the address that the registrar sees.
     seen_as: Option<SocketAddr>,
 }
 
 impl Runner {
-    pub fn new(key: u64, line: Arc<Line>, stack: Stack, dns: Arc<dyn Dns>) -> Self {
+    pub fn new(
+        key: u64,
+        line: Arc<Line>,
+        stack: Stack,
+        dns: Arc<dyn Dns>,
+        lease: Option<watch::Receiver<bool>>,
+    ) -> Self {
         let seen_as = line.trunk.settings.public_ip.map(|ip| SocketAddr::new(ip, 0));
         let targets = Arc::default();
-        Self { key, line, stack, dns, targets, candidates: Vec::new(), handle: None, failed_rounds: 0, seen_as }
+        Self { key, line, stack, dns, targets, candidates: Vec::new(), handle: None, failed_rounds: 0, lease, seen_as }
     }
 
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -168,8 +179,7 @@ impl Runner {
 
     /// The loop that decides.
     async fn control(&mut self, addresses: &Addresses, mut heard: mpsc::Receiver<Heard>) {
-        let register = self.line.trunk.settings.mode == TrunkMode::Register;
-        if register {
+        if self.holds_lease() {
             self.register(addresses).await;
         } else {
             self.use_target(0).await;
@@ -183,11 +193,38 @@ impl Runner {
                     None => return,
                 },
                 Some(heard) = heard.recv() => self.heard(heard).await,
+                () = lease_changed(&mut self.lease) => self.follow_lease(addresses).await,
                 _ = look_ups.tick() => {
                     self.look_up(addresses).await;
                 }
             }
         }
+    }
+
+    /// Whether this node is the one to register.
+    fn holds_lease(&mut self) -> bool {
+        self.lease.as_mut().is_some_and(|lease| *lease.borrow_and_update())
+    }
+
+    async fn follow_lease(&mut self, addresses: &Addresses) {
+        match (self.holds_lease(), self.handle.is_some()) {
+            (true, false) => {
+                self.line.publish(|status| status.state = TrunkState::Trying);
+                self.register(addresses).await;
+            }
+            (false, true) => {
+                self.handle = None;
+                let current = self.targets().current;
+                self.line.publish(|status| (status.state, status.next_try) = (TrunkState::Standby, None));
+                self.use_target(current).await;
+            }
+            _ => {}
+        }
+    }
+
+    /// What the trunk is while nothing is registered from here.
+    fn without_registration(&self) -> TrunkState {
+        if self.lease.is_some() { TrunkState::Standby } else { TrunkState::Peer }
     }
 
     async fn register(&mut self, addresses: &Addresses) {
@@ -296,7 +333,7 @@ impl Runner {
                     // It may have lost our registration with everything else.
                     Some(handle) if matches!(heard, Heard::Returned) => handle.refresh().await,
                     Some(_) => {}
-                    None => self.line.publish(|status| status.state = TrunkState::Peer),
+                    None => self.line.publish(|status| status.state = self.without_registration()),
                 }
             }
             Heard::Silent(target) => {
@@ -330,7 +367,7 @@ impl Runner {
         }
     }
 
-    /// A peer's target: where calls go from now on.
+    /// Where calls go from now on, without a registration.
     async fn use_target(&mut self, index: usize) {
         let target = {
             let mut targets = self.targets();
@@ -341,7 +378,7 @@ impl Runner {
         self.line.publish(|status| {
             status.target = target.map(|target| target.to_string());
             if !matches!(status.state, TrunkState::Failed { .. }) {
-                status.state = TrunkState::Peer;
+                status.state = self.without_registration();
             }
         });
     }
@@ -388,6 +425,16 @@ async fn next_report(handle: &mut Option<RegistrationHandle>) -> Option<Registra
         Some(handle) => handle.changed().await,
         None => std::future::pending().await,
     }
+}
+
+/// For ever for a peer, and when nobody is left who could change it.
+async fn lease_changed(lease: &mut Option<watch::Receiver<bool>>) {
+    if let Some(lease) = lease
+        && lease.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// OPTIONS to the target in use, and to those that are better.

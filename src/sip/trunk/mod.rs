@@ -23,7 +23,7 @@ pub use addresses::{Addresses, TrunkError};
 pub use outgoing::{Way, invite};
 pub use status::{TrunkState, TrunkStatus};
 
-use crate::domain::{E164, IpNet, Trunk};
+use crate::domain::{E164, IpNet, Trunk, TrunkMode};
 use crate::sip::message::Uri;
 use crate::sip::net::Stack;
 use crate::sip::net::dns::Dns;
@@ -61,10 +61,23 @@ impl Drop for Inner {
 impl Trunks {
     /// Starts a task for each trunk on the current tokio runtime.
     pub fn start(stack: &Stack, trunks: Vec<Trunk>, dns: Arc<dyn Dns>) -> Self {
+        Self::start_with(stack, trunks, dns, |_| watch::channel(true).1)
+    }
+
+    /// The same among several nodes: each trunk registers only while its lease, asked for by its name, is true. When that
+    /// is lost it falls silent without de-registration, which could take the next node's away.
+    pub fn start_with(
+        stack: &Stack,
+        trunks: Vec<Trunk>,
+        dns: Arc<dyn Dns>,
+        lease: impl Fn(&str) -> watch::Receiver<bool>,
+    ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let lines: Vec<Arc<Line>> = trunks.into_iter().map(|trunk| Arc::new(Line::new(trunk))).collect();
         let task = |(key, line): (usize, &Arc<Line>)| {
-            let runner = Runner::new(key as u64, line.clone(), stack.clone(), dns.clone());
+            // A peer has no registration to be given.
+            let lease = (line.trunk.settings.mode == TrunkMode::Register).then(|| lease(&line.trunk.name));
+            let runner = Runner::new(key as u64, line.clone(), stack.clone(), dns.clone(), lease);
             tokio::spawn(runner.run(stopped.clone()))
         };
         let tasks = Mutex::new(lines.iter().enumerate().map(task).collect());
