@@ -54,6 +54,7 @@ pub struct Config {
     pub turns: TurnSettings,
     pub log: Log,
     pub billing: Billing,
+    pub telemetry: Telemetry,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
     pub mock_agent: bool,
@@ -236,6 +237,17 @@ impl Billing {
     pub fn terms(&self) -> GstTerms {
         GstTerms { supplier: self.gstin.clone(), sac: self.sac.clone(), percent: self.gst_percent }
     }
+}
+
+/// Traces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// An OTLP/HTTP collector; `None` sends nothing.
+    #[serde(with = "value::off")]
+    pub otlp: Option<String>,
+    /// Of a hundred calls.
+    pub sample_percent: u8,
 }
 
 /// How log lines look.

@@ -16,6 +16,7 @@ mod driver;
 mod error;
 mod keys;
 mod ledger;
+mod privacy;
 mod profiles;
 mod repair;
 mod tenants;
@@ -27,6 +28,7 @@ mod turns;
 pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
 pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
+pub use privacy::{Erasure, KEPT_EVENTS, LOG_HOLD};
 pub use profiles::{ProfileVersion, StoredProfile};
 pub use repair::NODE_HEARTBEAT;
 pub use tenants::{Account, Onboarding, Route};
@@ -107,6 +109,14 @@ impl Store {
     /// [`StoreError::Unwritable`] when the file exists or cannot be made, [`StoreError::BackupElsewhere`] on PostgreSQL.
     pub async fn backup(&self, to: &Path) -> Result<()> {
         self.driver.backup(to).await
+    }
+
+    /// The database, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self.driver.dialect() {
+            driver::Dialect::Sqlite => "sqlite",
+            driver::Dialect::Postgres => "postgresql",
+        }
     }
 
     /// Answers when the database does; for the readiness probe.
