@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::config::{Config, Loaded, environment};
-use super::{Failure, server, wiring};
+use super::{Failure, database, wiring};
 use crate::domain::{E164, TenantId, TenantScope};
 use crate::privacy;
 use crate::store::Store;
@@ -78,7 +78,7 @@ pub fn run(args: PrivacyArgs) -> Result<ExitCode, Failure> {
 
 async fn export(args: ExportArgs) -> Result<(), Failure> {
     let config = load(&args.person)?;
-    let store = server::open_store_to_read(&config).await?;
+    let store = database::open_to_read(&config).await?;
     let (scope, number, recordings) = find(&args.person, &config, &store).await?;
     let found = privacy::export(&store, scope, &number, Timestamp::now()).await;
     let found = found.map_err(|error| Failure::run(&error))?;
@@ -106,7 +106,7 @@ async fn export(args: ExportArgs) -> Result<(), Failure> {
 
 async fn erase(args: EraseArgs) -> Result<(), Failure> {
     let config = load(&args.person)?;
-    let store = server::open_store(&config).await?;
+    let store = database::open(&config).await?;
     let (scope, number, recordings) = find(&args.person, &config, &store).await?;
     let now = Timestamp::now();
     let done = privacy::erase(&store, &recordings, scope, &number, &args.actor, now, rand::random()).await;

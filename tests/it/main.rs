@@ -7,14 +7,17 @@ mod asterisk;
 mod barge_in;
 mod bridges;
 mod carriers;
+mod ceilings;
 #[expect(dead_code, reason = "the conformance suite in src/speech uses the other faults")]
 #[path = "../support/cloud.rs"]
 mod cloud;
 mod codecs;
 mod conversations;
 mod corpus;
+mod database;
 mod deploy;
 mod desk;
+mod ears;
 mod failover;
 mod far_end;
 mod faults;
@@ -30,6 +33,8 @@ mod privacy;
 mod registrar;
 mod secure_voice;
 mod serve;
+#[path = "../support/servers.rs"]
+mod servers;
 mod signalling;
 mod simulate;
 mod softphone;
@@ -39,3 +44,4 @@ mod tls_trunk;
 mod traces;
 mod transfer;
 mod trunks;
+mod usage;
