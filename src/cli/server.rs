@@ -1,7 +1,6 @@
 //! A whole VCA node in this process: store, models, media, SIP, HTTP, in the order in which failures are cheap.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
