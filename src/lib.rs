@@ -9,6 +9,7 @@
 //! * [`dialogue`] — the receptionist, pure → `domain`
 //! * [`speech`] — engines, prompt cache, worker pool → `domain`, `media`'s frame types
 //! * [`store`] — SQL → `domain`
+//! * [`notify`] — text messages and webhooks → `domain`, `store`
 //! * [`metrics`] — what is counted, for monitoring → `domain`
 //! * [`call`] — puts the above together for one call
 //! * [`api`] — HTTP → `domain`, `store`, `call`'s handle
@@ -21,6 +22,7 @@ pub mod dialogue;
 pub mod domain;
 pub mod media;
 pub mod metrics;
+pub mod notify;
 pub mod sip;
 pub mod speech;
 pub mod store;

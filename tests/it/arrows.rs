@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("live", &["domain"]),
     ("notify", &["domain", "store"]),
     ("call", &["domain", "sip", "media", "voice", "dialogue", "speech", "metrics", "store", "live", "notify"]),
-    ("api", &["domain", "metrics", "store", "live", "call::{handle, CallHandle}"]),
+    ("api", &["domain", "metrics", "store", "live", "notify", "call::{handle, CallHandle}"]),
     (
         "cli",
         &["domain", "sip", "media", "voice", "dialogue", "speech", "metrics", "store", "live", "notify", "call", "api"],

@@ -1,0 +1,4 @@
+//! Webhooks as Standard Webhooks describes them.
+
+pub mod guard;
+pub mod signature;
