@@ -241,6 +241,8 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let arrival = router::find(&*node.book, &node.trunks, trunk, leg, invite).await;
     let router::Arrival { route, did } = arrival.map_err(|why| match why {
         NoRoute::NoSuchNumber => Refused::plain(404, "No Such Number"),
+        // The number exists, and will be answered again: a 404 has carriers announce that it does not.
+        NoRoute::Suspended => Refused::plain(480, "Temporarily Unavailable"),
         NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
     let caller = router::caller(invite, trunk);

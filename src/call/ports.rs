@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, RecordingState, Tenant,
-    TenantScope, TransferAttempt, TransferMode, Turn,
+    TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
 };
 use crate::media::Capabilities;
 use crate::sip::net::{OutgoingInvite, Transport};
@@ -22,6 +22,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Route {
     pub scope: TenantScope,
     pub tenant: Tenant,
+    pub status: TenantStatus,
     pub profile: AgentProfile,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::{error, info};
 
 use super::ports::{CallBook, Route};
-use crate::domain::{DidSource, E164, Trunk};
+use crate::domain::{DidSource, E164, TenantStatus, Trunk};
 use crate::sip::net::{InviteInfo, Leg};
 use crate::sip::trunk::Trunks;
 use crate::sip::trunk::incoming::{self, Caller};
@@ -30,6 +30,8 @@ pub struct Arrival {
 pub enum NoRoute {
     /// Nobody owns a number that the call may be for.
     NoSuchNumber,
+    /// Its owner is suspended.
+    Suspended,
     /// The directory is too slow or not available.
     NoDirectory,
 }
@@ -79,6 +81,7 @@ async fn look_up(
             continue;
         }
         match book.route(&did).await {
+            Ok(Some(route)) if route.status == TenantStatus::Suspended => return Err(NoRoute::Suspended),
             Ok(Some(route)) => return Ok(Arrival { route, did }),
             Ok(None) => {}
             Err(failure) => {

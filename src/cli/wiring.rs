@@ -16,7 +16,7 @@ impl CallBook for StoreBook {
     fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>> {
         Box::pin(async move {
             let found = self.0.find_did(did).await.map_err(port_error)?;
-            Ok(found.map(|store::Route { scope, tenant, profile }| Route { scope, tenant, profile }))
+            Ok(found.map(|store::Route { scope, tenant, status, profile }| Route { scope, tenant, status, profile }))
         })
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{CallId, E164, EmailAddress, PinCode, ProfileId, TenantId, TransferAttempt};
+use super::{CallId, E164, EmailAddress, PinCode, ProfileId, SearchWords, TenantId, TransferAttempt};
 
 /// Where a call is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -242,6 +242,10 @@ pub struct CallFilter {
     pub status: Option<CallStatus>,
     pub outcome: Option<CallOutcome>,
     pub caller: Option<E164>,
+    /// The number that was dialled.
+    pub did: Option<E164>,
+    /// Said in it. Calls that go on are not searched.
+    pub text: Option<SearchWords>,
     /// Answered at or after.
     pub from: Option<Timestamp>,
     /// Answered before.

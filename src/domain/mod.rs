@@ -14,6 +14,7 @@ mod notice;
 mod number;
 mod privacy;
 mod profile;
+mod search;
 mod tenant;
 mod transfer;
 mod trunk;
@@ -38,7 +39,8 @@ pub use notice::{
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
-pub use tenant::{Did, Tenant, TenantScope};
+pub use search::{SearchError, SearchWords};
+pub use tenant::{Did, Tenant, TenantScope, TenantStatus};
 pub use transfer::{
     DialError, DialString, MOST_TARGETS, TransferAttempt, TransferKind, TransferResult, TransferTarget, Transfers,
     TransfersError,

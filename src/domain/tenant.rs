@@ -12,6 +12,16 @@ pub struct Tenant {
     pub max_calls: u32,
 }
 
+/// Whether a tenant's numbers are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantStatus {
+    #[default]
+    Active,
+    /// Calls are refused as "temporarily unavailable"; nothing is lost, and the API goes on answering.
+    Suspended,
+}
+
 /// A number that callers dial, and whose receptionist answers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Did {

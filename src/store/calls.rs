@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::driver::{Access, Document, Id, Row, Time, Word, sql};
+use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
 use super::{Result, Store, StoreError, own};
 use crate::domain::{
-    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, TenantScope, TransferAttempt,
-    Turn,
+    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
+    TransferAttempt, Turn,
 };
 
 /// How a call ended.
@@ -174,6 +174,12 @@ impl Store {
         if let Some(caller) = &filter.caller {
             query.push(" AND caller = ").push_bind(Word(caller.clone()));
         }
+        if let Some(did) = &filter.did {
+            query.push(" AND did = ").push_bind(Word(did.clone()));
+        }
+        if let Some(words) = &filter.text {
+            self.push_search(&mut query, words);
+        }
         if let Some(from) = filter.from {
             query.push(" AND answered_at >= ").push_bind(Time(from));
         }
@@ -192,6 +198,46 @@ impl Store {
         items.truncate(limit as usize);
         let next = items.last().filter(|_| more).map(|last| Cursor { answered_at: last.answered_at, id: last.id });
         Ok(Page { items, next })
+    }
+
+    /// The condition that all of the words were said. They hold letters and digits only, so that nothing in them means
+    /// anything to either query language.
+    fn push_search(&self, query: &mut Sql, words: &SearchWords) {
+        match self.driver.dialect() {
+            Dialect::Sqlite => {
+                let words: Vec<String> = words.words().map(|word| format!("\"{word}\"*")).collect();
+                query.push(
+                    " AND id IN (SELECT x.call_id FROM call_words JOIN call_texts x ON x.id = call_words.rowid
+                                 WHERE x.tenant_id = $1 AND call_words MATCH ",
+                );
+                query.push_bind(words.join(" ")).push(")");
+            }
+            Dialect::Postgres => {
+                let words: Vec<String> = words.words().map(|word| format!("'{word}':*")).collect();
+                query.push(
+                    " AND EXISTS (SELECT 1 FROM call_words w WHERE w.tenant_id = calls.tenant_id AND w.call_id = calls.id
+                                  AND w.words @@ to_tsquery('simple', ",
+                );
+                query.push_bind(words.join(" & ")).push("))");
+            }
+        }
+    }
+
+    /// Removes a call with its turns, its events and its words. The recording's file is the caller's to remove.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::StillUsed`] while it goes on, or when
+    /// the database fails.
+    pub async fn delete_call(&self, scope: TenantScope, call: CallId) -> Result<()> {
+        let query = sql("DELETE FROM calls WHERE tenant_id = $1 AND id = $2 AND status <> 'active'");
+        let query = query.bind(Id(scope.tenant())).bind(Id(call));
+        if self.driver.execute(Access::Tenant(scope), query).await? > 0 {
+            return Ok(());
+        }
+        match self.call_record(scope, call).await? {
+            Some(_) => Err(StoreError::StillUsed),
+            None => Err(StoreError::NotFound),
+        }
     }
 
     /// Reads one call and its turns; `None` when the tenant has no such call.

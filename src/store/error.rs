@@ -11,6 +11,12 @@ pub enum StoreError {
     /// The row exists already, or the number or key belongs to somebody.
     #[error("the row exists already in the database")]
     Conflict,
+    /// Somebody else has changed the row meanwhile.
+    #[error("the row has been changed meanwhile")]
+    Stale,
+    /// The row is still needed: a number leads to the profile, the call goes on.
+    #[error("the row is still in use")]
+    StillUsed,
     /// The profile names a person who may not be called.
     #[error(transparent)]
     Transfers(#[from] crate::domain::TransfersError),

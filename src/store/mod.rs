@@ -13,16 +13,20 @@ mod calls;
 mod driver;
 mod error;
 mod keys;
+mod profiles;
 mod repair;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trunks;
 mod turns;
 
 pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
 pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
-pub use tenants::Route;
+pub use profiles::{ProfileVersion, StoredProfile};
+pub use tenants::{Account, Onboarding, Route};
+pub use trunks::{PasswordChange, StoredTrunk};
 pub use turns::{CallEvent, EVENT_NOTICE};
 
 use crate::domain::{Secret, TenantScope};
@@ -107,6 +111,28 @@ impl Store {
     /// Finishes what is being written, folds the write-ahead log into the database, and lets other processes open it.
     pub async fn close(self) {
         self.driver.close().await;
+    }
+}
+
+/// One page of a list whose items name themselves: the next page begins after the last of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    pub items: Vec<T>,
+    /// Whether there is a next page.
+    pub more: bool,
+}
+
+impl<T> Listed<T> {
+    /// How many rows to ask for: one more than wanted tells whether there is a next page.
+    fn ask(limit: u32) -> i64 {
+        i64::from(limit.max(1)) + 1
+    }
+
+    fn cut(mut items: Vec<T>, limit: u32) -> Self {
+        let limit = limit.max(1) as usize;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, more }
     }
 }
 

@@ -1,8 +1,10 @@
-//! Tenants, agent profiles, and the numbers that lead to them.
+//! Tenants, and the numbers that lead to their profiles.
 
-use super::driver::{Access, Document, Id, Row, Word, sql};
-use super::{Result, Store, StoreError, own};
-use crate::domain::{AgentProfile, Did, E164, Tenant, TenantId, TenantScope};
+use jiff::Timestamp;
+
+use super::driver::{Access, Document, Id, Row, Sql, Time, Word, sql};
+use super::{Listed, Result, Store, StoreError, own, profiles};
+use crate::domain::{AgentProfile, Did, E164, ProfileId, Tenant, TenantId, TenantScope, TenantStatus};
 
 /// Where a dialled number leads.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,25 +12,49 @@ pub struct Route {
     /// Proof that the call is this tenant's, for everything that is stored about it.
     pub scope: TenantScope,
     pub tenant: Tenant,
+    pub status: TenantStatus,
+    /// As it was published; drafts answer nobody.
     pub profile: AgentProfile,
 }
 
+/// A tenant, and what the platform knows about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub tenant: Tenant,
+    pub status: TenantStatus,
+    /// `None` when the configuration file named it.
+    pub created_at: Option<Timestamp>,
+}
+
+/// A new tenant, complete: once it is written its numbers are answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Onboarding {
+    pub tenant: Tenant,
+    /// Published at once.
+    pub profile: AgentProfile,
+    /// All lead to the profile.
+    pub numbers: Vec<E164>,
+}
+
 impl Store {
-    /// Finds who answers a dialled number; `None` when nobody does.
+    /// Finds who answers a dialled number; `None` when nobody does, or the profile that it leads to was never published.
+    /// A suspended tenant is found, and says so.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn find_did(&self, number: &E164) -> Result<Option<Route>> {
-        let query = sql("SELECT t.id, t.name, t.max_calls, p.document
+        let query = sql("SELECT t.id, t.name, t.max_calls, t.status, v.document
              FROM dids d
              JOIN tenants t ON t.id = d.tenant_id
              JOIN agent_profiles p ON p.tenant_id = d.tenant_id AND p.id = d.profile_id
+             JOIN profile_versions v ON v.tenant_id = p.tenant_id AND v.profile_id = p.id AND v.version = p.published
              WHERE d.number = $1");
         let row = self.driver.fetch_optional(Access::Platform, query.bind(Word(number))).await?;
         row.map(|row| {
             let Id(id) = row.get::<Id<TenantId>>("id")?;
             let Document(profile) = row.get("document")?;
-            Ok(Route { scope: TenantScope::proven(id), tenant: tenant(&row)?, profile })
+            let Word(status) = row.get("status")?;
+            Ok(Route { scope: TenantScope::proven(id), tenant: tenant(&row)?, status, profile })
         })
         .transpose()
     }
@@ -52,6 +78,76 @@ impl Store {
         Ok(())
     }
 
+    /// Writes a new tenant with its profile and numbers, all or nothing. The operator's own verb.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a number is somebody's already (the tenant's own, said twice, too),
+    /// [`StoreError::Transfers`], or when the database fails.
+    pub async fn onboard(&self, new: &Onboarding, now: Timestamp) -> Result<TenantScope> {
+        new.profile.transfers.check()?;
+        let scope = TenantScope::proven(new.tenant.id);
+        let mut transaction = self.driver.begin(Access::Platform).await?;
+        let tenant = sql("INSERT INTO tenants (id, name, max_calls, created_at) VALUES ($1, $2, $3, $4)")
+            .bind(Id(new.tenant.id))
+            .bind(&new.tenant.name)
+            .bind(i64::from(new.tenant.max_calls))
+            .bind(Time(now));
+        transaction.execute(tenant).await?;
+        let profile = sql("INSERT INTO agent_profiles (tenant_id, id, document, updated_at) VALUES ($1, $2, $3, $4)")
+            .bind(Id(new.tenant.id))
+            .bind(Id(new.profile.id))
+            .bind(Document(&new.profile))
+            .bind(Time(now));
+        transaction.execute(profile).await?;
+        profiles::publish(&mut transaction, scope, &new.profile, Some(now)).await?;
+        for number in &new.numbers {
+            let did = Did { number: number.clone(), tenant: new.tenant.id, profile: new.profile.id };
+            transaction.execute(new_did(&did)).await?;
+        }
+        transaction.commit().await?;
+        Ok(scope)
+    }
+
+    /// Lists tenants, oldest first, `limit` (at least 1) of those after `after`. The operator's own verb.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_tenants(
+        &self,
+        status: Option<TenantStatus>,
+        after: Option<TenantId>,
+        limit: u32,
+    ) -> Result<Listed<Account>> {
+        let mut query = sql("SELECT * FROM tenants WHERE 1 = 1");
+        if let Some(status) = status {
+            query.push(" AND status = ").push_bind(Word(status));
+        }
+        if let Some(after) = after {
+            query.push(" AND id > ").push_bind(Id(after));
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(Listed::<()>::ask(limit));
+        let rows = self.driver.fetch_all(Access::Platform, query).await?;
+        Ok(Listed::cut(rows.iter().map(account).collect::<Result<_>>()?, limit))
+    }
+
+    /// Reads the tenant of the scope, and what the platform knows about it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none, or when the database fails.
+    pub async fn account(&self, scope: TenantScope) -> Result<Account> {
+        let query = sql("SELECT * FROM tenants WHERE id = $1").bind(Id(scope.tenant()));
+        account(&self.driver.fetch_one(Access::Tenant(scope), query).await?)
+    }
+
+    /// Has a tenant's numbers answered, or not. Calls that go on are not cut.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such tenant, or when the database fails.
+    pub async fn set_tenant_status(&self, scope: TenantScope, status: TenantStatus) -> Result<()> {
+        let query = sql("UPDATE tenants SET status = $2 WHERE id = $1").bind(Id(scope.tenant())).bind(Word(status));
+        if self.driver.execute(Access::Tenant(scope), query).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
     /// Reads the tenant of the scope.
     ///
     /// # Errors
@@ -59,26 +155,6 @@ impl Store {
     pub async fn tenant(&self, scope: TenantScope) -> Result<Tenant> {
         let query = sql("SELECT * FROM tenants WHERE id = $1").bind(Id(scope.tenant()));
         tenant(&self.driver.fetch_one(Access::Tenant(scope), query).await?)
-    }
-
-    /// Writes an agent profile of the tenant, new or changed.
-    ///
-    /// # Errors
-    /// [`StoreError::Transfers`] when a target may not be called, [`StoreError::NotFound`] when the tenant does not
-    /// exist, or when the database fails.
-    pub async fn put_profile(&self, scope: TenantScope, profile: &AgentProfile) -> Result<()> {
-        profile.transfers.check()?;
-        self.driver
-            .execute(
-                Access::Tenant(scope),
-                sql("INSERT INTO agent_profiles (tenant_id, id, document) VALUES ($1, $2, $3)
-             ON CONFLICT (tenant_id, id) DO UPDATE SET document = excluded.document")
-                .bind(Id(scope.tenant()))
-                .bind(Id(profile.id))
-                .bind(Document(profile)),
-            )
-            .await?;
-        Ok(())
     }
 
     /// Gives the tenant a number, or has another of the tenant's profiles answer it.
@@ -104,6 +180,63 @@ impl Store {
         if done == 0 { Err(StoreError::Conflict) } else { Ok(()) }
     }
 
+    /// Gives the tenant a number that nobody has yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when somebody has it, [`StoreError::NotFound`] when the profile is not the tenant's, or
+    /// when the database fails.
+    pub async fn create_did(&self, scope: TenantScope, did: &Did) -> Result<()> {
+        own(scope, did.tenant)?;
+        self.driver.execute(Access::Tenant(scope), new_did(did)).await?;
+        Ok(())
+    }
+
+    /// Has another of the tenant's profiles answer a number, from the next call on.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the number or the profile is not the tenant's, or when the database fails.
+    pub async fn attach_did(&self, scope: TenantScope, number: &E164, profile: ProfileId) -> Result<()> {
+        let query = sql("UPDATE dids SET profile_id = $3 WHERE tenant_id = $1 AND number = $2")
+            .bind(Id(scope.tenant()))
+            .bind(Word(number))
+            .bind(Id(profile));
+        if self.driver.execute(Access::Tenant(scope), query).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
+    /// Takes a number away; it is answered no more.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant has no such number, or when the database fails.
+    pub async fn delete_did(&self, scope: TenantScope, number: &E164) -> Result<()> {
+        let query = sql("DELETE FROM dids WHERE tenant_id = $1 AND number = $2");
+        let query = query.bind(Id(scope.tenant())).bind(Word(number));
+        if self.driver.execute(Access::Tenant(scope), query).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    }
+
+    /// Reads one number; `None` when the tenant has no such one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn did(&self, scope: TenantScope, number: &E164) -> Result<Option<Did>> {
+        let query = sql("SELECT number, profile_id FROM dids WHERE tenant_id = $1 AND number = $2");
+        let query = query.bind(Id(scope.tenant())).bind(Word(number));
+        self.driver.fetch_optional(Access::Tenant(scope), query).await?.map(|row| did(scope, &row)).transpose()
+    }
+
+    /// Lists the tenant's numbers in order, `limit` (at least 1) of those after `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_dids(&self, scope: TenantScope, after: Option<&E164>, limit: u32) -> Result<Listed<Did>> {
+        let mut query = sql("SELECT number, profile_id FROM dids WHERE tenant_id = $1").bind(Id(scope.tenant()));
+        if let Some(after) = after {
+            query.push(" AND number > ").push_bind(Word(after));
+        }
+        query.push(" ORDER BY number LIMIT ").push_bind(Listed::<()>::ask(limit));
+        let rows = self.driver.fetch_all(Access::Tenant(scope), query).await?;
+        Ok(Listed::cut(rows.iter().map(|row| did(scope, row)).collect::<Result<_>>()?, limit))
+    }
+
     /// Lists the tenant's numbers in order.
     ///
     /// # Errors
@@ -111,21 +244,7 @@ impl Store {
     pub async fn dids(&self, scope: TenantScope) -> Result<Vec<Did>> {
         let query = sql("SELECT number, profile_id FROM dids WHERE tenant_id = $1 ORDER BY number");
         let rows = self.driver.fetch_all(Access::Tenant(scope), query.bind(Id(scope.tenant()))).await?;
-        let did = |row: &Row| -> Result<Did> {
-            let (Word(number), Id(profile)) = (row.get("number")?, row.get("profile_id")?);
-            Ok(Did { number, tenant: scope.tenant(), profile })
-        };
-        rows.iter().map(did).collect()
-    }
-
-    /// Lists the tenant's profiles, oldest first; what the prompts are synthesised from at start.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn profiles(&self, scope: TenantScope) -> Result<Vec<AgentProfile>> {
-        let query = sql("SELECT document FROM agent_profiles WHERE tenant_id = $1 ORDER BY id");
-        let rows = self.driver.fetch_all(Access::Tenant(scope), query.bind(Id(scope.tenant()))).await?;
-        rows.iter().map(|row| row.get("document").map(|Document(profile)| profile)).collect()
+        rows.iter().map(|row| did(scope, row)).collect()
     }
 
     /// Every number and where it leads, for start-up (pre-synthesis, the list of what is answered).
@@ -149,4 +268,21 @@ fn tenant(row: &Row) -> Result<Tenant> {
     let Id(id) = row.get("id")?;
     let max_calls = u32::try_from(row.get::<i64>("max_calls")?).unwrap_or(u32::MAX);
     Ok(Tenant { id, name: row.get("name")?, max_calls })
+}
+
+fn account(row: &Row) -> Result<Account> {
+    let created_at = row.get::<Option<Time>>("created_at")?.map(|Time(at)| at);
+    Ok(Account { tenant: tenant(row)?, status: row.get::<Word<_>>("status")?.0, created_at })
+}
+
+fn did(scope: TenantScope, row: &Row) -> Result<Did> {
+    let (Word(number), Id(profile)) = (row.get("number")?, row.get("profile_id")?);
+    Ok(Did { number, tenant: scope.tenant(), profile })
+}
+
+fn new_did(did: &Did) -> Sql {
+    sql("INSERT INTO dids (number, tenant_id, profile_id) VALUES ($1, $2, $3)")
+        .bind(Word(&did.number))
+        .bind(Id(did.tenant))
+        .bind(Id(did.profile))
 }

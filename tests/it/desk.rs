@@ -20,7 +20,7 @@ use vca::call::{self, Node, Settings};
 use vca::dialogue::{Receptionist, demo_profile};
 use vca::domain::{
     AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, E164, SpeechChoice, Tenant, TenantId, TenantScope,
-    Transfers, Trunk, Turn,
+    TenantStatus, Transfers, Trunk, Turn,
 };
 use vca::media::{MediaConfig, MediaEngine};
 use vca::sip::net::dns::TableDns;
@@ -272,7 +272,7 @@ impl Book {
         let tenant = Tenant { id, name: "Clinic".to_owned(), max_calls: 10 };
         let profile = AgentProfile { transfers, speech, record_calls: false, ..demo_profile() };
         Self {
-            route: Route { scope: TenantScope::proven(id), tenant, profile },
+            route: Route { scope: TenantScope::proven(id), tenant, status: TenantStatus::Active, profile },
             turns: Mutex::default(),
             closings: Mutex::new(closings),
             keeping,
