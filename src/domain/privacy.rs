@@ -30,6 +30,14 @@ impl Secret {
     }
 }
 
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(secret: &str) -> Result<Self, Self::Err> {
+        Ok(Self::new(secret))
+    }
+}
+
 impl<const N: usize> Secret<[u8; N]> {
     /// Wraps a key.
     pub fn from_bytes(key: [u8; N]) -> Self {

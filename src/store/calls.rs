@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
-use super::{Result, Store, StoreError, own};
+use super::{Result, Store, StoreError, fault, outbox, own};
 use crate::domain::{
     CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
     TransferAttempt, Turn,
@@ -53,7 +53,8 @@ impl Store {
     /// [`StoreError::Conflict`] when the call is there already, or when the database fails.
     pub async fn open_call(&self, scope: TenantScope, call: &CallRecord) -> Result<()> {
         own(scope, call.tenant)?;
-        self.driver.execute(Access::Tenant(scope), sql(
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query = sql(
             "INSERT INTO calls (tenant_id, id, profile_id, did, caller, sip_call_id, status, answered_at, ended_at,
                                 end_cause, outcome, slots, summary, recording, transfers, bridged_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
@@ -73,7 +74,11 @@ impl Store {
         .bind(&call.summary)
         .bind(Word(call.recording))
         .bind(Document(&call.transfers))
-        .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))).await?;
+        .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX));
+        transaction.execute(query).await?;
+        outbox::call_started(&mut transaction, scope, call).await?;
+        transaction.commit().await?;
+        self.outbox.send_replace(());
         Ok(())
     }
 
@@ -125,28 +130,31 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such call, or when the database fails.
     pub async fn close_call(&self, scope: TenantScope, call: CallId, close: &CloseCall) -> Result<()> {
-        let done = self
-            .driver
-            .execute(
-                Access::Tenant(scope),
-                sql("UPDATE calls SET status = 'completed', ended_at = $3, end_cause = $4, outcome = $5, slots = $6,
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query =
+            sql("UPDATE calls SET status = 'completed', ended_at = $3, end_cause = $4, outcome = $5, slots = $6,
                               summary = $7, recording = $8, transfers = $9, bridged_ms = $10
              WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
-                .bind(Id(scope.tenant()))
-                .bind(Id(call))
-                .bind(Time(close.ended_at))
-                .bind(Word(close.end_cause))
-                .bind(Word(close.outcome))
-                .bind(Document(&close.slots))
-                .bind(&close.summary)
-                .bind(Word(close.recording))
-                .bind(Document(&close.transfers))
-                .bind(i64::try_from(close.bridged_ms).unwrap_or(i64::MAX)),
-            )
-            .await?;
-        if done == 0 && self.call_record(scope, call).await?.is_none() {
-            return Err(StoreError::NotFound);
+            .bind(Id(scope.tenant()))
+            .bind(Id(call))
+            .bind(Time(close.ended_at))
+            .bind(Word(close.end_cause))
+            .bind(Word(close.outcome))
+            .bind(Document(&close.slots))
+            .bind(&close.summary)
+            .bind(Word(close.recording))
+            .bind(Document(&close.transfers))
+            .bind(i64::try_from(close.bridged_ms).unwrap_or(i64::MAX));
+        if transaction.execute(query).await? == 0 {
+            let query =
+                sql("SELECT id FROM calls WHERE tenant_id = $1 AND id = $2").bind(Id(scope.tenant())).bind(Id(call));
+            return transaction.fetch_optional(query).await?.map(drop).ok_or(StoreError::NotFound);
         }
+        outbox::call_ended(&mut transaction, scope, call, close.ended_at).await?;
+        fault::at("outbox.writing");
+        transaction.commit().await?;
+        self.outbox.send_replace(());
+        fault::at("outbox.written");
         Ok(())
     }
 

@@ -20,6 +20,12 @@ pub enum StoreError {
     /// The profile names a person who may not be called.
     #[error(transparent)]
     Transfers(#[from] crate::domain::TransfersError),
+    /// The tenant's notice settings cannot be followed.
+    #[error(transparent)]
+    Notice(#[from] crate::domain::NoticeError),
+    /// The tenant has as many of these as it may.
+    #[error("a tenant has at most {most} {what}; remove one first")]
+    TooMany { what: &'static str, most: usize },
     /// The database, its folder or its lock file cannot be made or written.
     #[error("cannot write {}: {source}; make the folder writable for this user, or set `data_dir` to another", .path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },

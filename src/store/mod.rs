@@ -7,12 +7,19 @@
 //! One set of queries for SQLite and PostgreSQL; everything that names a database is in `driver`.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 mod calls;
 mod driver;
 mod error;
+#[doc(hidden)]
+pub mod fault;
 mod keys;
+mod messages;
+mod outbox;
 mod profiles;
 mod repair;
 mod tenants;
@@ -20,14 +27,17 @@ mod tenants;
 pub(crate) mod tests;
 mod trunks;
 mod turns;
+mod webhooks;
 
 pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
 pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
+pub use messages::{Claimed, MessageCursor, MessagePage, Tried};
 pub use profiles::{ProfileVersion, StoredProfile};
 pub use tenants::{Account, Onboarding, Route};
 pub use trunks::{PasswordChange, StoredTrunk};
 pub use turns::{CallEvent, EVENT_NOTICE};
+pub use webhooks::{Endpoint, MOST_WEBHOOKS, OLD_SECRET_LIVES};
 
 use crate::domain::{Secret, TenantScope};
 
@@ -52,6 +62,8 @@ pub struct PostgresOptions {
 #[derive(Clone)]
 pub struct Store {
     driver: driver::Driver,
+    /// Changes whenever this process has written to the outbox.
+    outbox: Arc<watch::Sender<()>>,
 }
 
 impl Store {
@@ -72,11 +84,15 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], also when there is no database at `path`.
     pub async fn open_to_read(path: &Path) -> Result<Self> {
-        Ok(Self { driver: driver::Driver::sqlite_to_read(path, BUSY_TIMEOUT).await? })
+        Ok(Self::over(driver::Driver::sqlite_to_read(path, BUSY_TIMEOUT).await?))
     }
 
     async fn open_waiting(path: &Path, busy: Duration) -> Result<Self> {
-        Ok(Self { driver: driver::Driver::sqlite(path, busy).await? })
+        Ok(Self::over(driver::Driver::sqlite(path, busy).await?))
+    }
+
+    fn over(driver: driver::Driver) -> Self {
+        Self { driver, outbox: Arc::new(watch::Sender::new(())) }
     }
 
     /// Connects to PostgreSQL and brings the schema `vca` up to date, or checks it where `options.migrate` is false.
@@ -88,7 +104,7 @@ impl Store {
     /// [`StoreError::Timeout`], [`StoreError::NotMigrated`], [`StoreError::WrongPostgresSchema`],
     /// [`StoreError::RoleBypasses`].
     pub async fn connect(options: &PostgresOptions) -> Result<Self> {
-        Ok(Self { driver: driver::Driver::postgres(options).await? })
+        Ok(Self::over(driver::Driver::postgres(options).await?))
     }
 
     /// Copies a SQLite database, whole and consistent, into the new file `to`; calls go on meanwhile.

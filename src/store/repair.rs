@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::calls::call_record;
 use super::driver::{Access, Id, Time, Word, sql};
-use super::{Result, Store};
+use super::{Result, Store, fault, outbox};
 use crate::domain::{
     CallId, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, Speaker, TenantId, TenantScope, Turn,
 };
@@ -39,8 +39,14 @@ impl Store {
             .bind(Word(record.outcome.unwrap_or_else(|| outcome(&record.slots))))
             .bind(summary(record, turns));
             transaction.execute(query).await?;
+            outbox::call_ended(&mut transaction, TenantScope::proven(record.tenant), record.id, now).await?;
         }
+        fault::at("outbox.writing");
         transaction.commit().await?;
+        if !repaired.is_empty() {
+            self.outbox.send_replace(());
+            fault::at("outbox.written");
+        }
         Ok(repaired.into_iter().map(|(record, _)| (record.id, record.tenant)).collect())
     }
 }
