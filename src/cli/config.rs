@@ -6,6 +6,7 @@
 mod check;
 mod engines;
 mod load;
+pub mod messages;
 pub mod profile;
 mod tenants;
 #[cfg(test)]
@@ -46,6 +47,8 @@ pub struct Config {
     pub http: Http,
     pub speech: Speech,
     pub turns: TurnSettings,
+    pub sms: messages::Sms,
+    pub webhooks: messages::Webhooks,
     pub log: Log,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]

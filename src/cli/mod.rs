@@ -15,6 +15,7 @@ pub mod config;
 pub mod demo;
 mod keys;
 mod log;
+mod messages;
 pub mod models;
 mod onboard;
 pub mod replay;

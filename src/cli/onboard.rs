@@ -28,6 +28,12 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
         let tenant = Tenant { id, name: entry.name.clone(), max_calls: entry.max_calls };
         store.put_tenant(scope, &tenant).await.map_err(|error| Failure::setup(&error))?;
         store.put_profile(scope, &profile).await.map_err(|error| Failure::setup(&error))?;
+        if let Some(notices) = &entry.notices {
+            store
+                .put_notice_settings(scope, notices)
+                .await
+                .map_err(|error| Failure::Setup(format!("the notices of tenant {:?}: {error}", entry.name)))?;
+        }
         for number in &entry.dids {
             let did = Did { number: number.clone(), tenant: id, profile: profile.id };
             store.put_did(scope, &did).await.map_err(|error| match error {
