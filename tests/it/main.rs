@@ -21,6 +21,7 @@ mod floods;
 mod handovers;
 mod harness;
 mod ipv6;
+mod messages;
 mod models;
 mod overload;
 mod registrar;
