@@ -10,9 +10,11 @@
 //! * [`speech`] — engines, prompt cache, worker pool → `domain`, `media`'s frame types
 //! * [`store`] — SQL → `domain`
 //! * [`notify`] — text messages and webhooks → `domain`, `store`
+//! * [`live`] — who is on the phone, on which node; caps, leases, events → `domain`
 //! * [`metrics`] — what is counted, for monitoring → `domain`
+//! * [`telemetry`] — traces → `domain`, `metrics`
 //! * [`call`] — puts the above together for one call
-//! * [`api`] — HTTP → `domain`, `store`, `call`'s handle
+//! * [`api`] — HTTP → `domain`, `store`, `live`, `call`'s handle
 //! * [`cli`] — commands and configuration → all
 
 pub mod api;
@@ -20,10 +22,12 @@ pub mod call;
 pub mod cli;
 pub mod dialogue;
 pub mod domain;
+pub mod live;
 pub mod media;
 pub mod metrics;
 pub mod notify;
 pub mod sip;
 pub mod speech;
 pub mod store;
+pub mod telemetry;
 pub mod voice;

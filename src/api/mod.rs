@@ -28,11 +28,12 @@ use axum::{Router, routing::get};
 use tokio::sync::watch;
 
 pub use auth::TENANT_HEADER;
-pub use health::Readiness;
+pub use health::{Condition, Dependencies, Need, Readiness, Standing};
 pub use problem::{FieldError, Problem};
 pub use serve::{Limits, serve};
 pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -46,10 +47,14 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct ApiState {
     pub store: Store,
+    /// Calls that go on.
+    pub live: Live,
     /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.
     pub recordings: Arc<Path>,
     /// Whether calls can be taken, as whoever starts and stops VCA says.
     pub readiness: watch::Receiver<Readiness>,
+    /// What `/readyz` asks.
+    pub dependencies: Dependencies,
     pub trunks: TrunkList,
     pub metrics: Arc<Metrics>,
 }

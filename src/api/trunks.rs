@@ -66,6 +66,8 @@ pub enum TrunkStanding {
     Registering,
     Unregistered,
     Failed,
+    /// Another node registers.
+    Standby,
     /// A peer that can be used.
     Up,
     /// A peer that cannot.

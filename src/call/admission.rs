@@ -1,10 +1,11 @@
-//! How many calls the node, each tenant and each trunk may have, and how fast a trunk may begin them.
+//! How many calls the node and each trunk may have, and how fast a trunk may begin them. Tenants' caps hold on all nodes
+//! together: they are behind the port [`Presence`](super::ports::Presence).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::domain::{Tenant, TenantId, Trunk};
+use crate::domain::Trunk;
 
 /// The span over which a trunk's calls per second are counted: so many may begin at once.
 const RATE_SPAN: Duration = Duration::from_secs(1);
@@ -20,7 +21,6 @@ pub struct Admission {
 struct Counts {
     /// Calls of callers.
     total: usize,
-    by_tenant: HashMap<TenantId, u32>,
     /// One entry for each trunk that was used; trunks are configured, so they are few.
     by_trunk: HashMap<String, TrunkCounts>,
 }
@@ -59,8 +59,6 @@ impl Rate {
 /// Why a call is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// The tenant has all the calls it pays for: 486 Busy Here.
-    TenantBusy,
     /// The trunk's channels are all in use: 486, since 503 would have the carrier hold back every tenant's calls.
     TrunkFull,
     /// The trunk begins calls too fast; one more may begin after this time: 503 with Retry-After.
@@ -73,8 +71,8 @@ pub enum Refusal {
 #[derive(Debug)]
 pub struct Slot {
     inner: Arc<Mutex<Counts>>,
-    /// Of a caller's call.
-    tenant: Option<TenantId>,
+    /// Whether it is a caller's call, which counts on the node.
+    caller: bool,
     trunk: Option<String>,
 }
 
@@ -84,25 +82,25 @@ impl Admission {
         Self { inner: Arc::default(), node_cap }
     }
 
-    /// Takes a place for a call to `tenant` that came over `trunk`.
+    /// Takes a place for a caller's call that came over `trunk`.
     ///
     /// # Errors
     /// [`Refusal`]: the node's cap is checked first, since it protects every tenant. What is refused counts nowhere.
-    pub fn admit(&self, tenant: &Tenant, trunk: Option<&Trunk>, now: Instant) -> Result<Slot, Refusal> {
+    pub fn admit(&self, trunk: Option<&Trunk>, now: Instant) -> Result<Slot, Refusal> {
         let mut counts = self.lock();
         if counts.total >= self.node_cap {
             return Err(Refusal::NodeFull);
         }
-        let of_tenant = counts.by_tenant.get(&tenant.id).copied().unwrap_or(0);
-        if of_tenant >= tenant.max_calls {
-            return Err(Refusal::TenantBusy);
-        }
         if let Some(trunk) = trunk {
             counts.begin(trunk, now, |of_trunk| &mut of_trunk.incoming)?;
         }
-        counts.by_tenant.insert(tenant.id, of_tenant + 1);
         counts.total += 1;
-        Ok(self.slot(Some(tenant.id), trunk))
+        Ok(self.slot(true, trunk))
+    }
+
+    /// Whether one more call would be refused by the node's cap.
+    pub fn is_full(&self) -> bool {
+        self.lock().total >= self.node_cap
     }
 
     /// Takes a place on `trunk` for a call that is placed for a caller of ours; that caller's own place bounds its
@@ -112,11 +110,11 @@ impl Admission {
     /// [`Refusal::TrunkFull`] and [`Refusal::TrunkTooFast`].
     pub fn place(&self, trunk: &Trunk, now: Instant) -> Result<Slot, Refusal> {
         self.lock().begin(trunk, now, |of_trunk| &mut of_trunk.outgoing)?;
-        Ok(self.slot(None, Some(trunk)))
+        Ok(self.slot(false, Some(trunk)))
     }
 
-    fn slot(&self, tenant: Option<TenantId>, trunk: Option<&Trunk>) -> Slot {
-        Slot { inner: Arc::clone(&self.inner), tenant, trunk: trunk.map(|trunk| trunk.name.clone()) }
+    fn slot(&self, caller: bool, trunk: Option<&Trunk>) -> Slot {
+        Slot { inner: Arc::clone(&self.inner), caller, trunk: trunk.map(|trunk| trunk.name.clone()) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -158,13 +156,8 @@ impl Drop for Slot {
         if let Some(of_trunk) = self.trunk.as_ref().and_then(|name| counts.by_trunk.get_mut(name)) {
             of_trunk.legs = of_trunk.legs.saturating_sub(1);
         }
-        let Some(tenant) = self.tenant else { return };
-        counts.total = counts.total.saturating_sub(1);
-        if let Some(of_tenant) = counts.by_tenant.get_mut(&tenant) {
-            *of_tenant = of_tenant.saturating_sub(1);
-            if *of_tenant == 0 {
-                counts.by_tenant.remove(&tenant);
-            }
+        if self.caller {
+            counts.total = counts.total.saturating_sub(1);
         }
     }
 }
@@ -173,11 +166,6 @@ impl Drop for Slot {
 mod tests {
     use super::*;
     use crate::domain::TrunkSettings;
-    use uuid::Uuid;
-
-    fn tenant(n: u128, max_calls: u32) -> Tenant {
-        Tenant { id: TenantId::from_uuid(Uuid::from_u128(n)), name: String::new(), max_calls }
-    }
 
     fn trunk(name: &str, channels: u32, cps: u32) -> Trunk {
         let settings = TrunkSettings { channels, cps, ..TrunkSettings::default() };
@@ -186,32 +174,30 @@ mod tests {
     }
 
     #[test]
-    fn caps_hold_and_a_dropped_slot_frees_its_place() {
-        let (admission, now) = (Admission::new(3), Instant::now());
-        let (a, b) = (tenant(1, 2), tenant(2, 9));
-        let first = admission.admit(&a, None, now).unwrap();
-        let second = admission.admit(&a, None, now).unwrap();
-        assert_eq!(admission.admit(&a, None, now).unwrap_err(), Refusal::TenantBusy);
-        let third = admission.admit(&b, None, now).unwrap();
-        assert_eq!(admission.admit(&b, None, now).unwrap_err(), Refusal::NodeFull);
+    fn the_nodes_cap_holds_and_a_dropped_slot_frees_its_place() {
+        let (admission, now) = (Admission::new(2), Instant::now());
+        let first = admission.admit(None, now).unwrap();
+        assert!(!admission.is_full());
+        let second = admission.admit(None, now).unwrap();
+        assert_eq!(admission.admit(None, now).unwrap_err(), Refusal::NodeFull);
+        assert!(admission.is_full());
         drop(first);
-        assert_eq!(admission.calls(), 2);
-        let again = admission.admit(&a, None, now).unwrap();
-        drop((second, third, again));
+        assert_eq!(admission.calls(), 1);
+        let again = admission.admit(None, now).unwrap();
+        drop((second, again));
         assert_eq!(admission.calls(), 0);
-        assert!(admission.lock().by_tenant.is_empty(), "a tenant without calls takes no memory");
     }
 
     #[test]
     fn a_trunks_channels_are_shared_by_both_directions_and_no_other_trunk() {
         let (admission, now) = (Admission::new(9), Instant::now());
-        let (line, other, clinic) = (trunk("line", 2, 0), trunk("other", 0, 0), tenant(1, 9));
-        let incoming = admission.admit(&clinic, Some(&line), now).unwrap();
+        let (line, other) = (trunk("line", 2, 0), trunk("other", 0, 0));
+        let incoming = admission.admit(Some(&line), now).unwrap();
         let outgoing = admission.place(&line, now).unwrap();
-        assert_eq!(admission.admit(&clinic, Some(&line), now).unwrap_err(), Refusal::TrunkFull);
+        assert_eq!(admission.admit(Some(&line), now).unwrap_err(), Refusal::TrunkFull);
         assert_eq!(admission.place(&line, now).unwrap_err(), Refusal::TrunkFull);
         assert_eq!((admission.calls(), admission.on_trunk("line")), (1, 2), "what is refused counts nowhere");
-        let elsewhere = admission.admit(&clinic, Some(&other), now).unwrap();
+        let elsewhere = admission.admit(Some(&other), now).unwrap();
         drop(outgoing);
         let again = admission.place(&line, now).unwrap();
         drop((incoming, again, elsewhere));
@@ -221,9 +207,9 @@ mod tests {
     #[test]
     fn a_trunk_begins_so_many_calls_a_second_each_way() {
         let (admission, start) = (Admission::new(99), Instant::now());
-        let (line, clinic) = (trunk("line", 0, 2), tenant(1, 99));
+        let line = trunk("line", 0, 2);
         let at = |ms| start + Duration::from_millis(ms);
-        let taken = |ms| admission.admit(&clinic, Some(&line), at(ms)).map(drop);
+        let taken = |ms| admission.admit(Some(&line), at(ms)).map(drop);
         let wait = |ms| Err(Refusal::TrunkTooFast(Duration::from_millis(ms)));
         assert_eq!((taken(0), taken(0)), (Ok(()), Ok(())));
         assert_eq!(taken(0), wait(500), "hanging up gives no second chance");
@@ -236,7 +222,7 @@ mod tests {
     /// One place, and a call's task that holds it.
     fn one_place() -> (Admission, Slot) {
         let admission = Admission::new(1);
-        let slot = admission.admit(&tenant(1, 1), Some(&trunk("line", 1, 0)), Instant::now()).unwrap();
+        let slot = admission.admit(Some(&trunk("line", 1, 0)), Instant::now()).unwrap();
         assert_eq!((admission.calls(), admission.on_trunk("line")), (1, 1));
         (admission, slot)
     }

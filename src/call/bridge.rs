@@ -1,13 +1,13 @@
 //! Two legs joined: media relayed here, either side's hang-up ends both.
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use super::agent::until_true;
 use super::leg::{self, Answerer, info_digit};
 use super::sounds;
-use crate::domain::DtmfMode;
+use super::stop::Stop;
+use crate::domain::{DtmfMode, EndCause};
 use crate::media::{Clip, ClipId, MediaEvent, MediaSession};
 use crate::sip::net::{Leg, LegEvent};
 
@@ -40,7 +40,8 @@ pub enum Over {
     /// No RTP comes from this side any more.
     Dead(Who),
     TooLong,
-    Shutdown,
+    /// The call was to end, for this reason.
+    Told(EndCause),
 }
 
 /// What the bridge came to.
@@ -50,8 +51,8 @@ pub struct Finished {
     pub recording_failed: bool,
 }
 
-/// Joins the two until one side ends, `until` comes or the node stops.
-pub async fn run(caller: Side<'_>, person: Side<'_>, until: Instant, shutdown: &mut watch::Receiver<bool>) -> Finished {
+/// Joins the two until one side ends, `until` comes or the call is to end.
+pub async fn run(caller: Side<'_>, person: Side<'_>, until: Instant, stop: &mut Stop) -> Finished {
     let _joined = match caller.media.bridge(person.media) {
         Ok(joined) => joined,
         Err(error) => {
@@ -77,7 +78,7 @@ pub async fn run(caller: Side<'_>, person: Side<'_>, until: Instant, shutdown: &
             event = caller_media.recv() => bridge.on_media(Who::Caller, event).await,
             event = person_media.recv() => bridge.on_media(Who::Person, event).await,
             () = tokio::time::sleep_until(until) => Some(Over::TooLong),
-            () = until_true(shutdown) => Some(Over::Shutdown),
+            why = stop.told() => Some(Over::Told(why)),
         };
         if let Some(over) = over {
             break over;

@@ -24,7 +24,7 @@ pub fn prompt() -> EncodedAudio {
     EncodedAudio::from_pcm(Codec::Pcma, &tone::sine(PROMPT_HZ, 8_000.0, samples))
 }
 
-/// Plays `prompt` until the caller hangs up, the call is too long, or the node drains.
+/// Plays `prompt` until the caller hangs up, the call is too long, or it is told to end.
 pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
     let Parts {
         leg,
@@ -34,7 +34,7 @@ pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
         sdp: mut answerer,
         profile,
         longest_call,
-        mut shutdown,
+        mut stop,
         pulse,
         ..
     } = parts;
@@ -58,7 +58,7 @@ pub async fn run(parts: Parts, prompt: EncodedAudio) -> Finished {
                 Some(_) => {}
             },
             () = &mut too_long => break EndCause::TooLong,
-            () = super::agent::until_true(&mut shutdown) => break EndCause::Shutdown,
+            cause = stop.told() => break cause,
         }
     };
     if cause != EndCause::CallerHungUp {

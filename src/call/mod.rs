@@ -7,12 +7,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{Instrument, error, info, info_span};
+use tracing::{Instrument, Span, error, field, info, info_span};
 
 use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId, Trunk};
 use crate::media::{
@@ -23,6 +23,7 @@ use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, LegPolicy, Stack};
 use crate::sip::trunk::Trunks;
 use crate::speech::Speech;
+use crate::telemetry::{CallTrace, Telemetry};
 
 pub mod admission;
 mod agent;
@@ -36,25 +37,29 @@ pub mod ports;
 mod record;
 mod router;
 mod sounds;
+mod stop;
 mod transfer;
 pub mod watchdog;
 
 use admission::{Admission, Refusal, Slot};
 use leg::Answerer;
 use overload::Gauge;
-use ports::{CallBook, Closing, OutboundLines, Route};
+use ports::{CallBook, Closing, OutboundLines, Presence, Present, Route};
 use record::Journal;
 use router::NoRoute;
+use stop::Stop;
 use watchdog::Watchdog;
 
 /// What the node answers calls with.
 pub struct Node {
     pub book: Arc<dyn CallBook>,
+    pub presence: Arc<dyn Presence>,
     pub media: Arc<MediaEngine>,
     pub speech: Arc<Speech>,
     pub admission: Admission,
     pub overload: Arc<Gauge>,
     pub metrics: Arc<Metrics>,
+    pub telemetry: Telemetry,
     pub watchdog: Watchdog,
     /// Where calls to people are placed.
     pub stack: Stack,
@@ -99,7 +104,7 @@ pub async fn serve(node: Arc<Node>, mut incoming: mpsc::Receiver<IncomingCall>, 
         tokio::select! {
             call = incoming.recv() => match call {
                 Some(call) => {
-                    let span = info_span!("call", sip.call_id = %call.invite.call_id);
+                    let span = info_span!("call", sip.call_id = %call.invite.call_id, trace.id = field::Empty);
                     calls.spawn(answer(Arc::clone(&node), call, stopped.clone()).instrument(span));
                 }
                 None => break,
@@ -144,7 +149,6 @@ impl Refused {
 
 fn refused(refusal: Refusal, settings: &Settings) -> Refused {
     match refusal {
-        Refusal::TenantBusy => Refused::later(486, "Busy Here", settings),
         Refusal::TrunkFull => Refused::later(486, "All Channels Busy", settings),
         Refusal::TrunkTooFast(after) => {
             let seconds = HeaderValue::from(after.as_secs().saturating_add(1).to_string());
@@ -163,6 +167,7 @@ struct Prepared {
     /// Absent when withheld, or not known.
     caller: Option<E164>,
     slot: Slot,
+    present: Box<dyn Present>,
     id: CallId,
     media: MediaSession,
     media_events: mpsc::Receiver<MediaEvent>,
@@ -196,16 +201,21 @@ impl Prepared {
 
 async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<bool>) {
     let IncomingCall { leg, mut events, invite } = call;
+    let trace = node.telemetry.call(SystemTime::now() - invite.received_at.elapsed());
+    if let Some(id) = trace.id() {
+        Span::current().record("trace.id", id);
+    }
     match prepare(&node, &leg, &invite).await {
         Err(Refused(status, reason, headers)) => {
             info!(status, reason, "the call is refused");
             node.metrics.call_refused(status);
+            trace.refused(status);
             leg.reject(status, reason, headers).await;
         }
         Ok(prepared) => {
             leg.ring().await;
             if ring(&mut events, node.settings.answer_after).await {
-                converse(&node, leg, events, &invite, prepared, shutdown).await;
+                converse(&node, leg, events, &invite, prepared, Watched { drain: shutdown, trace }).await;
             }
         }
     }
@@ -235,20 +245,27 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         return Err(Refused::later(503, "Overloaded", &node.settings));
     };
     let trunk = node.trunks.of_invite(invite);
-    if let Some(trunk) = trunk {
+    if let Some(trunk) = &trunk {
         leg.set_policy(LegPolicy::from(&trunk.settings)).await;
     }
-    let arrival = router::find(&*node.book, &node.trunks, trunk, leg, invite).await;
+    let arrival = router::find(&*node.book, &node.trunks, trunk.as_deref(), leg, invite).await;
     let router::Arrival { route, did } = arrival.map_err(|why| match why {
         NoRoute::NoSuchNumber => Refused::plain(404, "No Such Number"),
         // The number exists, and will be answered again: a 404 has carriers announce that it does not.
         NoRoute::Suspended => Refused::plain(480, "Temporarily Unavailable"),
         NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
-    let caller = router::caller(invite, trunk);
-    let admitted = node.admission.admit(&route.tenant, trunk, Instant::now());
-    let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
+    let caller = router::caller(invite, trunk.as_deref());
     let id = CallId::new(Timestamp::now(), rand::random());
+    // A full node asks nobody else.
+    if node.admission.is_full() {
+        return Err(refused(Refusal::NodeFull, &node.settings));
+    }
+    let present = node.presence.enter(route.scope, id, route.tenant.max_calls).await;
+    // The tenant has all the calls it pays for.
+    let present = present.ok_or_else(|| Refused::later(486, "Busy Here", &node.settings))?;
+    let admitted = node.admission.admit(trunk.as_deref(), Instant::now());
+    let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     let recording =
         route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
     if let Some(folder) = recording.as_deref().and_then(Path::parent)
@@ -257,7 +274,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         // The recorder will say so in the record; the call goes on.
         error!(%error, folder = %folder.display(), "no folder for the recording");
     }
-    let settings = trunk.map(|trunk| &trunk.settings);
+    let settings = trunk.as_ref().map(|trunk| &trunk.settings);
     let of_trunk = settings.map(SessionOptions::from).unwrap_or_default();
     let options = SessionOptions { recording, local_ip: Some(leg.local_ip()), ..of_trunk };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
@@ -274,13 +291,19 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         info!(status, reason, "the offer cannot be answered");
         if status == 488 { Refused::plain(488, "Not Acceptable Here") } else { Refused::plain(400, "Bad SDP") }
     })?;
-    let trunk = trunk.cloned();
-    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, id, media, media_events, answer, sdp })
+    let trunk = trunk.map(Arc::unwrap_or_clone);
+    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, present, id, media, media_events, answer, sdp })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {
     error!(error = %failure, "no media session for a call");
     Refused::later(503, "No Media Port Free", &node.settings)
+}
+
+/// What goes along with a conversation.
+struct Watched {
+    drain: watch::Receiver<bool>,
+    trace: CallTrace,
 }
 
 async fn converse(
@@ -289,15 +312,19 @@ async fn converse(
     leg_events: mpsc::Receiver<LegEvent>,
     invite: &InviteInfo,
     prepared: Prepared,
-    shutdown: watch::Receiver<bool>,
+    Watched { drain, trace }: Watched,
 ) {
     let record = prepared.record(invite);
-    let Prepared { trunk, route, did, caller, slot, id, media, media_events, answer, sdp } = prepared;
+    let Prepared { trunk, route, did, caller, slot, present, id, media, media_events, answer, sdp } = prepared;
+    let present: Arc<dyn Present> = Arc::from(present);
+    let trunk_name = trunk.as_ref().map(|trunk| trunk.name.as_str());
     let started = Instant::now();
     leg.answer(answer).await;
     node.metrics.call_began();
-    let journal = Arc::new(Journal::open(Arc::clone(&node.book), route.scope, record));
-    info!(call = %id, tenant = %route.scope.tenant(), trunk = trunk.as_ref().map(|trunk| trunk.name.as_str()), "answered");
+    trace.answered(id, route.scope.tenant(), trunk_name);
+    let (book, scope) = (Arc::clone(&node.book), route.scope);
+    let journal = Arc::new(Journal::open(book, Arc::clone(&present), scope, record, trunk_name));
+    info!(call = %id, tenant = %scope.tenant(), trunk = trunk_name, "answered");
     let outgoing = transfer::Outgoing {
         stack: node.stack.clone(),
         lines: Arc::clone(&node.lines),
@@ -320,18 +347,21 @@ async fn converse(
         caller,
         outgoing,
         longest_call: node.settings.longest_call,
-        shutdown,
+        stop: Stop::new(drain, present.hang_up_asked()),
         pulse: guarded.pulse(),
         metrics: Arc::clone(&node.metrics),
+        trace: trace.clone(),
     };
     let finished = guarded.run(parts, node.settings.mock_prompt.clone()).await;
-    node.metrics.call_ended(finished.outcome, finished.cause);
+    let (cause, outcome) = (finished.cause, finished.outcome);
+    node.metrics.call_ended(outcome, cause);
+    trace.ended(outcome, cause);
     let seconds = started.elapsed().as_secs();
-    info!(call = %id, cause = ?finished.cause, outcome = ?finished.outcome, seconds, "ended");
+    info!(call = %id, ?cause, ?outcome, seconds, "ended");
     let closing = Closing {
         ended_at: Timestamp::now(),
-        end_cause: finished.cause,
-        outcome: finished.outcome,
+        end_cause: cause,
+        outcome,
         slots: finished.slots,
         summary: finished.summary,
         recording: finished.recording,
@@ -340,5 +370,6 @@ async fn converse(
     };
     // The line is free; a database that is away may keep the record open for minutes.
     drop(slot);
+    present.ended(cause, outcome);
     journal.close(closing).await;
 }

@@ -6,10 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::domain::{
-    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, RecordingState, Tenant,
-    TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
+    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, LivePhase, RecordingState,
+    Tenant, TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
 };
 use crate::media::Capabilities;
 use crate::sip::net::{OutgoingInvite, Transport};
@@ -92,6 +93,27 @@ pub trait CallBook: Send + Sync + 'static {
         call: CallId,
         closing: &'a Closing,
     ) -> BoxFuture<'a, Result<(), PortError>>;
+}
+
+/// Who is on the phone, on every node of the platform: what the tenants' caps count, and what live views show.
+pub trait Presence: Send + Sync + 'static {
+    /// Takes one of the tenant's `most` places for a call that is going to be answered; `None` when all are taken. It
+    /// answers within half a second, whatever fails.
+    fn enter<'a>(&'a self, scope: TenantScope, call: CallId, most: u32) -> BoxFuture<'a, Option<Box<dyn Present>>>;
+}
+
+/// A call's place under the cap and its line in the live views; dropping it frees both. No method waits.
+pub trait Present: Send + Sync {
+    /// The call was answered; `trunk` is what it came over.
+    fn answered(&self, record: &CallRecord, trunk: Option<&str>);
+    /// The conversation has come to another phase.
+    fn phase(&self, phase: LivePhase);
+    /// Somebody has finished speaking.
+    fn turn(&self, turn: &Turn);
+    /// The call is over; its place is free.
+    fn ended(&self, cause: EndCause, outcome: CallOutcome);
+    /// Turns true when somebody wants the call ended.
+    fn hang_up_asked(&self) -> watch::Receiver<bool>;
 }
 
 /// A call to a person.

@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::ports::{CallBook, Closing, LogEvent, PortError};
-use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, TenantScope, Turn};
+use super::ports::{CallBook, Closing, LogEvent, PortError, Present};
+use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, LivePhase, TenantScope, Turn};
 
 /// Entries that may wait for the database. A call writes a handful a turn, so a full queue means that the
 /// database has been away for minutes.
@@ -45,23 +45,38 @@ pub struct Journal {
     call: CallId,
     /// What was taken last, for a conversation that cannot say it any more.
     taken: Mutex<(CallSlots, CallOutcome)>,
+    /// Where others see the call while it goes on.
+    present: Arc<dyn Present>,
 }
 
 impl Journal {
-    /// Opens the record of a call that was just answered.
-    pub fn open(book: Arc<dyn CallBook>, scope: TenantScope, record: CallRecord) -> Self {
+    /// Opens the record of a call that was just answered over `trunk`.
+    pub fn open(
+        book: Arc<dyn CallBook>,
+        present: Arc<dyn Present>,
+        scope: TenantScope,
+        record: CallRecord,
+        trunk: Option<&str>,
+    ) -> Self {
         let (entries, queue) = mpsc::channel(QUEUE);
         let call = record.id;
         let writer = Mutex::new(Some(tokio::spawn(write(book, scope, call, queue))));
         let taken = Mutex::new((CallSlots::default(), CallOutcome::Nothing));
-        let journal = Self { entries, writer, call, taken };
+        present.answered(&record, trunk);
+        let journal = Self { entries, writer, call, taken, present };
         journal.put(Entry::Open(Box::new(record)));
         journal
     }
 
     /// Appends a turn.
     pub fn turn(&self, turn: Turn) {
+        self.present.turn(&turn);
         self.put(Entry::Turn(Box::new(turn)));
+    }
+
+    /// Where the conversation stands, for those who watch it.
+    pub fn phase(&self, phase: LivePhase) {
+        self.present.phase(phase);
     }
 
     /// Replaces the slots, and what they amount to so far.

@@ -24,7 +24,8 @@ pub use check::{Finding, LocateModel, Severity, check};
 pub use load::{ConfigError, Loaded, Origin, environment};
 pub use tenants::TenantEntry;
 
-use crate::domain::{IpNet, Trunk, TurnSettings};
+use crate::domain::{IpNet, Secret, Trunk, TurnSettings};
+use crate::live::RedisOptions;
 use crate::sip::net::{TlsConfig, TlsIdentity};
 use crate::speech::engines::EngineSpec;
 
@@ -45,11 +46,13 @@ pub struct Config {
     pub sip: Sip,
     pub media: Media,
     pub http: Http,
+    pub redis: Redis,
     pub speech: Speech,
     pub turns: TurnSettings,
     pub sms: messages::Sms,
     pub webhooks: messages::Webhooks,
     pub log: Log,
+    pub telemetry: Telemetry,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
     pub mock_agent: bool,
@@ -152,6 +155,16 @@ pub struct Http {
     pub listen: SocketAddr,
 }
 
+/// What connects several nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `None` for a node alone.
+    #[serde(with = "value::off")]
+    pub url: Option<Secret>,
+    pub prefix: String,
+}
+
 /// Engines and models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,6 +205,17 @@ pub struct Log {
     pub format: LogFormat,
 }
 
+/// Traces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// An OTLP/HTTP collector; `None` sends nothing.
+    #[serde(with = "value::off")]
+    pub otlp: Option<String>,
+    /// Of a hundred calls.
+    pub sample_percent: u8,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -213,6 +237,12 @@ impl Config {
     /// The database file.
     pub fn database(&self) -> PathBuf {
         self.data_dir.join("vca.sqlite")
+    }
+
+    /// How to reach Redis; `None` for a node alone.
+    pub fn redis(&self) -> Option<RedisOptions> {
+        let url = self.redis.url.clone()?;
+        Some(RedisOptions { url, prefix: self.redis.prefix.clone() })
     }
 
     /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.

@@ -18,6 +18,8 @@ mod log;
 mod messages;
 pub mod models;
 mod onboard;
+pub mod presence;
+pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod server;

@@ -116,6 +116,10 @@ id!(
     /// Identifies an API key (not the secret itself).
     ApiKeyId, "key"
 );
+id!(
+    /// Identifies an erasure of a caller's data.
+    ErasureId, "era"
+);
 
 id!(
     /// Identifies a message in the outbox, and is its idempotency key on every attempt.

@@ -9,11 +9,13 @@ mod call;
 mod id;
 mod ip_net;
 mod knowledge;
+mod live;
 mod message;
 mod notice;
 mod number;
 mod privacy;
 mod profile;
+mod retention;
 mod search;
 mod tenant;
 mod transfer;
@@ -26,9 +28,10 @@ pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
 };
-pub use id::{ApiKeyId, CallId, IdError, MessageId, ProfileId, RandomBytes, TenantId, WebhookId};
+pub use id::{ApiKeyId, CallId, ErasureId, IdError, MessageId, ProfileId, RandomBytes, TenantId, WebhookId};
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
+pub use live::{LiveCall, LivePhase, LiveTurn};
 pub use message::{
     Attempt, Channel, EventKind, Message, MessageFilter, MessageState, ReceiptState, Topic, Webhook, WebhookChange,
 };
@@ -39,6 +42,7 @@ pub use notice::{
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
+pub use retention::Retention;
 pub use search::{SearchError, SearchWords};
 pub use tenant::{Did, Tenant, TenantScope, TenantStatus};
 pub use transfer::{

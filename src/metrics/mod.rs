@@ -39,6 +39,10 @@ pub struct Metrics {
     refused: Family<[(&'static str, String); 1], Counter>,
     active: Gauge,
     watchdog: Family<One, Counter>,
+    traces: Family<One, Counter>,
+    /// Absent until there is something to tell.
+    redis: Family<[(&'static str, &'static str); 0], Gauge>,
+    fell_back: Family<One, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -78,6 +82,12 @@ impl Default for Metrics {
         let watchdog = Family::default();
         let help = "What the watchdog did for calls whose conversation hung";
         registry.register("watchdog", help, Family::clone(&watchdog));
+        let traces = Family::default();
+        registry.register("trace_spans", "Spans of traces, by what became of them", Family::clone(&traces));
+        let (redis, fell_back) = (Family::default(), Family::default());
+        registry.register("live_redis_up", "Whether Redis answers", Family::clone(&redis));
+        let help = "What was done without the other nodes because Redis was away";
+        registry.register("live_fallbacks", help, Family::clone(&fell_back));
         Self {
             registry,
             response,
@@ -94,6 +104,9 @@ impl Default for Metrics {
             refused,
             active,
             watchdog,
+            traces,
+            redis,
+            fell_back,
         }
     }
 }
@@ -107,7 +120,7 @@ fn of_ms(ms: u32) -> f64 {
 }
 
 /// The name that a value has in the API.
-fn word(value: impl serde::Serialize) -> String {
+pub(crate) fn word(value: impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => "unknown".to_owned(),
@@ -155,6 +168,21 @@ impl Metrics {
     /// The watchdog did this for a call.
     pub fn watched(&self, action: &'static str) {
         self.watchdog.get_or_create(&[("action", action)]).inc();
+    }
+
+    /// So many spans of traces were `exported`, `failed` or `dropped`.
+    pub fn traced(&self, result: &'static str, spans: u64) {
+        self.traces.get_or_create(&[("result", result)]).inc_by(spans);
+    }
+
+    /// Redis answers, or does not any more.
+    pub fn redis_up(&self, up: bool) {
+        self.redis.get_or_create(&[]).set(i64::from(up));
+    }
+
+    /// This was done without the other nodes.
+    pub fn fell_back(&self, what: &'static str) {
+        self.fell_back.get_or_create(&[("what", what)]).inc();
     }
 
     /// A call was answered.
@@ -209,6 +237,9 @@ mod tests {
         metrics.call_began();
         metrics.call_ended(CallOutcome::Message, EndCause::AgentHungUp);
         metrics.call_refused(486);
+        assert!(!metrics.encode().unwrap().contains("vca_live_redis_up 0"), "without Redis there is nothing to tell");
+        metrics.redis_up(true);
+        metrics.fell_back("cap");
         let text = metrics.encode().unwrap();
         for line in [
             "vca_response_seconds_sum 1.5",
@@ -224,6 +255,8 @@ mod tests {
             "vca_calls_total{outcome=\"message\",cause=\"agent_hung_up\"} 1",
             "vca_calls_refused_total{status=\"486\"} 1",
             "vca_calls_active 1",
+            "vca_live_redis_up 1",
+            "vca_live_fallbacks_total{what=\"cap\"} 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|written| written == line), "{line} in:\n{text}");

@@ -17,11 +17,13 @@ use vca::call::lines::TrunkLines;
 use vca::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
 use vca::call::watchdog::Watchdog;
 use vca::call::{self, Node, Settings};
+use vca::cli::presence::LivePresence;
 use vca::dialogue::{Receptionist, demo_profile};
 use vca::domain::{
     AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, E164, SpeechChoice, Tenant, TenantId, TenantScope,
     TenantStatus, Transfers, Trunk, Turn,
 };
+use vca::live::Live;
 use vca::media::{MediaConfig, MediaEngine};
 use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, Peers, StackConfig};
@@ -30,6 +32,7 @@ use vca::speech::engines::{EngineSpec, EngineStatus};
 use vca::speech::pool::{Class, Priority};
 use vca::speech::prompt_cache::PromptCache;
 use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
+use vca::telemetry::Telemetry;
 
 use crate::harness::{DID, new_folder, wait_for};
 
@@ -43,9 +46,10 @@ pub struct Desk {
     closings: Mutex<Receiver<Closing>>,
     book: Arc<Book>,
     speech: Arc<Speech>,
+    pub live: Live,
     _stop: watch::Sender<bool>,
     _folder: TempDir,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 /// How a desk is set up, where it is not ordinary.
@@ -119,6 +123,7 @@ impl Desk {
         let media = MediaEngine::start(media).expect("the media start");
         let book = Arc::new(Book::new(transfers, choice, sender, store));
         let (stop, stopped) = watch::channel(false);
+        let live = Live::in_process("desk");
         let (sip, speech) = runtime.block_on(async {
             let udp = ["127.0.0.1:0", "[::1]:0"].map(|address| address.parse().expect("an address")).into();
             let config = StackConfig { udp, peers: Peers::any(), ..StackConfig::default() };
@@ -141,11 +146,13 @@ impl Desk {
             let speech = Arc::new(speech);
             let node = Node {
                 book: Arc::<Book>::clone(&book),
+                presence: Arc::new(LivePresence(live.clone())),
                 media,
                 speech: Arc::clone(&speech),
                 admission: admission.clone(),
                 overload: Arc::default(),
                 metrics: Arc::default(),
+                telemetry: Telemetry::off(),
                 watchdog: Watchdog::start(Arc::default()).expect("the watchdog starts"),
                 stack,
                 trunks: trunks.clone(),
@@ -155,16 +162,12 @@ impl Desk {
             tokio::spawn(call::serve(Arc::new(node), incoming, stopped));
             (sip, speech)
         });
-        Self {
-            sip,
-            hears,
-            closings: Mutex::new(closings),
-            book,
-            speech,
-            _stop: stop,
-            _folder: folder,
-            _runtime: runtime,
-        }
+        Self { sip, hears, closings: Mutex::new(closings), book, speech, live, _stop: stop, _folder: folder, runtime }
+    }
+
+    /// Runs something on the node's own runtime.
+    pub fn block_on<T>(&self, what: impl Future<Output = T>) -> T {
+        self.runtime.block_on(what)
     }
 
     /// What the recogniser hears from now on, whatever the sound.

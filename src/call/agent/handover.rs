@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::mouth::synthesise;
-use super::{Conversation, STOP_FADE_MS, until_true};
+use super::{Conversation, STOP_FADE_MS};
 use crate::call::ports::NoLine;
+use crate::call::stop::Stop;
 use crate::call::transfer::{Attempt, Event, FarEvent, Referral, ReferralEvent, ReferralStep, SecondLeg, Step, Way};
 use crate::call::{bridge, leg, sounds};
 use crate::dialogue::{self, Receptionist, TransferFailure};
-use crate::domain::{EndCause, TransferAttempt, TransferKind, TransferResult, TransferTarget};
+use crate::domain::{EndCause, LivePhase, TransferAttempt, TransferKind, TransferResult, TransferTarget};
 use crate::media::{BridgeGuard, Clip, ClipId, EncodedAudio, MediaEvent};
 use crate::sip::cause;
 use crate::sip::net::LegEvent;
@@ -39,7 +40,7 @@ pub(super) struct Waits<'w> {
     pub media_events: &'w mut mpsc::Receiver<MediaEvent>,
     /// The end of the longest call.
     pub until: Instant,
-    pub shutdown: watch::Receiver<bool>,
+    pub stop: Stop,
 }
 
 /// A line that is looked for, and the INVITE on it.
@@ -111,6 +112,7 @@ impl Conversation<'_> {
             result: TransferResult::Failed,
             bridged_ms: 0,
         };
+        self.journal.phase(LivePhase::HandingOver);
         self.duck(false);
         self.media.resume_playout();
         self.tell(voice::Input::Expect { what: voice::Expectation::None, digits: None });
@@ -198,7 +200,7 @@ impl Conversation<'_> {
                     None
                 }
                 () = tokio::time::sleep_until(wake.min(waits.until)) => Some(reaching.tick()),
-                () = until_true(&mut waits.shutdown) => return Reached::CallerGone(EndCause::Shutdown),
+                cause = waits.stop.told() => return Reached::CallerGone(cause),
             };
             if let Some(cause) = self.over {
                 return Reached::CallerGone(cause);
@@ -374,6 +376,7 @@ impl Conversation<'_> {
             };
             self.media.play_repeating(Clip { id: COMPANY, audio });
             reaching.company = Company::Clip;
+            self.journal.phase(LivePhase::HandingOver);
         }
     }
 
@@ -389,6 +392,7 @@ impl Conversation<'_> {
         self.quiet();
         self.step(dialogue::Input::TransferDone);
         record.result = TransferResult::Bridged;
+        self.journal.phase(LivePhase::WithPerson);
         let mut second = second;
         second.media.stop_playout(STOP_FADE_MS);
         let began = Instant::now();
@@ -406,7 +410,7 @@ impl Conversation<'_> {
             media_events: &mut second.media_events,
             sdp: &mut second.sdp,
         };
-        let finished = bridge::run(caller, person, waits.until, &mut waits.shutdown).await;
+        let finished = bridge::run(caller, person, waits.until, &mut waits.stop).await;
         record.bridged_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         if finished.recording_failed {
             self.recording = crate::domain::RecordingState::Failed;
@@ -423,6 +427,7 @@ impl Conversation<'_> {
     fn resume(&mut self, why: TransferFailure) {
         self.quiet();
         self.turns = TurnController::starting(self.profile.turns.clone(), self.now());
+        self.journal.phase(LivePhase::Listening);
         self.follow_hold();
         self.step(dialogue::Input::TransferFailed { reason: why });
     }
@@ -504,6 +509,6 @@ fn ending(over: &bridge::Over) -> (EndCause, String) {
         bridge::Over::Lost(_) => (EndCause::Signalling, cause::reason(41)),
         bridge::Over::Dead(_) => (EndCause::DeadMedia, cause::reason(102)),
         bridge::Over::TooLong => (EndCause::TooLong, cause::reason(31)),
-        bridge::Over::Shutdown => (EndCause::Shutdown, cause::reason(31)),
+        bridge::Over::Told(why) => (*why, cause::reason(31)),
     }
 }

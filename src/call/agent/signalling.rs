@@ -2,7 +2,7 @@
 
 use super::Conversation;
 use crate::call::leg;
-use crate::domain::EndCause;
+use crate::domain::{EndCause, LivePhase};
 use crate::sip::net::LegEvent;
 use crate::voice;
 
@@ -39,9 +39,13 @@ impl Conversation<'_> {
         let held = self.capabilities.is_held();
         self.tell(voice::Input::Hold(held));
         match (held, self.held_since) {
-            (true, None) => self.held_since = Some(self.now()),
+            (true, None) => {
+                self.held_since = Some(self.now());
+                self.journal.phase(LivePhase::OnHold);
+            }
             (false, Some(since)) => {
                 self.held_since = None;
+                self.journal.phase(LivePhase::Listening);
                 // Who was on hold did not wait for the answer meanwhile.
                 let held_ms = self.now().since(since);
                 self.answers.iter_mut().for_each(|answer| answer.speech_end = answer.speech_end + held_ms);

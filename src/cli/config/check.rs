@@ -50,6 +50,7 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
     ports(config, &mut findings);
     limits(config, &mut findings);
+    telemetry(config, &mut findings);
     exposure(config, &mut findings);
     tls(config, &mut findings);
     turns(config, &mut findings);
@@ -58,6 +59,7 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
     for (key, fault) in config.sms.faults() {
         findings.error(key, fault);
     }
+    redis(config, &mut findings);
     if let Err(error) = writable(&config.data_dir) {
         let folder = config.data_dir.display();
         findings.error("data_dir", format!("{folder} cannot be written ({error}): make it writable or choose another"));
@@ -152,6 +154,16 @@ fn limits(config: &Config, findings: &mut Findings) {
         if value == 0 {
             findings.error(key, "must be at least 1: with 0 no call would be taken");
         }
+    }
+}
+
+fn telemetry(config: &Config, findings: &mut Findings) {
+    let is_http = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+    if config.telemetry.otlp.as_ref().is_some_and(|url| !is_http(url)) {
+        findings.error("telemetry.otlp", "is no address of HTTP: write it like \"http://127.0.0.1:4318\", or \"off\"");
+    }
+    if config.telemetry.sample_percent > 100 {
+        findings.error("telemetry.sample_percent", "is a share of a hundred: write 0 to 100");
     }
 }
 
@@ -286,6 +298,22 @@ fn wrong_choices(config: &Config, names: &[String], craft: Craft) -> Vec<String>
         }
     };
     names.iter().enumerate().filter_map(wrong).collect()
+}
+
+fn redis(config: &Config, findings: &mut Findings) {
+    let prefix = &config.redis.prefix;
+    if prefix.is_empty() || prefix.contains(['{', '}']) {
+        findings.error("redis.prefix", "is empty or has braces: write one word, such as \"vca\"");
+    }
+    let Some(options) = config.redis() else { return };
+    match options.is_exposed() {
+        Err(error) => findings.error("redis.url", error.to_string()),
+        Ok(true) => {
+            let message = "sends callers' numbers and words in the clear over the network: write rediss://";
+            findings.warning("redis.url", message);
+        }
+        Ok(false) => {}
+    }
 }
 
 fn tls(config: &Config, findings: &mut Findings) {

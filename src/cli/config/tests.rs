@@ -46,6 +46,30 @@ fn the_defaults_are_a_configuration_and_list_every_key() {
 }
 
 #[test]
+fn one_line_connects_nodes_and_its_password_is_shown_nowhere() {
+    let (_folder, path) = file("redis.url = \"rediss://vca:top-secret@redis.example/1\"\n");
+    let loaded = Loaded::load(Some(&path), NO_ENV).unwrap();
+    assert_eq!(loaded.config.redis().unwrap().url.reveal(), "rediss://vca:top-secret@redis.example/1");
+    let shown = format!("{:?} {:?}", loaded.lines(), loaded.config);
+    assert!(shown.contains("redis.url") && !shown.contains("top-secret"), "{shown}");
+    for (url, finding) in [
+        ("redis://127.0.0.1:6379", None),
+        ("rediss://redis.example", None),
+        ("redis://redis.example", Some("warning: `redis.url`")),
+        ("http://redis.example/top-secret", Some("error: `redis.url`")),
+    ] {
+        let config = Config::load(None, env(&[("VCA__REDIS__URL", url)])).unwrap();
+        let found: Vec<String> = check(&config, &|_, _| Ok(())).iter().map(ToString::to_string).collect();
+        let found: Vec<&String> = found.iter().filter(|finding| finding.contains("redis")).collect();
+        assert_eq!(
+            found.first().map(|found| found.starts_with(finding.unwrap_or("no finding"))),
+            finding.map(|_| true)
+        );
+        assert!(!found.iter().any(|found| found.contains("top-secret")), "{found:?}");
+    }
+}
+
+#[test]
 fn every_default_has_a_comment_above_it() {
     let mut commented = false;
     for line in DEFAULTS.lines() {

@@ -14,6 +14,8 @@ pub enum TrunkState {
     Trying,
     /// The registrar sends our calls to `contact` until `expires_at`.
     Registered { expires_at: Timestamp, contact: String },
+    /// Another node of the platform registers; calls go out from here all the same.
+    Standby,
     /// A trunk without registration that can be used.
     Peer,
     /// In plain words why, and when it is tried again.
@@ -45,6 +47,6 @@ pub struct TrunkStatus {
 impl TrunkStatus {
     /// Whether calls can be expected to come and go.
     pub fn is_up(&self) -> bool {
-        matches!(self.state, TrunkState::Registered { .. } | TrunkState::Peer)
+        matches!(self.state, TrunkState::Registered { .. } | TrunkState::Standby | TrunkState::Peer)
     }
 }

@@ -23,6 +23,7 @@ conformance![
     settings_that_cannot_be_followed_are_refused,
     a_foreign_tenant_sees_no_message_and_no_endpoint,
     pages_of_messages_cover_each_once,
+    an_erased_call_leaves_no_message,
 ];
 
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
@@ -332,4 +333,14 @@ async fn pages_of_messages_cover_each_once(f: Fixture) {
     }
     assert_eq!((seen.len(), seen.iter().collect::<BTreeSet<_>>().len()), (12, 12));
     assert!(seen.is_sorted_by(|a, b| a >= b));
+}
+
+async fn an_erased_call_leaves_no_message(f: Fixture) {
+    hook(&f, f.ours, 1, &[EventKind::CallEnded]).await;
+    let (call, kept) = (call_at(&f, 0).await, call_at(&f, 1).await);
+    let claimed = f.store.claim_messages(Channel::Webhook, at(100), LEASE, 1).await.unwrap().remove(0);
+    f.store.message_sent(&claimed, &Tried::default(), at(100)).await.unwrap();
+    f.store.erase_call(f.ours, call.id, at(200)).await.unwrap();
+    let left = f.store.messages(f.ours, &MessageFilter::default(), None, 10).await.unwrap().items;
+    assert_eq!(left.iter().map(|message| message.call).collect::<Vec<_>>(), [Some(kept.id)]);
 }

@@ -1,0 +1,130 @@
+//! The calls of this node: always in memory, whatever else keeps them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::domain::{CallId, LiveCall, TenantId, TenantScope};
+
+/// One call of this node, from its admission on.
+struct OwnCall {
+    tenant: TenantId,
+    /// Absent until the call is answered.
+    live: Option<LiveCall>,
+    hang_up: watch::Sender<bool>,
+    /// Whether its place is certain, so that the other nodes are to know of it.
+    admitted: bool,
+    /// Whether there is something that the other nodes do not know.
+    changed: bool,
+}
+
+/// A call as the other nodes are to know it.
+pub(super) struct Kept {
+    pub tenant: TenantId,
+    pub call: CallId,
+    /// Absent until it is answered.
+    pub live: Option<LiveCall>,
+}
+
+#[derive(Default)]
+struct Calls {
+    by_id: HashMap<CallId, OwnCall>,
+    by_tenant: HashMap<TenantId, u32>,
+}
+
+/// All calls of this node, and how many each tenant has.
+#[derive(Default)]
+pub(super) struct Own(Mutex<Calls>);
+
+impl Own {
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one of the tenant's `most` places on this node; the receiver turns true when the call is to be ended.
+    pub fn enter(&self, scope: TenantScope, call: CallId, most: u32) -> Option<watch::Receiver<bool>> {
+        let mut calls = self.lock();
+        let of_tenant = calls.by_tenant.entry(scope.tenant()).or_default();
+        if *of_tenant >= most {
+            return None;
+        }
+        *of_tenant += 1;
+        let (hang_up, asked) = watch::channel(false);
+        calls
+            .by_id
+            .insert(call, OwnCall { tenant: scope.tenant(), live: None, hang_up, admitted: false, changed: false });
+        Some(asked)
+    }
+
+    /// Changes what is known of a call; a call that has left stays gone.
+    pub fn change<T>(&self, call: CallId, change: impl FnOnce(&mut Option<LiveCall>) -> T) -> Option<T> {
+        let mut calls = self.lock();
+        let own = calls.by_id.get_mut(&call)?;
+        own.changed = true;
+        Some(change(&mut own.live))
+    }
+
+    /// The call's place is certain.
+    pub fn admit(&self, call: CallId) {
+        if let Some(own) = self.lock().by_id.get_mut(&call) {
+            own.admitted = true;
+        }
+    }
+
+    /// What the other nodes are to know: of all calls, or of those that have changed since this was asked last.
+    pub fn kept(&self, all: bool) -> Vec<Kept> {
+        let mut calls = self.lock();
+        let wanted = calls.by_id.iter_mut().filter(|(_, own)| own.admitted && (all || own.changed));
+        let kept = |(call, own): (&CallId, &mut OwnCall)| {
+            own.changed = false;
+            Kept { tenant: own.tenant, call: *call, live: own.live.clone() }
+        };
+        wanted.map(kept).collect()
+    }
+
+    /// Whether the call is here still.
+    pub fn has(&self, call: CallId) -> bool {
+        self.lock().by_id.contains_key(&call)
+    }
+
+    /// Frees the call's place; what was known of it, `None` when it had left before.
+    pub fn leave(&self, call: CallId) -> Option<Option<LiveCall>> {
+        let mut calls = self.lock();
+        let own = calls.by_id.remove(&call)?;
+        if let Some(of_tenant) = calls.by_tenant.get_mut(&own.tenant) {
+            *of_tenant = of_tenant.saturating_sub(1);
+            if *of_tenant == 0 {
+                calls.by_tenant.remove(&own.tenant);
+            }
+        }
+        Some(own.live)
+    }
+
+    /// Places that the tenant's calls take on this node.
+    pub fn taken(&self, tenant: TenantId) -> u32 {
+        self.lock().by_tenant.get(&tenant).copied().unwrap_or(0)
+    }
+
+    /// The answered calls of one tenant, or of all.
+    pub fn list(&self, tenant: Option<TenantId>) -> Vec<LiveCall> {
+        let wanted = |own: &&OwnCall| tenant.is_none_or(|tenant| own.tenant == tenant);
+        self.lock().by_id.values().filter(wanted).filter_map(|own| own.live.clone()).collect()
+    }
+
+    /// The call, when it is this tenant's and answered.
+    pub fn get(&self, tenant: TenantId, call: CallId) -> Option<LiveCall> {
+        self.lock().by_id.get(&call).filter(|own| own.tenant == tenant)?.live.clone()
+    }
+
+    /// Asks the call's task to end it; whether it is an answered call of this tenant's here.
+    pub fn hang_up(&self, tenant: TenantId, call: CallId) -> bool {
+        match self.lock().by_id.get(&call) {
+            Some(own) if own.tenant == tenant && own.live.is_some() => {
+                own.hang_up.send_replace(true);
+                true
+            }
+            _ => false,
+        }
+    }
+}

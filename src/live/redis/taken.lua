@@ -1,0 +1,4 @@
+-- How many places are taken. KEYS: the tenant's places.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')
