@@ -105,6 +105,7 @@ fn word(state: &TrunkState) -> &'static str {
         TrunkState::Registered { .. } => "registered",
         TrunkState::Peer => "up",
         TrunkState::Unregistered => "unregistered",
+        TrunkState::Standby => "standby",
         TrunkState::Trying => "registering",
         TrunkState::Failed { .. } => "failed",
     }
