@@ -166,7 +166,8 @@ async fn calls_are_listed_for_their_tenant_only() {
           "started_at": "2025-10-09T08:52:50Z",
           "target": "Dr Sharma"
         }
-      ]
+      ],
+      "trunk": "main-line"
     }
     "#);
 

@@ -7,6 +7,7 @@ mod check;
 mod engines;
 mod load;
 pub mod messages;
+mod prices;
 pub mod profile;
 mod tenants;
 #[cfg(test)]
@@ -24,10 +25,12 @@ pub use check::{Finding, LocateModel, Severity, check};
 pub use load::{ConfigError, Loaded, Origin, environment};
 pub use tenants::TenantEntry;
 
+use crate::domain::billing::{GstTerms, Gstin, Prices};
 use crate::domain::{IpNet, Secret, Trunk, TurnSettings};
 use crate::live::RedisOptions;
 use crate::sip::net::{TlsConfig, TlsIdentity};
 use crate::speech::engines::EngineSpec;
+use crate::store::PostgresOptions;
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../../config/vca.default.toml");
@@ -43,6 +46,7 @@ pub struct Config {
     /// `None` leaves the place to the model store.
     #[serde(with = "value::auto")]
     pub models_dir: Option<PathBuf>,
+    pub database: Database,
     pub sip: Sip,
     pub media: Media,
     pub http: Http,
@@ -52,6 +56,7 @@ pub struct Config {
     pub sms: messages::Sms,
     pub webhooks: messages::Webhooks,
     pub log: Log,
+    pub billing: Billing,
     pub telemetry: Telemetry,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
@@ -62,9 +67,23 @@ pub struct Config {
     /// `[engines.NAME]`: engines that tenants may choose, beside the node's own.
     #[serde(skip)]
     pub engines: BTreeMap<String, EngineSpec>,
+    /// `[prices]`: what calls cost the operator.
+    #[serde(skip)]
+    pub prices: Prices,
     /// `[[tenants]]`: the businesses that are answered for.
     #[serde(skip)]
     pub tenants: Vec<TenantEntry>,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// A PostgreSQL URL; `None` for SQLite in the data folder.
+    #[serde(with = "value::off")]
+    pub url: Option<Secret>,
+    pub max_connections: u32,
+    pub migrate: bool,
 }
 
 /// Signalling: where it listens, whom it answers, and its limits.
@@ -205,6 +224,24 @@ pub struct Log {
     pub format: LogFormat,
 }
 
+/// What the operator's invoices say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    /// `None`: not registered, and no tax is charged.
+    #[serde(with = "value::off")]
+    pub gstin: Option<Gstin>,
+    pub sac: String,
+    pub gst_percent: u8,
+}
+
+impl Billing {
+    /// The same for an export.
+    pub fn terms(&self) -> GstTerms {
+        GstTerms { supplier: self.gstin.clone(), sac: self.sac.clone(), percent: self.gst_percent }
+    }
+}
+
 /// Traces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -234,9 +271,21 @@ impl Config {
         Loaded::load(path, env).map(|loaded| loaded.config)
     }
 
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
+    /// How to reach PostgreSQL; `None` on SQLite.
+    pub fn postgres(&self) -> Option<PostgresOptions> {
+        let Database { url, max_connections, migrate } = &self.database;
+        let url = url.clone()?;
+        Some(PostgresOptions { url, max_connections: *max_connections, migrate: *migrate })
+    }
+
+    /// The database file, on SQLite.
+    pub fn database_file(&self) -> PathBuf {
         self.data_dir.join("vca.sqlite")
+    }
+
+    /// The folder of what waits for the database, a file a call.
+    pub fn spool(&self) -> PathBuf {
+        self.data_dir.join("spool")
     }
 
     /// How to reach Redis; `None` for a node alone.

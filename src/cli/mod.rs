@@ -12,6 +12,7 @@ pub mod asterisk;
 pub mod call;
 pub mod check_config;
 pub mod config;
+pub mod database;
 pub mod demo;
 mod keys;
 mod log;
@@ -24,6 +25,7 @@ pub mod replay;
 pub mod serve;
 pub mod server;
 pub mod simulate;
+pub mod usage;
 mod wiring;
 
 /// Answers the phone for small businesses.
@@ -58,10 +60,16 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Let scripted callers call, and score their calls
     Simulate(simulate::SimulateArgs),
+    /// Show what a month came to, or export it for invoices
+    Usage(usage::UsageArgs),
     /// Fetch, list and verify speech models
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
     CheckConfig(check_config::CheckConfigArgs),
+    /// Bring the database's schema up to date
+    Migrate(database::MigrateArgs),
+    /// Copy the SQLite database into a new file while calls go on
+    Backup(database::BackupArgs),
     /// Write the files of an Asterisk between a carrier and VCA
     Asterisk(asterisk::AsteriskArgs),
 }
@@ -111,10 +119,13 @@ pub fn main() -> ExitCode {
         Command::Call(args) => call::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Usage(args) => usage::run(&args),
         Command::Models(args) => {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }
         Command::CheckConfig(args) => check_configuration(&args),
+        Command::Migrate(args) => database::migrate(args),
+        Command::Backup(args) => database::backup(args),
         Command::Asterisk(args) => asterisk::run(&args),
     };
     match outcome {

@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The tenant has as many of these as it may.
     #[error("a tenant has at most {most} {what}; remove one first")]
     TooMany { what: &'static str, most: usize },
+    /// The plan's values do not fit together.
+    #[error("the plan cannot be kept: {0}")]
+    Plan(#[from] crate::domain::billing::PlanError),
     /// The database, its folder or its lock file cannot be made or written.
     #[error("cannot write {}: {source}; make the folder writable for this user, or set `data_dir` to another", .path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },
@@ -84,4 +87,25 @@ pub enum StoreError {
     /// Anything else that the database reports.
     #[error("the database failed: {0}")]
     Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether the same call would fail again, however often it is tried: the database is there and says no.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::NotFound
+            | Self::Conflict
+            | Self::Transfers(_)
+            | Self::Notice(_)
+            | Self::TooMany { .. }
+            | Self::Corrupt(_) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                // Class 22 of PostgreSQL's codes: a value that its type cannot hold.
+                !matches!(error.kind(), sqlx::error::ErrorKind::Other)
+                    || error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22"))
+            }
+            Self::Database(sqlx::Error::Encode(_)) => true,
+            _ => false,
+        }
+    }
 }

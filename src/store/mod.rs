@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 mod calls;
@@ -18,6 +19,7 @@ mod error;
 #[doc(hidden)]
 pub mod fault;
 mod keys;
+mod ledger;
 mod messages;
 mod outbox;
 mod privacy;
@@ -36,12 +38,13 @@ pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
 pub use messages::{Claimed, MessageCursor, MessagePage, Tried};
 pub use privacy::{Erasure, KEPT_EVENTS, LOG_HOLD};
 pub use profiles::{ProfileVersion, StoredProfile};
+pub use repair::NODE_HEARTBEAT;
 pub use tenants::{Account, Onboarding, Route};
 pub use trunks::{PasswordChange, StoredTrunk};
 pub use turns::{CallEvent, EVENT_NOTICE};
 pub use webhooks::{Endpoint, MOST_WEBHOOKS, OLD_SECRET_LIVES};
 
-use crate::domain::{Secret, TenantScope};
+use crate::domain::{NodeId, Secret, TenantScope};
 
 /// What store verbs return.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -66,6 +69,8 @@ pub struct Store {
     driver: driver::Driver,
     /// Changes whenever this process has written to the outbox.
     outbox: Arc<watch::Sender<()>>,
+    /// This process, as the owner of the calls that it answers.
+    node: NodeId,
 }
 
 impl Store {
@@ -94,7 +99,8 @@ impl Store {
     }
 
     fn over(driver: driver::Driver) -> Self {
-        Self { driver, outbox: Arc::new(watch::Sender::new(())) }
+        let node = NodeId::new(Timestamp::now(), rand::random());
+        Self { driver, outbox: Arc::new(watch::Sender::new(())), node }
     }
 
     /// Connects to PostgreSQL and brings the schema `vca` up to date, or checks it where `options.migrate` is false.

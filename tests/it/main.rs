@@ -7,13 +7,16 @@ mod asterisk;
 mod barge_in;
 mod bridges;
 mod carriers;
+mod ceilings;
 #[expect(dead_code, reason = "the conformance suite in src/speech uses the other faults")]
 #[path = "../support/cloud.rs"]
 mod cloud;
 mod codecs;
 mod conversations;
 mod corpus;
+mod database;
 mod desk;
+mod ears;
 mod failover;
 mod far_end;
 mod faults;
@@ -29,6 +32,8 @@ mod overload;
 mod registrar;
 mod secure_voice;
 mod serve;
+#[path = "../support/servers.rs"]
+mod servers;
 mod signalling;
 mod simulate;
 mod softphone;
@@ -38,3 +43,4 @@ mod tls_trunk;
 mod traces;
 mod transfer;
 mod trunks;
+mod usage;

@@ -159,6 +159,7 @@ async fn cut_off(data: &Path, stand_in: &StandIn) -> TenantScope {
         recording: RecordingState::Off,
         transfers: Vec::new(),
         bridged_ms: 0,
+        trunk: None,
     };
     store.open_call(scope, &call).await.expect("a call");
     store.close().await;

@@ -123,11 +123,11 @@ async fn a_call_cut_off_by_a_crash_is_told_of(f: Fixture) {
     hook(&f, f.ours, 1, &[EventKind::CallEnded]).await;
     let call = record(f.ours, 0);
     f.store.open_call(f.ours, &call).await.unwrap();
-    assert_eq!(f.store.repair_abandoned(at(500)).await.unwrap().len(), 1);
+    assert_eq!(f.store.repair_abandoned(at(500), &Prices::default()).await.unwrap().len(), 1);
     assert_eq!(topics(&f, f.ours).await, [Topic::CallEnded, Topic::SmsOwner]);
     let told = f.store.claim_messages(Channel::Webhook, at(500), LEASE, 10).await.unwrap();
     assert_eq!(told[0].payload["data"]["status"], "abandoned");
-    assert!(f.store.repair_abandoned(at(600)).await.unwrap().is_empty());
+    assert!(f.store.repair_abandoned(at(600), &Prices::default()).await.unwrap().is_empty());
     assert_eq!(topics(&f, f.ours).await.len(), 2);
 }
 
