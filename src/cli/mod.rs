@@ -20,11 +20,13 @@ mod messages;
 pub mod models;
 mod onboard;
 pub mod presence;
+pub mod privacy;
 pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod server;
 pub mod simulate;
+mod upkeep;
 pub mod usage;
 mod wiring;
 
@@ -66,6 +68,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
     CheckConfig(check_config::CheckConfigArgs),
+    /// Hand over, or erase, what is kept of a person who called
+    Privacy(privacy::PrivacyArgs),
     /// Bring the database's schema up to date
     Migrate(database::MigrateArgs),
     /// Copy the SQLite database into a new file while calls go on
@@ -124,6 +128,7 @@ pub fn main() -> ExitCode {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }
         Command::CheckConfig(args) => check_configuration(&args),
+        Command::Privacy(args) => privacy::run(args),
         Command::Migrate(args) => database::migrate(args),
         Command::Backup(args) => database::backup(args),
         Command::Asterisk(args) => asterisk::run(&args),

@@ -43,6 +43,9 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
                 .await
                 .map_err(|error| Failure::Setup(format!("the notices of tenant {:?}: {error}", entry.name)))?;
         }
+        if let Some(retention) = &entry.retention {
+            store.set_retention(scope, retention).await.map_err(|error| Failure::setup(&error))?;
+        }
         // Without one in the file, that of the database stays.
         if let Some(plan) = &entry.plan {
             store.put_plan(scope, plan).await.map_err(|error| Failure::setup(&error))?;
