@@ -5,11 +5,14 @@
 
 mod address;
 mod answer;
+pub mod billing;
 mod call;
 mod id;
 mod ip_net;
 mod knowledge;
 mod live;
+mod message;
+mod notice;
 mod number;
 mod privacy;
 mod profile;
@@ -22,14 +25,22 @@ mod words;
 
 pub use address::{AddressError, EmailAddress, PinCode};
 pub use answer::Fit;
+pub use billing::Paise;
 pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
 };
-pub use id::{ApiKeyId, CallId, ErasureId, IdError, NodeId, ProfileId, RandomBytes, TenantId};
+pub use id::{ApiKeyId, CallId, ErasureId, IdError, MessageId, NodeId, ProfileId, RandomBytes, TenantId, WebhookId};
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use live::{LiveCall, LivePhase, LiveTurn};
+pub use message::{
+    Attempt, Channel, EventKind, Message, MessageFilter, MessageState, ReceiptState, Topic, Webhook, WebhookChange,
+};
+pub use notice::{
+    CallerNotice, DltId, MOST_MOBILES, NoticeAbout, NoticeError, NoticeSettings, OwnerNotice, Piece, Placeholder,
+    SmsCategory, SmsHeader, SmsSender, SmsTemplate, SmsValue,
+};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
@@ -45,7 +56,3 @@ pub use trunk::{
     TransferMode, Trunk, TrunkCodec, TrunkMode, TrunkSettings, TrunkTransport,
 };
 pub use words::{SMALL, TENS, digit_words, in_words};
-
-/// Money in Indian paise (1/100 rupee); negative values are credits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
-pub struct Paise(pub i64);

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
-use super::{Result, Store, StoreError, own};
+use super::{Result, Store, StoreError, fault, outbox, own};
+use crate::domain::billing::Charge;
 use crate::domain::{
     CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
     TransferAttempt, Turn,
@@ -23,6 +24,8 @@ pub struct CloseCall {
     pub recording: RecordingState,
     pub transfers: Vec<TransferAttempt>,
     pub bridged_ms: u64,
+    /// What the call is charged, in the same transaction.
+    pub charge: Charge,
 }
 
 /// Where a page of calls ended; the text form is opaque to whoever passes it back.
@@ -54,10 +57,11 @@ impl Store {
     /// [`StoreError::Conflict`] when another call has the identifier, or when the database fails.
     pub async fn open_call(&self, scope: TenantScope, call: &CallRecord) -> Result<()> {
         own(scope, call.tenant)?;
-        let done = self.driver.execute(Access::Tenant(scope), sql(
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query = sql(
             "INSERT INTO calls (tenant_id, id, profile_id, did, caller, sip_call_id, status, answered_at, ended_at,
-                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms, node_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms, trunk, node_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(Id(call.tenant))
@@ -76,10 +80,15 @@ impl Store {
         .bind(Word(call.recording))
         .bind(Document(&call.transfers))
         .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))
-        .bind(Id(self.node))).await?;
-        if done > 0 {
+        .bind(&call.trunk)
+        .bind(Id(self.node));
+        if transaction.execute(query).await? > 0 {
+            outbox::call_started(&mut transaction, scope, call).await?;
+            transaction.commit().await?;
+            self.outbox.send_replace(());
             return Ok(());
         }
+        drop(transaction);
         let same = |there: CallRecord| there.sip_call_id == call.sip_call_id && there.answered_at == call.answered_at;
         if self.call_record(scope, call.id).await?.is_some_and(same) { Ok(()) } else { Err(StoreError::Conflict) }
     }
@@ -156,7 +165,13 @@ impl Store {
             return transaction.fetch_optional(query).await?.map(drop).ok_or(StoreError::NotFound);
         }
         // What else the end of a call writes belongs here, before the commit.
-        transaction.commit().await
+        super::ledger::charge(&mut transaction, scope, call, &close.charge).await?;
+        outbox::call_ended(&mut transaction, scope, call, close.ended_at).await?;
+        fault::at("outbox.writing");
+        transaction.commit().await?;
+        self.outbox.send_replace(());
+        fault::at("outbox.written");
+        Ok(())
     }
 
     /// Lists the tenant's calls, the latest first, `limit` (at least 1) at a time.
@@ -297,6 +312,7 @@ pub(super) fn call_record(row: &Row) -> Result<CallRecord> {
         recording: row.get::<Word<_>>("recording")?.0,
         transfers: row.get::<Document<_>>("transfers")?.0,
         bridged_ms: u64::try_from(row.get::<i64>("bridged_ms")?).unwrap_or(0),
+        trunk: row.get("trunk")?,
     })
 }
 
