@@ -4,6 +4,7 @@ mod access;
 mod connections;
 mod document;
 mod foundation;
+mod resources;
 mod trunks;
 mod walk;
 
@@ -66,6 +67,9 @@ async fn api() -> Api {
         readiness: watched,
         dependencies: dependencies.clone(),
         trunks: list,
+        trunk_refresh: Arc::new(|| Box::pin(std::future::ready(false))),
+        trunk_profiles: resources::trunk_profiles(),
+        studio: Arc::new(resources::FakeStudio),
         metrics: counted,
         gate: Arc::default(),
         passwords: Arc::default(),
@@ -198,7 +202,8 @@ async fn calls_are_listed_for_their_tenant_only() {
           "started_at": "2025-10-09T08:52:50Z",
           "target": "Dr Sharma"
         }
-      ]
+      ],
+      "trunk": "main-line"
     }
     "#);
 

@@ -6,6 +6,7 @@
 mod check;
 mod engines;
 mod load;
+mod prices;
 pub mod profile;
 mod tenants;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use load::{ConfigError, Loaded, Origin, environment};
 pub use tenants::TenantEntry;
 
 use crate::api::GateConfig;
+use crate::domain::billing::{GstTerms, Gstin, Prices};
 use crate::domain::{IpNet, Secret, Trunk, TurnSettings};
 use crate::live::RedisOptions;
 use crate::sip::net::{TlsConfig, TlsIdentity};
@@ -54,6 +56,7 @@ pub struct Config {
     pub speech: Speech,
     pub turns: TurnSettings,
     pub log: Log,
+    pub billing: Billing,
     pub telemetry: Telemetry,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
@@ -64,6 +67,9 @@ pub struct Config {
     /// `[engines.NAME]`: engines that tenants may choose, beside the node's own.
     #[serde(skip)]
     pub engines: BTreeMap<String, EngineSpec>,
+    /// `[prices]`: what calls cost the operator.
+    #[serde(skip)]
+    pub prices: Prices,
     /// `[[tenants]]`: the businesses that are answered for.
     #[serde(skip)]
     pub tenants: Vec<TenantEntry>,
@@ -240,6 +246,24 @@ pub struct Log {
     /// Directives of `tracing_subscriber::EnvFilter`.
     pub level: String,
     pub format: LogFormat,
+}
+
+/// What the operator's invoices say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    /// `None`: not registered, and no tax is charged.
+    #[serde(with = "value::off")]
+    pub gstin: Option<Gstin>,
+    pub sac: String,
+    pub gst_percent: u8,
+}
+
+impl Billing {
+    /// The same for an export.
+    pub fn terms(&self) -> GstTerms {
+        GstTerms { supplier: self.gstin.clone(), sac: self.sac.clone(), percent: self.gst_percent }
+    }
 }
 
 /// Traces.

@@ -25,6 +25,9 @@ pub mod serve;
 pub mod server;
 mod set_up;
 pub mod simulate;
+mod stored_trunks;
+mod studio;
+pub mod usage;
 mod wiring;
 
 /// Answers the phone for small businesses.
@@ -59,6 +62,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Let scripted callers call, and score their calls
     Simulate(simulate::SimulateArgs),
+    /// Show what a month came to, or export it for invoices
+    Usage(usage::UsageArgs),
     /// Fetch, list and verify speech models
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
@@ -116,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Call(args) => call::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Usage(args) => usage::run(&args),
         Command::Models(args) => {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }

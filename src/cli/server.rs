@@ -14,8 +14,10 @@ use tracing::{info, warn};
 use super::config::{Config, Loaded};
 use super::presence::{self, LivePresence};
 use super::reload::Reloader;
+use super::stored_trunks::TrunkReloader;
+use super::studio::NodeStudio;
 use super::wiring::{StoreBook, dependencies, trunk_list};
-use super::{Failure, set_up};
+use super::{Failure, set_up, stored_trunks};
 use crate::api::{self, ApiState, Gate, Limits, Readiness, SetupToken};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
@@ -23,6 +25,7 @@ use crate::call::watchdog::Watchdog;
 use crate::call::{self, Node, Settings, SpoolFolder};
 use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
+use crate::domain::billing::Prices;
 use crate::live::Live;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::metrics::Metrics;
@@ -58,6 +61,8 @@ pub struct Server {
     stack: Stack,
     trunks: Trunks,
     live: Live,
+    /// What takes up trunks that the API sets up.
+    reloader: TrunkReloader,
     calls: JoinHandle<()>,
     http_task: JoinHandle<()>,
     readiness: watch::Sender<Readiness>,
@@ -88,8 +93,9 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
     let started = async {
         store.beat(Timestamp::now()).await?;
         // First what this node knows to be true of its calls, then guesses about those of others.
-        SpoolFolder::new(&config.spool()).drain(&StoreBook::empty(store.clone())).await;
-        close_cut_off(&store).await?;
+        let book = StoreBook::empty(store.clone(), config.prices.clone());
+        SpoolFolder::new(&config.spool()).drain(&book).await;
+        close_cut_off(&store, &config.prices).await?;
         repair_recordings(&store, &recordings).await
     };
     started.await.map_err(|error| Failure::setup(&error))?;
@@ -97,8 +103,8 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
 }
 
 /// Closes the calls of processes that are gone.
-async fn close_cut_off(store: &Store) -> Result<(), StoreError> {
-    for (call, tenant) in store.repair_abandoned(Timestamp::now()).await? {
+async fn close_cut_off(store: &Store, prices: &Prices) -> Result<(), StoreError> {
+    for (call, tenant) in store.repair_abandoned(Timestamp::now(), prices).await? {
         warn!(%call, %tenant, "the call was cut off when a VCA stopped; its record is closed as abandoned");
     }
     Ok(())
@@ -119,14 +125,14 @@ async fn repair_recordings(store: &Store, recordings: &Path) -> Result<(), Store
 }
 
 /// Says again and again that this process lives, and looks after those that do not.
-async fn keep_alive(store: Store) {
+async fn keep_alive(store: Store, prices: Prices) {
     let mut ticks = tokio::time::interval(NODE_HEARTBEAT);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let done = async {
             store.beat(Timestamp::now()).await?;
-            close_cut_off(&store).await
+            close_cut_off(&store, &prices).await
         };
         if let Err(error) = done.await {
             warn!(%error, "the database was not told that this node lives; after a minute others close its calls");
@@ -149,6 +155,7 @@ impl Server {
     /// As [`Server::start`].
     #[doc(hidden)]
     pub async fn start_with(config: &Config, store: Store, engines: Option<Arc<Speech>>) -> Result<Self, Failure> {
+        let config = &stored_trunks::with_stored(config, &store).await?;
         let http_listener = tokio::net::TcpListener::bind(config.http.listen).await.map_err(|error| {
             let listen = config.http.listen;
             Failure::Setup(format!(
@@ -160,6 +167,7 @@ impl Server {
         let (stack, incoming) = net::start(stack_config(config)).await.map_err(|error| Failure::setup(&error))?;
         let media = MediaEngine::start(media_config(config)).map_err(|error| Failure::setup(&error))?;
 
+        let (studio, reloader) = (NodeStudio::new(config), TrunkReloader::default());
         let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
         let recordings = config.recordings().into();
         let line_states = Arc::new(OnceLock::new());
@@ -177,6 +185,9 @@ impl Server {
             readiness: ready,
             dependencies: dependencies.clone(),
             trunks: trunk_list,
+            trunk_profiles: stored_trunks::profiles(config.sip.profiles_dir.clone()),
+            trunk_refresh: stored_trunks::refresh(Arc::clone(&reloader)),
+            studio: Arc::<NodeStudio>::clone(&studio),
             metrics: Arc::clone(&metrics),
             gate: Arc::new(Gate::new(&config.http.gate())),
             passwords: Arc::default(),
@@ -202,8 +213,9 @@ impl Server {
         };
         super::wiring::add_speech(&dependencies, &speech);
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
+        studio.open(&speech);
         let mut chores = JoinSet::new();
-        chores.spawn(keep_alive(store.clone()));
+        chores.spawn(keep_alive(store.clone(), config.prices.clone()));
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
@@ -217,7 +229,9 @@ impl Server {
         line_states.get_or_init(|| (trunks.clone(), admission.clone()));
         presence::tell_of_trunks(&mut chores, &trunks, &live, &store, |_| true);
         let node = Node {
-            book: Arc::new(StoreBook::new(store.clone()).await.map_err(|error| Failure::setup(&error))?),
+            book: Arc::new(
+                StoreBook::new(store.clone(), config.prices.clone()).await.map_err(|error| Failure::setup(&error))?,
+            ),
             presence: Arc::new(LivePresence(live.clone())),
             media,
             speech: Arc::clone(&speech),
@@ -254,6 +268,7 @@ impl Server {
             stack,
             trunks,
             live,
+            reloader,
             calls,
             http_task,
             readiness,
@@ -284,6 +299,8 @@ impl Server {
     pub fn reload_on_hangup(&mut self, reloader: Arc<Reloader>) -> Result<(), Failure> {
         let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
             .map_err(|error| Failure::run(&error))?;
+        // Set once: a second one would be of the same server.
+        let _ = self.reloader.set(Arc::clone(&reloader));
         self.chores.spawn(async move {
             while hangup.recv().await.is_some() {
                 // What came of it is in the log; a signal has nobody to tell.

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tracing::warn;
-
 use jiff::Timestamp;
+use tracing::warn;
 
 use super::{Failure, config};
 use crate::api::{Dependencies, Need, Standing, TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use crate::call::admission::Admission;
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
+use crate::domain::billing::{Allowance, Prices};
 use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Trunk, TrunkMode, Turn};
 use crate::metrics::Metrics;
 use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
@@ -30,6 +30,8 @@ const MOST_ROUTES: usize = 50_000;
 /// The store as the calls see it.
 pub struct StoreBook {
     store: Store,
+    /// What calls cost.
+    prices: Prices,
     /// Who answered which number when the database said so last.
     routes: Mutex<HashMap<E164, Route>>,
 }
@@ -39,15 +41,27 @@ impl StoreBook {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn new(store: Store) -> Result<Self, StoreError> {
+    pub async fn new(store: Store, prices: Prices) -> Result<Self, StoreError> {
         let known = store.routes().await?.into_iter().take(MOST_ROUTES);
         let routes = known.map(|(number, route)| (number, port_route(route))).collect();
-        Ok(Self { store, routes: Mutex::new(routes) })
+        Ok(Self { store, prices, routes: Mutex::new(routes) })
     }
 
     /// Without any route in memory.
-    pub fn empty(store: Store) -> Self {
-        Self { store, routes: Mutex::default() }
+    pub fn empty(store: Store, prices: Prices) -> Self {
+        Self { store, prices, routes: Mutex::default() }
+    }
+
+    /// What the next call of a tenant may spend. A database that does not say limits no call.
+    async fn allowance(&self, scope: TenantScope) -> Allowance {
+        let found = tokio::time::timeout(ALLOWANCE_PATIENCE, self.store.allowance(scope, Timestamp::now())).await;
+        match found.map_err(|_elapsed| StoreError::Timeout).flatten() {
+            Ok(allowance) => allowance,
+            Err(error) => {
+                warn!(tenant = %scope.tenant(), %error, "the month's costs are not known; the call is not limited");
+                Allowance::Full
+            }
+        }
     }
 
     fn remember(&self, did: &E164, route: Option<&Route>) {
@@ -64,8 +78,12 @@ impl StoreBook {
     }
 }
 
+/// How long a call waits to be told what it may spend.
+const ALLOWANCE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A route as it is kept in memory: not limited.
 fn port_route(store::Route { scope, tenant, status, profile }: store::Route) -> Route {
-    Route { scope, tenant, status, profile }
+    Route { scope, tenant, status, profile, allowance: Allowance::Full }
 }
 
 impl CallBook for StoreBook {
@@ -75,7 +93,8 @@ impl CallBook for StoreBook {
                 Ok(Ok(found)) => {
                     let route = found.map(port_route);
                     self.remember(did, route.as_ref());
-                    return Ok(route);
+                    let Some(route) = route else { return Ok(None) };
+                    return Ok(Some(Route { allowance: self.allowance(route.scope).await, ..route }));
                 }
                 Ok(Err(failure)) if failure.is_final() => return Err(port_error(failure)),
                 Ok(Err(failure)) => port_error(failure),
@@ -146,6 +165,7 @@ impl CallBook for StoreBook {
                 recording: closing.recording,
                 transfers: closing.transfers.clone(),
                 bridged_ms: closing.bridged_ms,
+                charge: self.prices.charge(&closing.usage),
             };
             self.store.close_call(scope, call, &close).await.map_err(port_error)
         })
@@ -241,6 +261,51 @@ fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkVie
 mod tests {
     use super::*;
     use crate::domain::{Secret, TrunkSettings};
+
+    #[tokio::test]
+    async fn calls_are_charged_and_the_next_ones_spend_less() {
+        use crate::domain::billing::{LegUse, Plan, TrunkPrice, Usage};
+        use crate::domain::{Did, EndCause, RecordingState};
+        use crate::store::tests::{number, record, sqlite};
+
+        let f = sqlite().await;
+        let profile = f.store.profiles(f.ours).await.unwrap().remove(0).id;
+        let did = Did { number: number("+918047180000"), tenant: f.ours.tenant(), profile };
+        f.store.put_did(f.ours, &did).await.unwrap();
+        let plan = Plan {
+            soft_ceiling_minutes: Some(2),
+            hard_ceiling_paise: Some(crate::domain::Paise(300)),
+            ..Plan::default()
+        };
+        f.store.put_plan(f.ours, &plan).await.unwrap();
+        let trunk = TrunkPrice { inbound_per_pulse: "50".parse().unwrap(), ..TrunkPrice::default() };
+        let prices = Prices { trunks: [("line".to_owned(), trunk)].into(), ..Prices::default() };
+        let book = StoreBook::empty(f.store.clone(), prices);
+        let mut allowed = Vec::new();
+        for second in 0..3 {
+            let route = book.route(&did.number).await.unwrap().unwrap();
+            allowed.push(route.allowance);
+            let call = CallRecord { answered_at: Timestamp::now(), ..record(f.ours, second) };
+            book.open(f.ours, &call).await.unwrap();
+            let leg = LegUse { trunk: "line".to_owned(), outbound: false, ms: 100_000 };
+            let closing = Closing {
+                ended_at: call.answered_at + jiff::SignedDuration::from_secs(100),
+                end_cause: EndCause::CallerHungUp,
+                outcome: CallOutcome::Nothing,
+                slots: CallSlots::default(),
+                summary: String::new(),
+                recording: RecordingState::Off,
+                transfers: Vec::new(),
+                bridged_ms: 0,
+                usage: Usage { legs: vec![leg], ..Usage::default() },
+            };
+            book.close(f.ours, call.id, &closing).await.unwrap();
+            let charged = f.store.ledger(f.ours, call.id).await.unwrap().unwrap();
+            assert_eq!((charged.cost.0, charged.minutes, charged.seconds), (100, 2, 100));
+        }
+        assert_eq!(allowed, [Allowance::Full, Allowance::LocalEngines, Allowance::LocalEngines]);
+        assert_eq!(book.route(&did.number).await.unwrap().unwrap().allowance, Allowance::MessagesOnly);
+    }
 
     #[test]
     fn a_trunk_is_shown_in_the_words_of_its_mode() {

@@ -351,7 +351,7 @@ impl Receptionist {
             return Some(reply);
         }
         match intent {
-            Intent::Emergency | Intent::Person if self.reachable(said, now).is_some() => {
+            Intent::Emergency | Intent::Person if self.may_hand_over(intent) && self.reachable(said, now).is_some() => {
                 self.emergency |= intent == Intent::Emergency;
                 let lead = if intent == Intent::Emergency { &[Phrase::EmergencyAdvice][..] } else { &[] };
                 self.hand_over(lead, said, now)

@@ -42,6 +42,27 @@ fn played(script: &str) -> String {
     out
 }
 
+#[test]
+fn where_only_emergencies_are_put_through_whoever_asks_for_a_person_leaves_a_message() {
+    let targets = ["Dr Sharma, always", "the front desk, always"].map(target).into();
+    let transfers = Transfers { targets, allow_foreign: false };
+    let sparing = AgentProfile { transfers, emergency_transfers_only: true, ..demo_profile() };
+    let called = |profile: &AgentProfile, inputs: &[Input]| {
+        let mut receptionist = Receptionist::new(profile.clone(), None);
+        let inputs = std::iter::once(&Input::Answered).chain(inputs);
+        let actions: Vec<Action> = inputs.flat_map(|input| receptionist.step(input.clone(), &monday_noon())).collect();
+        let calls = actions.iter().filter(|action| matches!(action, Action::Transfer { .. })).count();
+        (calls, receptionist.outcome())
+    };
+    let wish = Input::said("Can I talk to Dr Sharma?", 0.9);
+    let emergency = Input::said("My father is unconscious", 0.9);
+    assert_eq!(called(&sparing, &[wish.clone(), wish.clone()]).0, 0);
+    let nobody = Input::TransferFailed { reason: crate::dialogue::TransferFailure::NoAnswer };
+    assert_eq!(called(&sparing, &[wish.clone(), emergency, nobody]).0, 2, "the next one is tried in an emergency");
+    let generous = AgentProfile { emergency_transfers_only: false, ..sparing };
+    assert_eq!(called(&generous, &[wish]).0, 1);
+}
+
 fn asked(name: &str) -> Ask {
     match name {
         "email" => Ask::Email,

@@ -7,6 +7,7 @@ mod access;
 mod address;
 mod answer;
 mod audit;
+pub mod billing;
 mod call;
 mod id;
 mod ip_net;
@@ -27,6 +28,7 @@ pub use access::{Actor, Grant, Permission, PermissionError, Role};
 pub use address::{AddressError, EmailAddress, PinCode};
 pub use answer::Fit;
 pub use audit::{AuditEntry, By};
+pub use billing::Paise;
 pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
@@ -54,7 +56,3 @@ pub use trunk::{
 };
 pub use user::{Invitation, Session, User};
 pub use words::{SMALL, TENS, digit_words, in_words};
-
-/// Money in Indian paise (1/100 rupee); negative values are credits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
-pub struct Paise(pub i64);

@@ -5,10 +5,12 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use super::audit::Change;
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
 use super::{Result, Store, StoreError, own};
+use crate::domain::billing::Charge;
 use crate::domain::{
-    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
+    By, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
     TransferAttempt, Turn,
 };
 
@@ -23,6 +25,8 @@ pub struct CloseCall {
     pub recording: RecordingState,
     pub transfers: Vec<TransferAttempt>,
     pub bridged_ms: u64,
+    /// What the call is charged, in the same transaction.
+    pub charge: Charge,
 }
 
 /// Where a page of calls ended; the text form is opaque to whoever passes it back.
@@ -56,8 +60,8 @@ impl Store {
         own(scope, call.tenant)?;
         let done = self.driver.execute(Access::Tenant(scope), sql(
             "INSERT INTO calls (tenant_id, id, profile_id, did, caller, sip_call_id, status, answered_at, ended_at,
-                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms, node_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms, trunk, node_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(Id(call.tenant))
@@ -76,6 +80,7 @@ impl Store {
         .bind(Word(call.recording))
         .bind(Document(&call.transfers))
         .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))
+        .bind(&call.trunk)
         .bind(Id(self.node))).await?;
         if done > 0 {
             return Ok(());
@@ -156,6 +161,7 @@ impl Store {
             return transaction.fetch_optional(query).await?.map(drop).ok_or(StoreError::NotFound);
         }
         // What else the end of a call writes belongs here, before the commit.
+        super::ledger::charge(&mut transaction, scope, call, &close.charge).await?;
         transaction.commit().await
     }
 
@@ -237,12 +243,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::StillUsed`] while it goes on, or when
     /// the database fails.
-    pub async fn delete_call(&self, scope: TenantScope, call: CallId) -> Result<()> {
+    pub async fn delete_call(&self, scope: TenantScope, call: CallId, by: &By) -> Result<()> {
         let query = sql("DELETE FROM calls WHERE tenant_id = $1 AND id = $2 AND status <> 'active'");
         let query = query.bind(Id(scope.tenant())).bind(Id(call));
-        if self.driver.execute(Access::Tenant(scope), query).await? > 0 {
-            return Ok(());
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        if transaction.execute(query).await? > 0 {
+            // That it was there is all that is kept of it.
+            transaction.audit(Some(scope.tenant()), by, Change::of("call.delete", call)).await?;
+            return transaction.commit().await;
         }
+        drop(transaction);
         match self.call_record(scope, call).await? {
             Some(_) => Err(StoreError::StillUsed),
             None => Err(StoreError::NotFound),
@@ -297,6 +307,7 @@ pub(super) fn call_record(row: &Row) -> Result<CallRecord> {
         recording: row.get::<Word<_>>("recording")?.0,
         transfers: row.get::<Document<_>>("transfers")?.0,
         bridged_ms: u64::try_from(row.get::<i64>("bridged_ms")?).unwrap_or(0),
+        trunk: row.get("trunk")?,
     })
 }
 

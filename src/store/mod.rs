@@ -18,6 +18,7 @@ mod error;
 mod idempotency;
 mod invitations;
 mod keys;
+mod ledger;
 mod privacy;
 mod profiles;
 mod repair;

@@ -8,6 +8,7 @@ mod asterisk;
 mod barge_in;
 mod bridges;
 mod carriers;
+mod ceilings;
 #[expect(dead_code, reason = "the conformance suite in src/speech uses the other faults")]
 #[path = "../support/cloud.rs"]
 mod cloud;
@@ -16,6 +17,7 @@ mod conversations;
 mod corpus;
 mod database;
 mod desk;
+mod ears;
 mod failover;
 mod far_end;
 mod faults;
@@ -41,3 +43,4 @@ mod tls_trunk;
 mod traces;
 mod transfer;
 mod trunks;
+mod usage;

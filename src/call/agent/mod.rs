@@ -142,7 +142,7 @@ impl<'a> Conversation<'a> {
             capabilities: sdp,
             ears: Ears::new(Arc::clone(&speech), Arc::clone(&parts.metrics)),
             mouth: Mouth::new(Arc::clone(&speech), Arc::clone(&parts.metrics)),
-            advisor: Advisor::new(speech.models.order(&profile.speech.llm), profile.turns.llm_ms),
+            advisor: Advisor::new(speech.models_of(&profile.speech), profile.turns.llm_ms),
             turns: TurnController::new(profile.turns.clone()),
             time_zone: TimeZone::get(&profile.time_zone).unwrap_or(TimeZone::UTC),
             expect: dialogue::Expectation::Open,

@@ -271,8 +271,7 @@ fn wrong_choices(engines: &BTreeMap<String, EngineSpec>, names: &[String], craft
         Craft::Thinks => None,
     };
     let of_kind = |name: &str| engines.get(name).map(|spec| spec.kind.craft());
-    let known: Vec<&str> =
-        engines.keys().map(String::as_str).filter(|name| of_kind(name) == Some(craft)).collect();
+    let known: Vec<&str> = engines.keys().map(String::as_str).filter(|name| of_kind(name) == Some(craft)).collect();
     let can = |craft: Craft| match craft {
         Craft::Hears => "recognise speech",
         Craft::Speaks => "speak",
