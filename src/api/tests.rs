@@ -436,7 +436,7 @@ async fn wrong_parameters_are_all_named() {
         },
         {
           "field": "page",
-          "message": "is not known here; known: limit, cursor, status, outcome, caller, from, until"
+          "message": "is not known here; known: limit, cursor, status, outcome, caller, did, text, from, until"
         },
         {
           "field": "limit",

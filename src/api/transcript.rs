@@ -34,9 +34,9 @@ pub(super) struct Line {
     interrupted: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Format {
+enum Format {
     Json,
     Text,
 }
@@ -55,7 +55,7 @@ impl From<Turn> for Line {
 
 /// What was said in a call: JSON, or text (`format=text`, or `Accept: text/plain`) with one line a turn.
 #[utoipa::path(get, path = "/v1/calls/{id}/transcript", operation_id = "getTranscript", tag = "calls",
-    params(("id" = CallId, Path), ("format" = Option<Format>, Query)),
+    params(("id" = CallId, Path), ("format" = Option<String>, Query, description = "`json`, as by default, or `text`")),
     responses((status = 200, content((Transcript = "application/json"), (String = "text/plain")))))]
 pub(super) async fn transcript(
     State(state): State<ApiState>,
