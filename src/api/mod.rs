@@ -54,7 +54,6 @@ mod trunk_settings;
 mod trunks;
 mod users;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,6 +84,7 @@ use routes::Routes;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::vault::Recordings;
 
 /// The largest request body, in bytes.
 const MAX_BODY_BYTES: usize = 1_000_000;
@@ -98,8 +98,7 @@ pub struct ApiState {
     pub store: Store,
     /// Calls that go on.
     pub live: Live,
-    /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.
-    pub recordings: Arc<Path>,
+    pub recordings: Recordings,
     /// Whether calls can be taken, as whoever starts and stops VCA says.
     pub readiness: watch::Receiver<Readiness>,
     /// What `/readyz` asks.

@@ -5,7 +5,7 @@
 //!              404                    486, 503        488
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, error, field, info, info_span};
 
 use crate::domain::billing::{Allowance, DIRECT, LegUse, Meter};
-use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId, Trunk};
+use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, Trunk};
 use crate::media::{
     Capabilities, EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions,
 };
@@ -25,6 +25,7 @@ use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, LegPolicy, Stack}
 use crate::sip::trunk::Trunks;
 use crate::speech::Speech;
 use crate::telemetry::{CallTrace, Telemetry};
+use crate::vault::Recordings;
 
 pub mod admission;
 mod agent;
@@ -75,8 +76,7 @@ pub struct Node {
 /// How the node answers.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Holds `<tenant>/<call>.wav`.
-    pub recordings: PathBuf,
+    pub recordings: Recordings,
     /// Where what the database does not take waits for it.
     pub spool: SpoolFolder,
     /// Ringing time before the answer.
@@ -89,11 +89,6 @@ pub struct Settings {
     pub drain: Duration,
     /// For load tests: every call gets this prompt, over and over, instead of a conversation.
     pub mock_prompt: Option<EncodedAudio>,
-}
-
-/// The recording of a call, below the recordings folder.
-pub fn recording_path(recordings: &Path, tenant: TenantId, call: CallId) -> PathBuf {
-    recordings.join(tenant.to_string()).join(format!("{call}.wav"))
 }
 
 /// Answers calls until the stack ends or `shutdown` turns true, then lets the calls that go on finish.
@@ -278,8 +273,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         info!(call = %id, tenant = %route.scope.tenant(), allowance, "the month's ceiling is reached; the call spends less");
     }
     route.allowance.apply(&mut route.profile);
-    let recording =
-        route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
+    let recording = route.profile.record_calls.then(|| node.settings.recordings.to_write(route.scope.tenant(), id));
     if let Some(folder) = recording.as_deref().and_then(Path::parent)
         && let Err(error) = tokio::fs::create_dir_all(folder).await
     {
@@ -366,6 +360,8 @@ async fn converse(
         pulse: guarded.pulse(),
         metrics: Arc::clone(&node.metrics),
         trace: trace.clone(),
+        recordings: node.settings.recordings.clone(),
+        id: (route.scope.tenant(), id),
     };
     let finished = guarded.run(parts, node.settings.mock_prompt.clone()).await;
     let (cause, outcome) = (finished.cause, finished.outcome);
@@ -385,6 +381,11 @@ async fn converse(
         transfers: finished.transfers,
         usage: meter.read(),
     };
+    if closing.recording == RecordingState::Refused
+        && let Err(error) = node.settings.recordings.delete(route.scope.tenant(), id).await
+    {
+        error!(call = %id, %error, "the recording that the caller did not want is removed later");
+    }
     // The line is free; a database that is slow may keep the record open for a while.
     drop(slot);
     present.ended(cause, outcome);

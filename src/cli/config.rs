@@ -28,7 +28,7 @@ pub use tenants::TenantEntry;
 
 use crate::api::GateConfig;
 use crate::domain::billing::{GstTerms, Gstin, Prices};
-use crate::domain::{IpNet, Secret, Trunk, TurnSettings};
+use crate::domain::{IpNet, Retention, Secret, Trunk, TurnSettings};
 use crate::live::RedisOptions;
 use crate::sip::net::{TlsConfig, TlsIdentity};
 use crate::speech::engines::EngineSpec;
@@ -58,6 +58,8 @@ pub struct Config {
     pub log: Log,
     pub billing: Billing,
     pub telemetry: Telemetry,
+    pub recordings: Recordings,
+    pub retention: Retention,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
     pub mock_agent: bool,
@@ -277,6 +279,23 @@ pub struct Telemetry {
     pub sample_percent: u8,
 }
 
+/// How recordings are sealed, and where they go after their calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recordings {
+    #[serde(with = "value::off")]
+    pub key_file: Option<PathBuf>,
+    /// `None` leaves them in the data folder.
+    #[serde(with = "value::off")]
+    pub bucket: Option<String>,
+    pub prefix: String,
+    pub endpoint: String,
+    pub region: String,
+    pub access_key: String,
+    #[serde(with = "value::off")]
+    pub secret_key_file: Option<PathBuf>,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -318,8 +337,8 @@ impl Config {
         Some(RedisOptions { url, prefix: self.redis.prefix.clone() })
     }
 
-    /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.
-    pub fn recordings(&self) -> PathBuf {
+    /// The folder under which recordings are kept, as `<tenant>/<call>.wav` or `.vcar`.
+    pub fn recordings_dir(&self) -> PathBuf {
         self.data_dir.join("recordings")
     }
 

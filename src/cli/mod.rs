@@ -19,6 +19,7 @@ mod log;
 pub mod models;
 mod onboard;
 pub mod presence;
+pub mod privacy;
 pub mod reload;
 pub mod replay;
 pub mod serve;
@@ -27,6 +28,7 @@ mod set_up;
 pub mod simulate;
 mod stored_trunks;
 mod studio;
+mod upkeep;
 pub mod usage;
 mod wiring;
 
@@ -68,6 +70,8 @@ enum Command {
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
     CheckConfig(check_config::CheckConfigArgs),
+    /// Hand over, or erase, what is kept of a person who called
+    Privacy(privacy::PrivacyArgs),
     /// Bring the database's schema up to date
     Migrate(database::MigrateArgs),
     /// Copy the SQLite database into a new file while calls go on
@@ -126,6 +130,7 @@ pub fn main() -> ExitCode {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }
         Command::CheckConfig(args) => check_configuration(&args),
+        Command::Privacy(args) => privacy::run(args),
         Command::Migrate(args) => database::migrate(args),
         Command::Backup(args) => database::backup(args),
         Command::Asterisk(args) => asterisk::run(&args),

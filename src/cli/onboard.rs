@@ -37,6 +37,9 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
         let tenant = Tenant { id, name: entry.name.clone(), max_calls: entry.max_calls };
         store.put_tenant(scope, &tenant).await.map_err(|error| Failure::setup(&error))?;
         store.put_profile(scope, &profile).await.map_err(|error| Failure::setup(&error))?;
+        if let Some(retention) = &entry.retention {
+            store.set_retention(scope, retention).await.map_err(|error| Failure::setup(&error))?;
+        }
         // Without one in the file, that of the database stays.
         if let Some(plan) = &entry.plan {
             store.put_plan(scope, plan).await.map_err(|error| Failure::setup(&error))?;

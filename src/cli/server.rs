@@ -1,7 +1,6 @@
 //! A whole VCA node in this process: store, models, media, SIP, HTTP, in the order in which failures are cheap.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -38,6 +37,7 @@ use crate::speech::stt::NoRecogniser;
 use crate::speech::{Presynthesis, Speech, SpeechConfig, models};
 use crate::store::{NODE_HEARTBEAT, Store, StoreError, Token};
 use crate::telemetry::Telemetry;
+use crate::vault::Recordings;
 
 /// Threads of the calls' own runtime: one per core of the smallest machine that VCA is made for.
 const CALL_THREADS: usize = 2;
@@ -82,7 +82,7 @@ pub struct Server {
 /// # Errors
 /// One line that says what, where and how to mend it.
 pub async fn open_store(config: &Config) -> Result<Store, Failure> {
-    let recordings = config.recordings();
+    let recordings = config.recordings_dir();
     std::fs::create_dir_all(&recordings).map_err(|error| {
         Failure::Setup(format!(
             "cannot make the folder {}: {error}; set data_dir (or --data) to a folder that can be written",
@@ -90,13 +90,14 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
         ))
     })?;
     let store = super::database::open(config).await?;
+    let kept = super::wiring::recordings(config)?;
     let started = async {
         store.beat(Timestamp::now()).await?;
         // First what this node knows to be true of its calls, then guesses about those of others.
         let book = StoreBook::empty(store.clone(), config.prices.clone());
         SpoolFolder::new(&config.spool()).drain(&book).await;
         close_cut_off(&store, &config.prices).await?;
-        repair_recordings(&store, &recordings).await
+        repair_recordings(&store, &kept).await
     };
     started.await.map_err(|error| Failure::setup(&error))?;
     Ok(store)
@@ -111,13 +112,10 @@ async fn close_cut_off(store: &Store, prices: &Prices) -> Result<(), StoreError>
 }
 
 /// Makes the recordings of calls that were cut off playable, where they are on this machine.
-async fn repair_recordings(store: &Store, recordings: &Path) -> Result<(), StoreError> {
+async fn repair_recordings(store: &Store, recordings: &Recordings) -> Result<(), StoreError> {
     let since = Timestamp::now().checked_sub(REPAIRED_LATER).unwrap_or(Timestamp::MIN);
     for (call, tenant) in store.cut_off_since(since).await? {
-        let path = call::recording_path(recordings, tenant, call);
-        if path.exists()
-            && let Err(error) = media::recorder::repair(&path)
-        {
+        if let Err(error) = recordings.repair(tenant, call, media::recorder::repair) {
             warn!(%call, %error, "its recording could not be repaired");
         }
     }
@@ -165,11 +163,12 @@ impl Server {
         let http = http_listener.local_addr().map_err(|error| Failure::setup(&error))?;
         // Bound before the models are loaded, so that a busy port is told at once.
         let (stack, incoming) = net::start(stack_config(config)).await.map_err(|error| Failure::setup(&error))?;
-        let media = MediaEngine::start(media_config(config)).map_err(|error| Failure::setup(&error))?;
+        let recordings = super::wiring::recordings(config)?;
+        let media = MediaEngine::start_with_keys(media_config(config), recordings.keys())
+            .map_err(|error| Failure::setup(&error))?;
 
         let (studio, reloader) = (NodeStudio::new(config), TrunkReloader::default());
         let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
-        let recordings = config.recordings().into();
         let line_states = Arc::new(OnceLock::new());
         let trunk_list = trunk_list(Arc::clone(&line_states));
         let metrics = Arc::new(Metrics::default());
@@ -178,10 +177,13 @@ impl Server {
         let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
         let setup_token = set_up::token(&store).await?;
         let dependencies = dependencies(&store, &trunk_list);
+        if config.redis().is_some() {
+            super::wiring::add_redis(&dependencies, &metrics);
+        }
         let state = ApiState {
             store: store.clone(),
             live: live.clone(),
-            recordings,
+            recordings: recordings.clone(),
             readiness: ready,
             dependencies: dependencies.clone(),
             trunks: trunk_list,
@@ -217,6 +219,7 @@ impl Server {
         let mut chores = JoinSet::new();
         chores.spawn(keep_alive(store.clone(), config.prices.clone()));
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
+        super::upkeep::start(&mut chores, &store, &recordings, config.retention);
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
             .thread_name("call")
@@ -244,7 +247,7 @@ impl Server {
             trunks: trunks.clone(),
             lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: config.sip.public_ip }),
             settings: Settings {
-                recordings: config.recordings(),
+                recordings: recordings.clone(),
                 spool: SpoolFolder::new(&config.spool()),
                 answer_after: Duration::from_millis(config.sip.ring_ms.into()),
                 longest_call: Duration::from_secs(config.sip.max_call_s.into()),

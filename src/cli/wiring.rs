@@ -7,12 +7,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::warn;
 
+use super::config::Config;
 use super::{Failure, config};
 use crate::api::{Dependencies, Need, Standing, TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use crate::call::admission::Admission;
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
 use crate::domain::billing::{Allowance, Prices};
-use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Trunk, TrunkMode, Turn};
+use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, Secret, TenantScope, Trunk, TrunkMode, Turn};
 use crate::metrics::Metrics;
 use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
 use crate::speech::Speech;
@@ -20,6 +21,7 @@ use crate::speech::engines::BreakerState;
 use crate::speech::http::{self, HttpLimits};
 use crate::store::{self, CloseCall, Store, StoreError};
 use crate::telemetry::Telemetry;
+use crate::vault::{Bucket, BucketSettings, MasterKeys, Recordings};
 
 /// How long a call waits for the database to say who answers it, before what was said last counts.
 const ROUTE_PATIENCE: Duration = Duration::from_secs(1);
@@ -189,6 +191,51 @@ pub(super) fn dependencies(store: &Store, trunks: &TrunkList) -> Dependencies {
     dependencies
 }
 
+/// Where recordings lie, and what they are sealed with.
+pub(super) fn recordings(config: &Config) -> Result<Recordings, Failure> {
+    let settings = &config.recordings;
+    // The environment goes before the file, as for every other key.
+    let keys = match (std::env::var("VCA_RECORDING_KEY"), &settings.key_file) {
+        (Ok(text), _) => Some(("VCA_RECORDING_KEY".to_owned(), text)),
+        (Err(_), Some(path)) => {
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|error| Failure::Setup(format!("recordings.key_file = {path:?}: {error}")))?;
+            Some((format!("recordings.key_file = {path:?}"), text))
+        }
+        (Err(_), None) => None,
+    };
+    let parse = |(from, text): (String, String)| {
+        MasterKeys::parse(&text).map(Arc::new).map_err(|error| Failure::Setup(format!("{from}: {error}")))
+    };
+    let keys = keys.map(parse).transpose()?;
+    let bucket = settings.bucket.as_ref().map(|name| bucket(config, name)).transpose()?;
+    Ok(Recordings::new(config.recordings_dir(), keys, bucket))
+}
+
+fn bucket(config: &Config, name: &str) -> Result<Bucket, Failure> {
+    let settings = &config.recordings;
+    let secret = match (std::env::var("VCA_S3_SECRET_KEY"), &settings.secret_key_file) {
+        (Ok(secret), _) => secret,
+        (Err(_), Some(path)) => std::fs::read_to_string(path)
+            .map_err(|error| Failure::Setup(format!("recordings.secret_key_file = {path:?}: {error}")))?,
+        (Err(_), None) => {
+            let mend = "set VCA_S3_SECRET_KEY, or recordings.secret_key_file";
+            return Err(Failure::Setup(format!("recordings.bucket needs the secret key of the object store: {mend}")));
+        }
+    };
+    let settings = BucketSettings {
+        bucket: name.to_owned(),
+        prefix: settings.prefix.trim_matches('/').to_owned(),
+        endpoint: settings.endpoint.clone(),
+        region: settings.region.clone(),
+        access_key: settings.access_key.clone(),
+        secret_key: Secret::new(secret.trim()),
+    };
+    let limits = HttpLimits { connect: Duration::from_secs(3), total: Duration::from_secs(120) };
+    let client = http::client(limits).map_err(|error| Failure::setup(&error))?;
+    Bucket::new(&settings, client).map_err(|error| Failure::setup(&error))
+}
+
 /// Where traces go, as the configuration says.
 pub(super) fn telemetry(config: &config::Telemetry, metrics: &Arc<Metrics>) -> Result<Telemetry, Failure> {
     let Some(endpoint) = &config.otlp else { return Ok(Telemetry::off()) };
@@ -196,6 +243,15 @@ pub(super) fn telemetry(config: &config::Telemetry, metrics: &Arc<Metrics>) -> R
     let client = http::client(limits).map_err(|error| Failure::setup(&error))?;
     let telemetry = Telemetry::start(endpoint, config.sample_percent, client, Arc::clone(metrics));
     telemetry.map_err(|error| Failure::setup(&error))
+}
+
+/// Adds Redis: a node without it goes on alone.
+pub(super) fn add_redis(dependencies: &Dependencies, metrics: &Arc<Metrics>) {
+    let metrics = Arc::clone(metrics);
+    dependencies.add("redis", Need::Informational, move || {
+        let down = || Standing::down("this node goes on alone");
+        std::future::ready(if metrics.redis_answers() { Standing::up() } else { down() })
+    });
 }
 
 /// Adds the engines: those whose breakers are open do not work.
@@ -260,7 +316,7 @@ fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkVie
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Secret, TrunkSettings};
+    use crate::domain::TrunkSettings;
 
     #[tokio::test]
     async fn calls_are_charged_and_the_next_ones_spend_less() {

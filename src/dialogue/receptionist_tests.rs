@@ -33,6 +33,7 @@ fn played(script: &str) -> String {
                 Action::Expect(expectation) => writeln!(out, "   ? {}", name(expectation)).unwrap(),
                 Action::Transfer { target, summary } => writeln!(out, "   -> {target}: {summary}").unwrap(),
                 Action::Consult(ask) => writeln!(out, "   ?? {ask:?}").unwrap(),
+                Action::StopRecording => writeln!(out, "   STOP RECORDING").unwrap(),
                 Action::End => writeln!(out, "   END").unwrap(),
             }
         }
@@ -395,4 +396,40 @@ fn after_the_end_nothing_more_is_said() {
     receptionist.step(Input::said("bye", 1.0), &now);
     assert_eq!(receptionist.step(Input::said("hello", 1.0), &now), [Action::End]);
     assert_eq!(receptionist.step(Input::HungUp, &now), []);
+}
+
+#[test]
+fn a_caller_may_refuse_to_be_recorded_at_any_question_by_voice_or_key() {
+    for refusal in [Input::said("Please don't record me.", 1.0), Input::Digits("9".to_owned())] {
+        let mut receptionist = Receptionist::new(demo_profile(), None);
+        let now = monday_noon();
+        receptionist.step(Input::Answered, &now);
+        receptionist.step(Input::said("I want to leave a message", 1.0), &now);
+        let actions = receptionist.step(refusal.clone(), &now);
+        assert_eq!(actions.iter().filter(|action| **action == Action::StopRecording).count(), 1, "{actions:?}");
+        let text = said(&actions)[0].text();
+        assert!(text.starts_with("All right, this call is not recorded any more."), "{text}");
+        assert!(text.contains("name"), "the question that stands is asked again: {text}");
+        let again = receptionist.step(refusal, &now);
+        assert!(!again.contains(&Action::StopRecording), "{again:?}");
+        assert!(said(&again)[0].text().starts_with("This call is not recorded."), "{again:?}");
+    }
+    let unrecorded = AgentProfile { record_calls: false, ..demo_profile() };
+    let mut receptionist = Receptionist::new(unrecorded, None);
+    receptionist.step(Input::Answered, &monday_noon());
+    let actions = receptionist.step(Input::said("do not record this call", 1.0), &monday_noon());
+    assert!(!actions.contains(&Action::StopRecording), "{actions:?}");
+}
+
+#[test]
+fn a_call_that_must_end_ends_in_words_that_say_what_was_taken() {
+    let mut receptionist = Receptionist::new(demo_profile(), None);
+    let now = monday_noon();
+    receptionist.step(Input::Answered, &now);
+    receptionist.step(Input::said("My name is Rahul Verma and I want an appointment", 1.0), &now);
+    let actions = receptionist.step(Input::MustEnd, &now);
+    let text = said(&actions)[0].text();
+    assert!(text.starts_with("I have to end the call here.") && text.contains("noted"), "{text}");
+    assert_eq!(actions.last(), Some(&Action::End));
+    assert_eq!(receptionist.step(Input::MustEnd, &now), [Action::End]);
 }

@@ -34,6 +34,7 @@ use vca::speech::pool::{Class, Priority};
 use vca::speech::prompt_cache::PromptCache;
 use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 use vca::telemetry::Telemetry;
+use vca::vault::Recordings;
 
 use crate::harness::{DID, new_folder, wait_for};
 
@@ -215,7 +216,7 @@ impl Desk {
 
 fn settings(folder: &Path) -> Settings {
     Settings {
-        recordings: folder.join("recordings"),
+        recordings: Recordings::new(folder.join("recordings"), None, None),
         spool: SpoolFolder::new(&folder.join("spool")),
         answer_after: Duration::ZERO,
         longest_call: Duration::from_secs(300),

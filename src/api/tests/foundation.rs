@@ -115,7 +115,7 @@ async fn wrong_bodies_name_the_field() {
     let json = "application/json";
     assert_eq!(send(json, r#"{"title":"x","lines":[{"number":3}]}"#.to_owned()).await, (200, String::new()));
     let cases = [
-        (r#"{"title":"","lines":[{"number":1},{"number":10}]}"#, 422, "title lines[1].number"),
+        (r#"{"title":"","lines":[{"number":1},{"number":10}]}"#, 422, "lines[1].number title"),
         (r#"{"lines":[]}"#, 422, "title"),
         (r#"{"title":"x","colour":"red"}"#, 422, "colour"),
         (r#"{"title":"x","lines":[{"number":1,"colour":"red"}]}"#, 422, "lines[0].colour"),

@@ -10,8 +10,8 @@ use super::load::{self, ConfigError, Origin};
 use super::trunks::{Entry, entries};
 use crate::domain::billing::Plan;
 use crate::domain::{
-    Ask, DayHours, DialString, E164, Faq, Holiday, Knowledge, Service, SpeechChoice, TransferKind, TransferTarget,
-    Transfers, TurnSettings, WeeklyHours,
+    Ask, DayHours, DialString, E164, Faq, Holiday, Knowledge, Retention, Service, SpeechChoice, TransferKind,
+    TransferTarget, Transfers, TurnSettings, WeeklyHours,
 };
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -47,6 +47,8 @@ pub struct TenantEntry {
     pub speech: Option<SpeechChoice>,
     /// What callers are asked for besides the usual: `["email", "pin_code"]`, in this order.
     pub ask: Option<Vec<Ask>>,
+    /// Keys of `[retention]` that are other for this tenant: `{ recordings_days = 30 }`.
+    pub retention: Option<Retention>,
     /// What the tenant pays, what it covers, and ceilings on what a month may cost; see docs/billing.md.
     pub plan: Option<Plan>,
     /// Keys of `[turns]` that are other for this tenant.
