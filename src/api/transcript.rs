@@ -114,14 +114,10 @@ pub(super) async fn remove(
         return Err(goes_on());
     }
     // The recording first: while the record is there, a deletion that failed half-way can be tried again.
-    let path = state.recordings.join(scope.tenant().to_string()).join(format!("{id}.wav"));
-    match tokio::fs::remove_file(&path).await {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::error!(call = %id, %error, "the recording could not be deleted");
-            return Err(Problem::internal());
-        }
-        _ => {}
-    }
+    state.recordings.delete(scope.tenant(), id).await.map_err(|error| {
+        tracing::error!(call = %id, %error, "the recording could not be deleted");
+        Problem::internal()
+    })?;
     state.store.delete_call(scope, id, &caller.by()).await.map_err(|error| match error {
         StoreError::StillUsed => goes_on(),
         other => other.into(),

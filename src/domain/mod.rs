@@ -13,6 +13,8 @@ mod id;
 mod ip_net;
 mod knowledge;
 mod live;
+mod message;
+mod notice;
 mod number;
 mod privacy;
 mod profile;
@@ -34,12 +36,19 @@ pub use call::{
     Waterfall,
 };
 pub use id::{
-    ApiKeyId, AuditId, CallId, ErasureId, IdError, InvitationId, NodeId, ProfileId, RandomBytes, SessionId, TenantId,
-    UserId,
+    ApiKeyId, AuditId, CallId, ErasureId, IdError, InvitationId, MessageId, NodeId, ProfileId, RandomBytes, SessionId,
+    TenantId, UserId, WebhookId,
 };
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use live::{LiveCall, LivePhase, LiveTurn};
+pub use message::{
+    Attempt, Channel, EventKind, Message, MessageFilter, MessageState, ReceiptState, Topic, Webhook, WebhookChange,
+};
+pub use notice::{
+    CallerNotice, DltId, MOST_MOBILES, NoticeAbout, NoticeError, NoticeSettings, OwnerNotice, Piece, Placeholder,
+    SmsCategory, SmsHeader, SmsSender, SmsTemplate, SmsValue,
+};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};

@@ -7,18 +7,24 @@
 //! One set of queries for SQLite and PostgreSQL; everything that names a database is in `driver`.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 mod audit;
 mod calls;
 mod driver;
 mod error;
+#[doc(hidden)]
+pub mod fault;
 mod idempotency;
 mod invitations;
 mod keys;
 mod ledger;
+mod messages;
+mod outbox;
 mod privacy;
 mod profiles;
 mod repair;
@@ -29,11 +35,13 @@ pub(crate) mod tests;
 mod trunks;
 mod turns;
 mod users;
+mod webhooks;
 
 pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
 pub use idempotency::{Attempt, KEPT, Known, StoredAnswer};
 pub use keys::{ApiKey, ApiKeyError, KeyEntry, KeyOwner, NewKey, Principal};
+pub use messages::{Claimed, MessageCursor, MessagePage, Tried};
 pub use privacy::{Erasure, KEPT_EVENTS, LOG_HOLD};
 pub use profiles::{ProfileVersion, StoredProfile};
 pub use repair::NODE_HEARTBEAT;
@@ -42,6 +50,7 @@ pub use tenants::{Account, Onboarding, Route};
 pub use trunks::{PasswordChange, StoredTrunk};
 pub use turns::{CallEvent, EVENT_NOTICE};
 pub use users::UserChange;
+pub use webhooks::{Endpoint, MOST_WEBHOOKS, OLD_SECRET_LIVES};
 
 use crate::domain::{NodeId, Secret, TenantScope};
 
@@ -66,6 +75,8 @@ pub struct PostgresOptions {
 #[derive(Clone)]
 pub struct Store {
     driver: driver::Driver,
+    /// Changes whenever this process has written to the outbox.
+    outbox: Arc<watch::Sender<()>>,
     /// This process, as the owner of the calls that it answers.
     node: NodeId,
 }
@@ -96,7 +107,8 @@ impl Store {
     }
 
     fn over(driver: driver::Driver) -> Self {
-        Self { driver, node: NodeId::new(Timestamp::now(), rand::random()) }
+        let node = NodeId::new(Timestamp::now(), rand::random());
+        Self { driver, outbox: Arc::new(watch::Sender::new(())), node }
     }
 
     /// Connects to PostgreSQL and brings the schema `vca` up to date, or checks it where `options.migrate` is false.

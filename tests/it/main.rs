@@ -27,6 +27,7 @@ mod handovers;
 mod harness;
 mod ipv6;
 mod live;
+mod messages;
 mod models;
 mod operation;
 mod overload;
