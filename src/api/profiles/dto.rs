@@ -75,6 +75,10 @@ pub(in crate::api) struct Profile {
     #[serde(default)]
     #[garde(dive, custom(only_india))]
     pub transfers: TransferList,
+    /// Whether only callers in an emergency are handed to a person.
+    #[serde(default)]
+    #[garde(skip)]
+    pub emergency_transfers_only: bool,
     /// How it takes turns; what is absent is as this version has it by default.
     #[serde(default)]
     #[garde(custom(check_turns))]
@@ -521,6 +525,7 @@ impl From<&AgentProfile> for Profile {
             ask: profile.ask.clone(),
             knowledge: Facts::of(&profile.knowledge),
             transfers: TransferList::of(&profile.transfers),
+            emergency_transfers_only: profile.emergency_transfers_only,
             turns: profile.turns.clone(),
             speech: profile.speech.clone(),
         }
@@ -543,6 +548,7 @@ impl Profile {
             ask: Vec::new(),
             knowledge: Facts::default(),
             transfers: TransferList::default(),
+            emergency_transfers_only: false,
             turns: TurnSettings::default(),
             speech: SpeechChoice::default(),
         }
@@ -564,6 +570,7 @@ impl Profile {
             turns: self.turns,
             speech: self.speech,
             transfers: self.transfers.transfers(),
+            emergency_transfers_only: self.emergency_transfers_only,
             ask: self.ask,
             knowledge: self.knowledge.knowledge(self.holidays),
         }
