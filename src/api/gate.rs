@@ -206,7 +206,7 @@ impl Standing {
     }
 
     fn problem(self) -> Problem {
-        Problem::too_many_requests(seconds(self.wait).max(1))
+        Problem::too_many_requests(u32::try_from(seconds(self.wait)).unwrap_or(u32::MAX).max(1))
     }
 }
 

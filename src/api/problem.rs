@@ -7,7 +7,7 @@ use axum::{Extension, Json};
 use crate::store::StoreError;
 
 /// Seconds after which a client may try again when something is only busy.
-const RETRY_AFTER_S: u64 = 5;
+const RETRY_AFTER_S: u32 = 5;
 
 /// Begins the `type` of every problem.
 const KIND: &str = "urn:vca:problem:";
@@ -97,13 +97,20 @@ impl ProblemKind {
     }
 }
 
+impl serde::Serialize for ProblemKind {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.uri())
+    }
+}
+
 /// A failed request, as the client sees it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Problem {
     /// A URI that names the kind of problem and stays the same: `urn:vca:problem:not-found`.
     #[serde(rename = "type")]
-    kind: String,
-    title: String,
+    #[schema(value_type = String)]
+    kind: ProblemKind,
+    title: &'static str,
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// What happened and how to mend it, in a sentence.
@@ -119,10 +126,10 @@ pub struct Problem {
     /// How each thing is that the node leans on; of `/readyz` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = Object)]
-    dependencies: Option<serde_json::Value>,
+    dependencies: Option<Box<serde_json::Value>>,
     /// Seconds after which it is worth trying again, for the header `Retry-After`.
     #[serde(skip)]
-    retry_after_s: Option<u64>,
+    retry_after_s: Option<u32>,
 }
 
 /// What is wrong with one parameter or field.
@@ -137,8 +144,8 @@ impl Problem {
     fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         let (_, status) = kind.facts();
         Self {
-            kind: kind.uri(),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            kind,
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
@@ -222,7 +229,7 @@ impl Problem {
     }
 
     /// 429: too many requests.
-    pub fn too_many_requests(retry_after_s: u64) -> Self {
+    pub fn too_many_requests(retry_after_s: u32) -> Self {
         let detail = "too many requests; the header Retry-After says in how many seconds to go on";
         Self { retry_after_s: Some(retry_after_s), ..Self::new(ProblemKind::RateLimited, detail) }
     }
@@ -239,7 +246,7 @@ impl Problem {
 
     /// The same with how each dependency is.
     pub(super) fn with_dependencies(self, dependencies: serde_json::Value) -> Self {
-        Self { dependencies: Some(dependencies), ..self }
+        Self { dependencies: Some(Box::new(dependencies)), ..self }
     }
 
     /// The HTTP status.
