@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 use super::extract::{IdPath, no_such};
 use super::guard::Authenticated;
 use super::routes::{Routes, Rule};
-use super::{ApiState, Problem, query, recording};
-use crate::domain::{CallFilter, CallId, CallOutcome, CallRecord, CallStatus, E164, Permission, Turn};
+use super::{ApiState, Problem, query, recording, transcript};
+use crate::domain::{CallFilter, CallId, CallOutcome, CallRecord, CallStatus, E164, Permission, SearchWords, Turn};
 use crate::store::Cursor;
 
 /// The list's name in its cursors.
@@ -22,6 +22,8 @@ pub(super) fn routes() -> Routes {
         .on(Rule::tenant(Permission::CallsRead), routes!(list))
         .on(Rule::tenant(Permission::CallsRead), routes!(one))
         .on(Rule::tenant(Permission::CallsRead), routes!(recording::download))
+        .on(Rule::tenant(Permission::CallsRead), routes!(transcript::transcript))
+        .on(Rule::tenant(Permission::CallsWrite), routes!(transcript::remove))
 }
 
 /// A call as the API shows it.
@@ -64,6 +66,8 @@ impl From<CallRecord> for CallDto {
         ("status" = Option<CallStatus>, Query),
         ("outcome" = Option<CallOutcome>, Query),
         ("caller" = Option<String>, Query, description = "The caller's number, as people write it"),
+        ("did" = Option<String>, Query, description = "The number that was dialled, as people write it"),
+        ("text" = Option<String>, Query, description = "Words that were said: up to eight, each the beginning of one"),
         ("from" = Option<Timestamp>, Query, description = "Answered at or after"),
         ("until" = Option<Timestamp>, Query, description = "Answered before"),
     ),
@@ -102,7 +106,7 @@ struct ListQuery {
 }
 
 impl ListQuery {
-    const KNOWN: [&str; 7] = ["limit", "cursor", "status", "outcome", "caller", "from", "until"];
+    const KNOWN: [&str; 9] = ["limit", "cursor", "status", "outcome", "caller", "did", "text", "from", "until"];
 
     fn parse(uri: &Uri) -> Result<Self, Problem> {
         let mut list = Self { limit: query::DEFAULT_LIMIT, ..Self::default() };
@@ -119,14 +123,17 @@ impl ListQuery {
                 let words = "message, appointment, urgent, transferred, answered, wrong_number, nothing";
                 self.filter.outcome = Some(query::word(value, words)?);
             }
-            "caller" => {
-                let number = E164::from_indian(&query::unspaced(value)).map_err(|error| error.to_string())?;
-                self.filter.caller = Some(number);
-            }
+            "caller" => self.filter.caller = Some(number(value)?),
+            "did" => self.filter.did = Some(number(value)?),
+            "text" => self.filter.text = Some(SearchWords::parse(value).map_err(|error| error.to_string())?),
             "from" => self.filter.from = Some(query::time(value)?),
             "until" => self.filter.until = Some(query::time(value)?),
             _ => query::unknown(&Self::KNOWN)?,
         }
         Ok(())
     }
+}
+
+fn number(value: &str) -> Result<E164, String> {
+    E164::from_indian(&query::unspaced(value)).map_err(|error| error.to_string())
 }

@@ -78,10 +78,7 @@ where
         }
         let request = Request::from_parts(parts, body.into());
         let Json(body) = Json::<T>::from_request(request, state).await.map_err(unread)?;
-        body.validate().map_err(|report| {
-            let errors = report.iter().map(|(path, error)| FieldError::new(path.to_string(), error.message()));
-            Problem::invalid(errors.collect())
-        })?;
+        body.validate().map_err(invalid)?;
         Ok(Self(body))
     }
 }
@@ -96,7 +93,14 @@ fn has_nul(json: &[u8]) -> bool {
     })
 }
 
-fn unread(rejection: JsonRejection) -> Problem {
+/// 422 with every field that a check has found wrong.
+pub(super) fn invalid(report: garde::Report) -> Problem {
+    let errors = report.iter().map(|(path, error)| FieldError::new(path.to_string(), error.message()));
+    Problem::invalid(errors.collect())
+}
+
+/// What was wrong with a body.
+pub(super) fn unread(rejection: JsonRejection) -> Problem {
     match rejection {
         JsonRejection::JsonDataError(error) => {
             // The text of the innermost error that still has the path: `knowledge.faqs[0]: missing field `answer``.

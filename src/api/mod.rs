@@ -22,7 +22,9 @@
 
 mod audit;
 mod calls;
+mod dids;
 mod docs;
+mod etag;
 mod extract;
 mod gate;
 mod guard;
@@ -30,18 +32,25 @@ mod health;
 mod idempotency;
 mod invitations;
 mod keys;
+mod live;
+mod merge;
 mod metrics;
 mod passwords;
 mod patch;
 mod problem;
+mod profiles;
 mod query;
 mod recording;
 mod request_id;
 mod routes;
 mod serve;
 mod sessions;
+mod studio;
+mod tenants;
 #[cfg(test)]
 mod tests;
+mod transcript;
+mod trunk_settings;
 mod trunks;
 mod users;
 
@@ -65,6 +74,8 @@ pub use patch::Patch;
 pub use problem::{FieldError, Problem, ProblemKind};
 pub use serve::{Limits, serve};
 pub use sessions::SetupToken;
+pub use studio::{Phrases, Studio};
+pub use trunk_settings::{TrunkProfiles, TrunkRefresh};
 pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 
 use request_id::RequestId;
@@ -93,6 +104,12 @@ pub struct ApiState {
     /// What `/readyz` asks.
     pub dependencies: Dependencies,
     pub trunks: TrunkList,
+    /// Takes up trunks that have changed in the database.
+    pub trunk_refresh: TrunkRefresh,
+    /// What carrier profiles say.
+    pub trunk_profiles: TrunkProfiles,
+    /// The engines that speak.
+    pub studio: Arc<dyn Studio>,
     pub metrics: Arc<Metrics>,
     /// How much may be asked.
     pub gate: Arc<Gate>,
@@ -108,6 +125,11 @@ fn resources() -> Routes {
         .and(metrics::routes())
         .and(calls::routes())
         .and(trunks::routes())
+        .and(trunk_settings::routes())
+        .and(tenants::routes())
+        .and(dids::routes())
+        .and(profiles::routes())
+        .and(live::routes())
         .and(sessions::routes())
         .and(users::routes())
         .and(invitations::routes())
@@ -151,6 +173,7 @@ fn cors(gate: &Gate) -> CorsLayer {
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
+            header::IF_MATCH,
             HeaderName::from_static(TENANT_HEADER),
             HeaderName::from_static("idempotency-key"),
             HeaderName::from_static(sessions::CSRF_HEADER),
@@ -159,6 +182,8 @@ fn cors(gate: &Gate) -> CorsLayer {
         .expose_headers([
             HeaderName::from_static(request_id::HEADER),
             header::RETRY_AFTER,
+            header::ETAG,
+            header::LOCATION,
             HeaderName::from_static("ratelimit-limit"),
             HeaderName::from_static("ratelimit-remaining"),
             HeaderName::from_static("ratelimit-reset"),

@@ -29,6 +29,10 @@ pub enum ProblemKind {
     MethodNotAllowed,
     /// It is there already, or was changed meanwhile.
     Conflict,
+    /// Somebody has changed it since it was read.
+    PreconditionFailed,
+    /// It is changed only with the entity tag that was read.
+    PreconditionRequired,
     /// The body is too large.
     TooLarge,
     /// The body is not `application/json`.
@@ -47,7 +51,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Parameters,
         Self::Malformed,
         Self::Unauthorized,
@@ -55,6 +59,8 @@ impl ProblemKind {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
+        Self::PreconditionFailed,
+        Self::PreconditionRequired,
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::RangeNotSatisfiable,
@@ -73,6 +79,8 @@ impl ProblemKind {
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
             Self::MethodNotAllowed => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::Conflict => ("conflict", StatusCode::CONFLICT),
+            Self::PreconditionFailed => ("precondition-failed", StatusCode::PRECONDITION_FAILED),
+            Self::PreconditionRequired => ("precondition-required", StatusCode::PRECONDITION_REQUIRED),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType => ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::RangeNotSatisfiable => ("range-not-satisfiable", StatusCode::RANGE_NOT_SATISFIABLE),
@@ -184,6 +192,27 @@ impl Problem {
         Self::new(ProblemKind::Conflict, detail)
     }
 
+    /// 412: somebody has changed it since it was read.
+    pub fn precondition_failed() -> Self {
+        let detail = "it was changed since you have read it; read it again, and send its new ETag as If-Match";
+        Self::new(ProblemKind::PreconditionFailed, detail)
+    }
+
+    /// 428: it is changed only with the entity tag that was read.
+    pub fn precondition_required() -> Self {
+        let detail = "send the ETag that you have read as If-Match, so that nobody's change is lost";
+        Self::new(ProblemKind::PreconditionRequired, detail)
+    }
+
+    /// The same with its fields below another one, as the client has written them.
+    #[must_use]
+    pub(super) fn within(mut self, field: &str) -> Self {
+        for error in &mut self.errors {
+            error.field = format!("{field}.{}", error.field);
+        }
+        self
+    }
+
     /// 413: the body is too large.
     pub fn too_large() -> Self {
         Self::new(ProblemKind::TooLarge, "the body is larger than 1 MB")
@@ -239,7 +268,8 @@ impl Problem {
 }
 
 impl FieldError {
-    pub(super) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+    /// Says of a field what is wrong with it.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
 }
@@ -269,7 +299,7 @@ impl From<StoreError> for Problem {
                 Self::bad_request(vec![FieldError::new("transfers", refused.to_string())])
             }
             StoreError::Conflict => Self::conflict("it is there already, or belongs to something else"),
-            StoreError::Stale => Self::conflict("it has been changed meanwhile; read it again"),
+            StoreError::Stale => Self::precondition_failed(),
             StoreError::StillUsed => Self::conflict("it is still in use"),
             StoreError::NotFound => Self::not_found("there is no such resource"),
             StoreError::Locked | StoreError::Full | StoreError::Timeout => {

@@ -83,6 +83,11 @@ pub(super) fn seal(list: &str, place: impl ToString) -> String {
     URL_SAFE_NO_PAD.encode(format!("{list} {}", place.to_string()))
 }
 
+/// The cursor of the page after one that ends with `last`; `None` when there is none.
+pub(super) fn after(list: &str, more: bool, last: Option<impl ToString>) -> Option<String> {
+    last.filter(|_| more).map(|last| seal(list, last))
+}
+
 /// `cursor`: takes the place out of a cursor of this list.
 pub(super) fn open<T: FromStr>(list: &str, cursor: &str) -> Result<T, String> {
     let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());

@@ -4,6 +4,7 @@ mod access;
 mod connections;
 mod document;
 mod foundation;
+mod resources;
 mod trunks;
 mod walk;
 
@@ -66,6 +67,9 @@ async fn api() -> Api {
         readiness: watched,
         dependencies: dependencies.clone(),
         trunks: list,
+        trunk_refresh: Arc::new(|| Box::pin(std::future::ready(false))),
+        trunk_profiles: resources::trunk_profiles(),
+        studio: Arc::new(resources::FakeStudio),
         metrics: counted,
         gate: Arc::default(),
         passwords: Arc::default(),
@@ -432,7 +436,7 @@ async fn wrong_parameters_are_all_named() {
         },
         {
           "field": "page",
-          "message": "is not known here; known: limit, cursor, status, outcome, caller, from, until"
+          "message": "is not known here; known: limit, cursor, status, outcome, caller, did, text, from, until"
         },
         {
           "field": "limit",

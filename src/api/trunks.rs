@@ -15,6 +15,7 @@ use super::guard::Caller;
 use super::routes::{Routes, Rule};
 use super::{ApiState, Problem};
 use crate::domain::{E164, IpNet, Permission, TrunkMode};
+use crate::store::StoredTrunk;
 
 /// How the trunks are now; `None` while VCA is starting.
 pub type TrunkList = Arc<dyn Fn() -> Option<Vec<TrunkView>> + Send + Sync>;
@@ -74,6 +75,8 @@ pub enum TrunkStanding {
     Up,
     /// A peer that cannot.
     Down,
+    /// Set up by the API, and not begun yet.
+    NotStarted,
 }
 
 /// All trunks that the key may see, in the order of the configuration.
@@ -120,6 +123,26 @@ async fn visible(state: &ApiState, caller: &Caller) -> Result<Vec<TrunkView>, Pr
             trunk.last_error = trunk.last_error.take().map(|_| "the operator's log says why".to_owned());
         }
         trunks.retain(|trunk| !trunk.dids.is_empty());
+    } else {
+        let set_up = state.store.trunks_not_among(trunks.iter().map(|trunk| trunk.name.as_str())).await?;
+        trunks.extend(set_up.into_iter().map(not_started));
     }
     Ok(trunks)
+}
+
+/// A line that the API has set up since the start.
+fn not_started(stored: StoredTrunk) -> TrunkView {
+    TrunkView {
+        name: stored.name,
+        profile: stored.profile,
+        mode: stored.settings.mode,
+        state: TrunkStanding::NotStarted,
+        up: false,
+        since: stored.updated_at,
+        last_error: None,
+        next_try: None,
+        expires_at: None,
+        dids: stored.dids,
+        surroundings: None,
+    }
 }

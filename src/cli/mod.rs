@@ -27,6 +27,8 @@ pub mod serve;
 pub mod server;
 mod set_up;
 pub mod simulate;
+mod stored_trunks;
+mod studio;
 mod upkeep;
 pub mod usage;
 mod wiring;

@@ -14,8 +14,10 @@ use super::config::{Config, Loaded};
 use super::messages::{self, Messages};
 use super::presence::{self, LivePresence};
 use super::reload::Reloader;
+use super::stored_trunks::TrunkReloader;
+use super::studio::NodeStudio;
 use super::wiring::{StoreBook, dependencies, trunk_list};
-use super::{Failure, set_up};
+use super::{Failure, set_up, stored_trunks};
 use crate::api::{self, ApiState, Gate, Limits, Readiness, SetupToken};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
@@ -60,6 +62,8 @@ pub struct Server {
     stack: Stack,
     trunks: Trunks,
     live: Live,
+    /// What takes up trunks that the API sets up.
+    reloader: TrunkReloader,
     calls: JoinHandle<()>,
     http_task: JoinHandle<()>,
     readiness: watch::Sender<Readiness>,
@@ -151,6 +155,7 @@ impl Server {
     /// As [`Server::start`].
     #[doc(hidden)]
     pub async fn start_with(config: &Config, store: Store, engines: Option<Arc<Speech>>) -> Result<Self, Failure> {
+        let config = &stored_trunks::with_stored(config, &store).await?;
         let http_listener = tokio::net::TcpListener::bind(config.http.listen).await.map_err(|error| {
             let listen = config.http.listen;
             Failure::Setup(format!(
@@ -164,6 +169,7 @@ impl Server {
         let media = MediaEngine::start_with_keys(media_config(config), recordings.keys())
             .map_err(|error| Failure::setup(&error))?;
 
+        let (studio, reloader) = (NodeStudio::new(config), TrunkReloader::default());
         let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
         let line_states = Arc::new(OnceLock::new());
         let trunk_list = trunk_list(Arc::clone(&line_states));
@@ -183,6 +189,9 @@ impl Server {
             readiness: ready,
             dependencies: dependencies.clone(),
             trunks: trunk_list,
+            trunk_profiles: stored_trunks::profiles(config.sip.profiles_dir.clone()),
+            trunk_refresh: stored_trunks::refresh(Arc::clone(&reloader)),
+            studio: Arc::<NodeStudio>::clone(&studio),
             metrics: Arc::clone(&metrics),
             gate: Arc::new(Gate::new(&config.http.gate())),
             passwords: Arc::default(),
@@ -210,6 +219,7 @@ impl Server {
         };
         super::wiring::add_speech(&dependencies, &speech);
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
+        studio.open(&speech);
         let mut chores = JoinSet::new();
         chores.spawn(keep_alive(store.clone(), config.prices.clone()));
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
@@ -266,6 +276,7 @@ impl Server {
             stack,
             trunks,
             live,
+            reloader,
             calls,
             http_task,
             readiness,
@@ -297,6 +308,8 @@ impl Server {
     pub fn reload_on_hangup(&mut self, reloader: Arc<Reloader>) -> Result<(), Failure> {
         let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
             .map_err(|error| Failure::run(&error))?;
+        // Set once: a second one would be of the same server.
+        let _ = self.reloader.set(Arc::clone(&reloader));
         self.chores.spawn(async move {
             while hangup.recv().await.is_some() {
                 // What came of it is in the log; a signal has nobody to tell.

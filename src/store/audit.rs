@@ -66,6 +66,16 @@ impl Transaction {
 }
 
 impl Store {
+    /// Writes down what was done elsewhere than in the database, or by a verb that keeps no log of its own.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note(&self, scope: TenantScope, by: &By, action: &'static str, object: &impl ToString) -> Result<()> {
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        transaction.audit(Some(scope.tenant()), by, Change::of(action, object.to_string())).await?;
+        transaction.commit().await
+    }
+
     /// The entries of one tenant, the latest first, older than `before` where it is given.
     ///
     /// # Errors
