@@ -211,6 +211,11 @@ impl Server {
         &self.trunks
     }
 
+    /// Calls that go on, here and on the other nodes.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
     /// Waits for an interrupt or a termination signal, then drains: no new calls, the others may finish.
     ///
     /// # Errors

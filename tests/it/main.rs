@@ -23,7 +23,10 @@ mod harness;
 mod ipv6;
 mod live;
 mod models;
+mod nodes;
 mod overload;
+#[path = "../support/redis.rs"]
+mod redis;
 mod registrar;
 mod secure_voice;
 mod serve;

@@ -33,9 +33,9 @@ use link::Link;
 use listener::Listener;
 
 /// How long a call stays known without word from its node.
-const CALL_LIFETIME: Duration = Duration::from_secs(10);
+pub(super) const CALL_LIFETIME: Duration = Duration::from_secs(10);
 /// Between two words of a node for its calls.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Between two tries while Redis is away.
 const RETRY: Duration = Duration::from_millis(500);
 /// What may wait to be told to the other nodes.
