@@ -11,6 +11,7 @@
 //! * [`store`] — SQL → `domain`
 //! * [`live`] — who is on the phone, on which node; caps, leases, events → `domain`
 //! * [`metrics`] — what is counted, for monitoring → `domain`
+//! * [`telemetry`] — traces → `domain`, `metrics`
 //! * [`call`] — puts the above together for one call
 //! * [`api`] — HTTP → `domain`, `store`, `live`, `call`'s handle
 //! * [`cli`] — commands and configuration → all
@@ -26,4 +27,5 @@ pub mod metrics;
 pub mod sip;
 pub mod speech;
 pub mod store;
+pub mod telemetry;
 pub mod voice;

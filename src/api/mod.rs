@@ -28,7 +28,7 @@ use axum::{Router, routing::get};
 use tokio::sync::watch;
 
 pub use auth::TENANT_HEADER;
-pub use health::Readiness;
+pub use health::{Condition, Dependencies, Need, Readiness, Standing};
 pub use problem::{FieldError, Problem};
 pub use serve::{Limits, serve};
 pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
@@ -53,6 +53,8 @@ pub struct ApiState {
     pub recordings: Arc<Path>,
     /// Whether calls can be taken, as whoever starts and stops VCA says.
     pub readiness: watch::Receiver<Readiness>,
+    /// What `/readyz` asks.
+    pub dependencies: Dependencies,
     pub trunks: TrunkList,
     pub metrics: Arc<Metrics>,
 }

@@ -27,8 +27,11 @@ pub(super) async fn download(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let record = state.store.call_record(scope, id).await?.ok_or_else(no_call)?;
-    if record.recording == RecordingState::Off {
-        return Err(Problem::not_found("this call was not recorded"));
+    match record.recording {
+        RecordingState::Off => return Err(Problem::not_found("this call was not recorded")),
+        RecordingState::Refused => return Err(Problem::not_found("the caller did not want to be recorded")),
+        RecordingState::Erased => return Err(Problem::not_found("the recording was erased")),
+        RecordingState::Partial | RecordingState::Complete | RecordingState::Failed => {}
     }
     // Both names come out of the database, not out of the request.
     let name = format!("{}.wav", record.id);

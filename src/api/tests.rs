@@ -26,6 +26,7 @@ struct Api {
     readiness: watch::Sender<Readiness>,
     /// What the list of trunks gives.
     trunks: Arc<Mutex<Option<Vec<TrunkView>>>>,
+    dependencies: Dependencies,
     metrics: Arc<Metrics>,
 }
 
@@ -50,9 +51,19 @@ async fn api() -> Api {
     let list: TrunkList = Arc::new(move || list.lock().unwrap_or_else(PoisonError::into_inner).clone());
     let metrics = Arc::new(Metrics::default());
     let (store, counted) = (f.store.clone(), Arc::clone(&metrics));
-    let live = Live::in_process("test");
-    let router = router(ApiState { store, live, recordings, readiness: watched, trunks: list, metrics: counted });
-    Api { f, router, readiness, trunks, metrics }
+    let dependencies = Dependencies::default();
+    dependencies.add_database(store.clone());
+    let asked = dependencies.clone();
+    let router = router(ApiState {
+        store,
+        live: Live::in_process("test"),
+        recordings,
+        readiness: watched,
+        dependencies: asked,
+        trunks: list,
+        metrics: counted,
+    });
+    Api { f, router, readiness, dependencies, trunks, metrics }
 }
 
 impl Api {
@@ -430,7 +441,19 @@ async fn probes_need_no_key_and_tell_the_state() {
     let api = api().await;
     let probe = async |path| api.send(Method::GET, path, &[]).await;
     assert_eq!(probe("/healthz").await.json(), json!({ "status": "ok" }));
-    assert_eq!(probe("/readyz").await.json(), json!({ "status": "ready" }));
+    let database = json!({ "state": "up", "required": true });
+    let ready = probe("/readyz").await;
+    assert_eq!(ready.json(), json!({ "status": "ready", "dependencies": { "database": database } }));
+    for (name, standing) in [("trunks", Standing::of_parts(1, 2)), ("speech", Standing::of_parts(0, 3))] {
+        api.dependencies.add(name, Need::Informational, move || std::future::ready(standing.clone()));
+    }
+    api.dependencies.add("redis", Need::Informational, || async { panic!("the probe fails") });
+    let ready = probe("/readyz").await;
+    assert_eq!(ready.status, StatusCode::OK, "none of them is needed for calls");
+    let trunks = json!({ "state": "degraded", "required": false, "detail": "1 of 2 up" });
+    assert_eq!(ready.json()["dependencies"]["trunks"], trunks);
+    assert_eq!(ready.json()["dependencies"]["speech"]["state"], "down");
+    assert_eq!(ready.json()["dependencies"]["redis"]["detail"], "no answer");
     api.readiness.send_replace(Readiness::Starting { waiting_for: "models".to_owned() });
     let starting = probe("/readyz").await;
     assert_eq!((starting.status, starting.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
@@ -447,14 +470,13 @@ async fn probes_need_no_key_and_tell_the_state() {
     assert_eq!(probe("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     api.readiness.send_replace(Readiness::Ready);
     api.f.store.clone().close().await;
-    insta::assert_snapshot!(probe("/readyz").await.problem(), @r#"
-    {
-      "detail": "the database does not answer",
-      "status": 503,
-      "title": "Service Unavailable",
-      "type": "about:blank"
-    }
-    "#);
+    let down = probe("/readyz").await;
+    assert_eq!((down.status, down.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
+    let told: Value = serde_json::from_str(&down.problem()).unwrap();
+    assert_eq!(told["detail"], "not ready: database");
+    let database = json!({ "state": "down", "required": true, "detail": "the database does not answer" });
+    assert_eq!(told["dependencies"]["database"], database);
+    assert_eq!(told["dependencies"]["trunks"]["state"], "degraded");
     let broken = api.get(OURS, "/v1/calls").await;
     assert_eq!(broken.status, StatusCode::INTERNAL_SERVER_ERROR);
     insta::assert_snapshot!(broken.problem(), @r#"

@@ -43,9 +43,9 @@ impl TrunkLines {
         Some(invite.and_then(|invite| {
             let destination = invite.destination.ok_or_else(|| NoLine("the trunk has no address now".into()))?;
             let refers = call.may_refer && trunk.settings.transfer == TransferMode::Refer;
-            let place = || self.admission.place(trunk, Instant::now()).map_err(|refusal| busy(trunk, refusal));
+            let place = || self.admission.place(&trunk, Instant::now()).map_err(|refusal| busy(&trunk, refusal));
             let permit = if refers { None } else { Some(place()?) };
-            let seen_as = self.trunks.seen_as(trunk).or(self.public_ip.filter(|_| !destination.ip().is_loopback()));
+            let seen_as = self.trunks.seen_as(&trunk).or(self.public_ip.filter(|_| !destination.ip().is_loopback()));
             Ok(OutboundLine {
                 local_ip: seen_as.map_or_else(|| local_ip_towards(destination), Ok)?,
                 invite,

@@ -7,12 +7,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{Instrument, error, info, info_span};
+use tracing::{Instrument, Span, error, field, info, info_span};
 
 use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId, Trunk};
 use crate::media::{
@@ -23,6 +23,7 @@ use crate::sip::message::{HeaderName, HeaderValue};
 use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, LegPolicy, Stack};
 use crate::sip::trunk::Trunks;
 use crate::speech::Speech;
+use crate::telemetry::{CallTrace, Telemetry};
 
 pub mod admission;
 mod agent;
@@ -58,6 +59,7 @@ pub struct Node {
     pub admission: Admission,
     pub overload: Arc<Gauge>,
     pub metrics: Arc<Metrics>,
+    pub telemetry: Telemetry,
     pub watchdog: Watchdog,
     /// Where calls to people are placed.
     pub stack: Stack,
@@ -102,7 +104,7 @@ pub async fn serve(node: Arc<Node>, mut incoming: mpsc::Receiver<IncomingCall>, 
         tokio::select! {
             call = incoming.recv() => match call {
                 Some(call) => {
-                    let span = info_span!("call", sip.call_id = %call.invite.call_id);
+                    let span = info_span!("call", sip.call_id = %call.invite.call_id, trace.id = field::Empty);
                     calls.spawn(answer(Arc::clone(&node), call, stopped.clone()).instrument(span));
                 }
                 None => break,
@@ -199,16 +201,21 @@ impl Prepared {
 
 async fn answer(node: Arc<Node>, call: IncomingCall, shutdown: watch::Receiver<bool>) {
     let IncomingCall { leg, mut events, invite } = call;
+    let trace = node.telemetry.call(SystemTime::now() - invite.received_at.elapsed());
+    if let Some(id) = trace.id() {
+        Span::current().record("trace.id", id);
+    }
     match prepare(&node, &leg, &invite).await {
         Err(Refused(status, reason, headers)) => {
             info!(status, reason, "the call is refused");
             node.metrics.call_refused(status);
+            trace.refused(status);
             leg.reject(status, reason, headers).await;
         }
         Ok(prepared) => {
             leg.ring().await;
             if ring(&mut events, node.settings.answer_after).await {
-                converse(&node, leg, events, &invite, prepared, shutdown).await;
+                converse(&node, leg, events, &invite, prepared, Watched { drain: shutdown, trace }).await;
             }
         }
     }
@@ -238,17 +245,17 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         return Err(Refused::later(503, "Overloaded", &node.settings));
     };
     let trunk = node.trunks.of_invite(invite);
-    if let Some(trunk) = trunk {
+    if let Some(trunk) = &trunk {
         leg.set_policy(LegPolicy::from(&trunk.settings)).await;
     }
-    let arrival = router::find(&*node.book, &node.trunks, trunk, leg, invite).await;
+    let arrival = router::find(&*node.book, &node.trunks, trunk.as_deref(), leg, invite).await;
     let router::Arrival { route, did } = arrival.map_err(|why| match why {
         NoRoute::NoSuchNumber => Refused::plain(404, "No Such Number"),
         // The number exists, and will be answered again: a 404 has carriers announce that it does not.
         NoRoute::Suspended => Refused::plain(480, "Temporarily Unavailable"),
         NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
-    let caller = router::caller(invite, trunk);
+    let caller = router::caller(invite, trunk.as_deref());
     let id = CallId::new(Timestamp::now(), rand::random());
     // A full node asks nobody else.
     if node.admission.is_full() {
@@ -257,7 +264,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let present = node.presence.enter(route.scope, id, route.tenant.max_calls).await;
     // The tenant has all the calls it pays for.
     let present = present.ok_or_else(|| Refused::later(486, "Busy Here", &node.settings))?;
-    let admitted = node.admission.admit(trunk, Instant::now());
+    let admitted = node.admission.admit(trunk.as_deref(), Instant::now());
     let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
     let recording =
         route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
@@ -267,7 +274,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         // The recorder will say so in the record; the call goes on.
         error!(%error, folder = %folder.display(), "no folder for the recording");
     }
-    let settings = trunk.map(|trunk| &trunk.settings);
+    let settings = trunk.as_ref().map(|trunk| &trunk.settings);
     let of_trunk = settings.map(SessionOptions::from).unwrap_or_default();
     let options = SessionOptions { recording, local_ip: Some(leg.local_ip()), ..of_trunk };
     let (media, media_events) = node.media.open(options).map_err(|error| no_media(node, &error))?;
@@ -284,7 +291,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         info!(status, reason, "the offer cannot be answered");
         if status == 488 { Refused::plain(488, "Not Acceptable Here") } else { Refused::plain(400, "Bad SDP") }
     })?;
-    let trunk = trunk.cloned();
+    let trunk = trunk.map(Arc::unwrap_or_clone);
     Ok(Prepared { trunk, route, did, caller: caller.number(), slot, present, id, media, media_events, answer, sdp })
 }
 
@@ -293,13 +300,19 @@ fn no_media(node: &Node, failure: &MediaError) -> Refused {
     Refused::later(503, "No Media Port Free", &node.settings)
 }
 
+/// What goes along with a conversation.
+struct Watched {
+    drain: watch::Receiver<bool>,
+    trace: CallTrace,
+}
+
 async fn converse(
     node: &Arc<Node>,
     leg: Leg,
     leg_events: mpsc::Receiver<LegEvent>,
     invite: &InviteInfo,
     prepared: Prepared,
-    drain: watch::Receiver<bool>,
+    Watched { drain, trace }: Watched,
 ) {
     let record = prepared.record(invite);
     let Prepared { trunk, route, did, caller, slot, present, id, media, media_events, answer, sdp } = prepared;
@@ -308,6 +321,7 @@ async fn converse(
     let started = Instant::now();
     leg.answer(answer).await;
     node.metrics.call_began();
+    trace.answered(id, route.scope.tenant(), trunk_name);
     let (book, scope) = (Arc::clone(&node.book), route.scope);
     let journal = Arc::new(Journal::open(book, Arc::clone(&present), scope, record, trunk_name));
     info!(call = %id, tenant = %scope.tenant(), trunk = trunk_name, "answered");
@@ -336,10 +350,12 @@ async fn converse(
         stop: Stop::new(drain, present.hang_up_asked()),
         pulse: guarded.pulse(),
         metrics: Arc::clone(&node.metrics),
+        trace: trace.clone(),
     };
     let finished = guarded.run(parts, node.settings.mock_prompt.clone()).await;
     let (cause, outcome) = (finished.cause, finished.outcome);
     node.metrics.call_ended(outcome, cause);
+    trace.ended(outcome, cause);
     let seconds = started.elapsed().as_secs();
     info!(call = %id, ?cause, ?outcome, seconds, "ended");
     let closing = Closing {

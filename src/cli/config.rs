@@ -49,6 +49,7 @@ pub struct Config {
     pub speech: Speech,
     pub turns: TurnSettings,
     pub log: Log,
+    pub telemetry: Telemetry,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
     pub mock_agent: bool,
@@ -199,6 +200,17 @@ pub struct Log {
     /// Directives of `tracing_subscriber::EnvFilter`.
     pub level: String,
     pub format: LogFormat,
+}
+
+/// Traces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// An OTLP/HTTP collector; `None` sends nothing.
+    #[serde(with = "value::off")]
+    pub otlp: Option<String>,
+    /// Of a hundred calls.
+    pub sample_percent: u8,
 }
 
 /// How log lines look.

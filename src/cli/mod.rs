@@ -18,6 +18,7 @@ mod log;
 pub mod models;
 mod onboard;
 pub mod presence;
+pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod server;

@@ -4,14 +4,23 @@ use sha2::{Digest, Sha256};
 
 use super::Failure;
 use super::config::{Config, TenantEntry};
-use crate::domain::{AgentProfile, Did, Knowledge, ProfileId, Tenant, TenantId, TenantScope, TurnSettings};
+use crate::domain::{AgentProfile, Did, E164, Knowledge, ProfileId, Tenant, TenantId, TenantScope, TurnSettings};
 use crate::store::{Store, StoreError};
 
 /// Creates or updates every tenant of the configuration; a tenant or number that is no longer listed stays.
 ///
 /// # Errors
-/// A number that another tenant has, or a database that fails.
+/// A number that another tenant has, before anything is changed; or a database that fails.
 pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
+    for entry in &config.tenants {
+        let id = TenantId::from_uuid(stable_uuid("tenant", &entry.name));
+        for number in &entry.dids {
+            let owner = store.find_did(number).await.map_err(|error| Failure::setup(&error))?;
+            if owner.is_some_and(|route| route.tenant.id != id) {
+                return Err(taken(number, entry));
+            }
+        }
+    }
     for entry in &config.tenants {
         let id = TenantId::from_uuid(stable_uuid("tenant", &entry.name));
         let scope = TenantScope::proven(id);
@@ -31,14 +40,16 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
         for number in &entry.dids {
             let did = Did { number: number.clone(), tenant: id, profile: profile.id };
             store.put_did(scope, &did).await.map_err(|error| match error {
-                StoreError::Conflict => {
-                    Failure::Setup(format!("{number} of tenant {:?} is another tenant's in the database", entry.name))
-                }
+                StoreError::Conflict => taken(number, entry),
                 other => Failure::setup(&other),
             })?;
         }
     }
     Ok(())
+}
+
+fn taken(number: &E164, entry: &TenantEntry) -> Failure {
+    Failure::Setup(format!("{number} of tenant {:?} is another tenant's in the database", entry.name))
 }
 
 /// The same for the same name on every start and machine: a UUID of our own making (version 8, RFC 9562 §5.8).

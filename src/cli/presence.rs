@@ -67,15 +67,21 @@ fn node_name() -> String {
     format!("{host}-{:08x}", rand::random::<u32>())
 }
 
-/// Tells the live views what becomes of the trunks, from now on until the tasks are aborted.
-pub fn tell_of_trunks(tasks: &mut JoinSet<()>, trunks: &Trunks, live: &Live, store: &Store) {
-    for status in trunks.status() {
+/// Tells the live views what becomes of the trunks whose names `which` picks, from now on until the tasks are aborted.
+pub fn tell_of_trunks(
+    tasks: &mut JoinSet<()>,
+    trunks: &Trunks,
+    live: &Live,
+    store: &Store,
+    which: impl Fn(&str) -> bool,
+) {
+    for status in trunks.status().into_iter().filter(|status| which(&status.name)) {
         let (Some(trunk), Some(states)) = (trunks.get(&status.name), trunks.subscribe(&status.name)) else { continue };
-        tasks.spawn(tell_of_trunk(trunk.clone(), states, live.clone(), store.clone()));
+        tasks.spawn(tell_of_trunk(trunk, states, live.clone(), store.clone()));
     }
 }
 
-async fn tell_of_trunk(trunk: Trunk, mut states: watch::Receiver<TrunkStatus>, live: Live, store: Store) {
+async fn tell_of_trunk(trunk: Arc<Trunk>, mut states: watch::Receiver<TrunkStatus>, live: Live, store: Store) {
     let mut told = None;
     loop {
         let news = news_of(&states.borrow_and_update());

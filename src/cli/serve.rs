@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -12,7 +13,8 @@ use crate::store::{ApiKey, KeyOwner};
 
 /// Answer calls, as the configuration says.
 ///
-/// Stops on SIGINT or SIGTERM: no new calls are taken, and those under way may finish within calls.drain_s.
+/// Stops on SIGINT or SIGTERM: no new calls are taken, and those under way may finish within sip.drain_s. SIGHUP takes up
+/// changed trunks and tenants; calls go on.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// Configuration file (TOML) over the built-in defaults; `vca check-config` explains the result
@@ -40,7 +42,8 @@ pub fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
         let chosen = key.is_some();
         let key = keys::first(&store, KeyOwner::Platform, "operator", key).await;
         let key = key.map_err(|error| Failure::setup(&error))?;
-        let server = Server::start(config, store).await?;
+        let mut server = Server::start(config, store).await?;
+        server.reload_on_hangup(Arc::new(server.reloader(args.config.clone(), loaded.clone())))?;
         if let Some(key) = key.filter(|_| !chosen)
             && let Err(error) = keys::show(&key, server.http)
         {
@@ -52,7 +55,7 @@ pub fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Stops at what `vca check-config` calls an error, one line each; logs what it warns of.
-fn refuse_faults(loaded: &Loaded, locate: LocateModel<'_>) -> Result<(), Failure> {
+pub(super) fn refuse_faults(loaded: &Loaded, locate: LocateModel<'_>) -> Result<(), Failure> {
     let (errors, warnings): (Vec<_>, Vec<_>) =
         check(&loaded.config, locate).into_iter().partition(|finding| finding.severity == Severity::Error);
     for finding in warnings {

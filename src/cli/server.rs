@@ -11,9 +11,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
 use super::Failure;
-use super::config::Config;
+use super::config::{Config, Loaded};
 use super::presence::{self, LivePresence};
-use super::wiring::{StoreBook, trunk_list};
+use super::reload::Reloader;
+use super::wiring::{StoreBook, dependencies, trunk_list};
 use crate::api::{self, ApiState, Limits, Readiness};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
@@ -32,6 +33,7 @@ use crate::speech::llm::Models;
 use crate::speech::stt::NoRecogniser;
 use crate::speech::{Presynthesis, Speech, SpeechConfig, models};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 
 /// Threads of the calls' own runtime: one per core of the smallest machine that VCA is made for.
 const CALL_THREADS: usize = 2;
@@ -46,6 +48,7 @@ pub struct Server {
     pub sip_tcp: Option<SocketAddr>,
     pub http: SocketAddr,
     store: Store,
+    speech: Arc<Speech>,
     stack: Stack,
     trunks: Trunks,
     live: Live,
@@ -58,6 +61,7 @@ pub struct Server {
     /// Calls run on threads of their own, so that voice detection never delays signalling or HTTP.
     call_runtime: Option<tokio::runtime::Runtime>,
     _presynthesis: Option<Presynthesis>,
+    telemetry: Telemetry,
     /// What nobody waits for; aborted when dropped.
     chores: JoinSet<()>,
 }
@@ -119,13 +123,16 @@ impl Server {
         let line_states = Arc::new(OnceLock::new());
         let trunk_list = trunk_list(Arc::clone(&line_states));
         let metrics = Arc::new(Metrics::default());
+        let telemetry = super::wiring::telemetry(&config.telemetry, &metrics)?;
         let live = presence::open(config, &metrics)?;
         let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
+        let dependencies = dependencies(&store, &trunk_list);
         let state = ApiState {
             store: store.clone(),
             live: live.clone(),
             recordings,
             readiness: ready,
+            dependencies: dependencies.clone(),
             trunks: trunk_list,
             metrics: Arc::clone(&metrics),
         };
@@ -147,6 +154,7 @@ impl Server {
             None if config.mock_agent => no_speech(config)?,
             None => load_speech(config, &store).await?,
         };
+        super::wiring::add_speech(&dependencies, &speech);
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
         let mut chores = JoinSet::new();
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
@@ -160,15 +168,16 @@ impl Server {
         let trunks = start_trunks(&stack, config.trunks.clone(), &live);
         let admission = Admission::new(config.sip.max_calls as usize);
         line_states.get_or_init(|| (trunks.clone(), admission.clone()));
-        presence::tell_of_trunks(&mut chores, &trunks, &live, &store);
+        presence::tell_of_trunks(&mut chores, &trunks, &live, &store, |_| true);
         let node = Node {
             book: Arc::new(StoreBook(store.clone())),
             presence: Arc::new(LivePresence(live.clone())),
             media,
-            speech,
+            speech: Arc::clone(&speech),
             admission: admission.clone(),
             overload: Arc::default(),
             metrics,
+            telemetry: telemetry.clone(),
             watchdog,
             stack: stack.clone(),
             trunks: trunks.clone(),
@@ -185,13 +194,14 @@ impl Server {
         let calls = call_runtime.spawn(call::serve(Arc::new(node), incoming, stop));
         readiness.send_replace(Readiness::Ready);
         let (sip_udp, sip_tcp) = (stack.udp_addr(), stack.tcp_addr());
-        info!(?sip_udp, ?sip_tcp, %http, "ready");
+        info!(?sip_udp, ?sip_tcp, %http, database = store.kind(), "ready");
         let call_runtime = Some(call_runtime);
         Ok(Self {
             sip_udp,
             sip_tcp,
             http,
             store,
+            speech,
             stack,
             trunks,
             live,
@@ -202,6 +212,7 @@ impl Server {
             stop_http,
             call_runtime,
             _presynthesis: presynthesis,
+            telemetry,
             chores,
         })
     }
@@ -214,6 +225,28 @@ impl Server {
     /// Calls that go on, here and on the other nodes.
     pub fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// What takes up a changed configuration while this server runs; `running` is the one that it was started with.
+    pub fn reloader(&self, file: Option<std::path::PathBuf>, running: Loaded) -> Reloader {
+        let trunks = (self.trunks.clone(), self.live.clone());
+        Reloader::new(file, running, self.store.clone(), Arc::clone(&self.speech), self.stack.clone(), trunks)
+    }
+
+    /// Has every SIGHUP take up the configuration anew.
+    ///
+    /// # Errors
+    /// When signals cannot be received.
+    pub fn reload_on_hangup(&mut self, reloader: Arc<Reloader>) -> Result<(), Failure> {
+        let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+            .map_err(|error| Failure::run(&error))?;
+        self.chores.spawn(async move {
+            while hangup.recv().await.is_some() {
+                // What came of it is in the log; a signal has nobody to tell.
+                let _ = reloader.reload().await;
+            }
+        });
+        Ok(())
     }
 
     /// Waits for an interrupt or a termination signal, then drains: no new calls, the others may finish.
@@ -250,6 +283,11 @@ impl Server {
             tracing::error!(error = %failure, "the HTTP task failed");
         }
         self.store.close().await;
+        // Not on this thread: it waits for the collector.
+        let telemetry = self.telemetry.clone();
+        if let Err(failure) = tokio::task::spawn_blocking(move || telemetry.close()).await {
+            tracing::error!(error = %failure, "the last traces could not be delivered");
+        }
         if let Some(runtime) = self.call_runtime.take() {
             runtime.shutdown_background();
         }
@@ -268,7 +306,8 @@ fn start_trunks(stack: &Stack, trunks: Vec<Trunk>, live: &Live) -> Trunks {
         }
     };
     // One node of several registers.
-    Trunks::start_with(stack, trunks, dns, |trunk| live.lease(trunk))
+    let live = live.clone();
+    Trunks::start_with(stack, trunks, dns, move |trunk| live.lease(trunk))
 }
 
 fn stack_config(config: &Config) -> StackConfig {
@@ -276,9 +315,7 @@ fn stack_config(config: &Config) -> StackConfig {
     StackConfig {
         udp: sip.udp.clone(),
         tcp: sip.tcp.clone(),
-        peers: Peers::new(
-            sip.peers.iter().chain(config.trunks.iter().flat_map(|trunk| &trunk.settings.sbc_ips)).copied(),
-        ),
+        peers: Peers::new(super::reload::networks(config)),
         tls: Some(sip.tls.stack()),
         public_addr: sip.public_ip,
         scanners: sip.scanners.clone(),

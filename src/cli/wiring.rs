@@ -1,15 +1,22 @@
 //! Puts the parts together: the store behind the call's port, the node behind the SIP stack.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
+use super::{Failure, config};
+use crate::api::{Dependencies, Need, Standing, TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use crate::call::admission::Admission;
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
 use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Trunk, TrunkMode, Turn};
+use crate::metrics::Metrics;
 use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
+use crate::speech::Speech;
+use crate::speech::engines::BreakerState;
+use crate::speech::http::{self, HttpLimits};
 use crate::store::{self, CloseCall, Store, StoreError};
+use crate::telemetry::Telemetry;
 
 /// The store as the calls see it.
 pub struct StoreBook(pub Store);
@@ -86,13 +93,45 @@ fn port_error(error: StoreError) -> PortError {
     PortError(super::one_line(&error))
 }
 
+/// What the node leans on, as far as it is known before it starts. Trunks and speech are told only: calls of other trunks
+/// go on, and a receptionist without engines goes on by ready phrases and the keypad.
+pub(super) fn dependencies(store: &Store, trunks: &TrunkList) -> Dependencies {
+    let dependencies = Dependencies::default();
+    dependencies.add_database(store.clone());
+    let list = Arc::clone(trunks);
+    dependencies.add("trunks", Need::Informational, move || {
+        let trunks = list().unwrap_or_default();
+        std::future::ready(Standing::of_parts(trunks.iter().filter(|trunk| trunk.up).count(), trunks.len()))
+    });
+    dependencies
+}
+
+/// Where traces go, as the configuration says.
+pub(super) fn telemetry(config: &config::Telemetry, metrics: &Arc<Metrics>) -> Result<Telemetry, Failure> {
+    let Some(endpoint) = &config.otlp else { return Ok(Telemetry::off()) };
+    let limits = HttpLimits { connect: Duration::from_secs(2), total: Duration::from_secs(5) };
+    let client = http::client(limits).map_err(|error| Failure::setup(&error))?;
+    let telemetry = Telemetry::start(endpoint, config.sample_percent, client, Arc::clone(metrics));
+    telemetry.map_err(|error| Failure::setup(&error))
+}
+
+/// Adds the engines: those whose breakers are open do not work.
+pub(super) fn add_speech(dependencies: &Dependencies, speech: &Arc<Speech>) {
+    let speech = Arc::clone(speech);
+    dependencies.add("speech", Need::Informational, move || {
+        let engines = speech.engine_status();
+        let working = engines.iter().filter(|engine| engine.breaker != BreakerState::Open).count();
+        std::future::ready(Standing::of_parts(working, engines.len()))
+    });
+}
+
 /// The trunks as the API shows them, once they are started.
 pub(super) fn trunk_list(started: Arc<OnceLock<(Trunks, Admission)>>) -> TrunkList {
     Arc::new(move || {
         let (trunks, admission) = started.get()?;
         let view = |status: TrunkStatus| {
             let active_calls = admission.on_trunk(&status.name);
-            trunks.get(&status.name).map(|trunk| trunk_view(trunk, status, active_calls))
+            trunks.get(&status.name).map(|trunk| trunk_view(&trunk, status, active_calls))
         };
         Some(trunks.status().into_iter().filter_map(view).collect())
     })

@@ -167,6 +167,7 @@ impl Receptionist {
         self.greeting_plays = false;
         self.now = Some(now.clone());
         let mut reply = match self.state {
+            _ if matches!(input, Input::MustEnd) => self.close_long(),
             State::Idle => self.greet(now),
             _ => self.turn(input, now),
         };
@@ -273,6 +274,7 @@ impl Receptionist {
             | Input::TransferDone
             | Input::Understood(_)
             | Input::Unadvised
+            | Input::MustEnd
             | Input::HungUp => self.again(),
         }
     }

@@ -74,6 +74,10 @@ pub enum RecordingState {
     Complete,
     /// Could not be written to the end (disk full, folder gone); what exists is playable.
     Failed,
+    /// The caller did not want it; what there was is removed.
+    Refused,
+    /// Removed, because it was kept for long enough or the caller's data were to be erased.
+    Erased,
 }
 
 /// What the receptionist wrote down, as far as it got.

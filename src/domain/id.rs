@@ -116,6 +116,10 @@ id!(
     /// Identifies an API key (not the secret itself).
     ApiKeyId, "key"
 );
+id!(
+    /// Identifies an erasure of a caller's data.
+    ErasureId, "era"
+);
 
 #[cfg(test)]
 mod tests {

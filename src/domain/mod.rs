@@ -13,6 +13,7 @@ mod live;
 mod number;
 mod privacy;
 mod profile;
+mod retention;
 mod search;
 mod tenant;
 mod transfer;
@@ -25,13 +26,14 @@ pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
 };
-pub use id::{ApiKeyId, CallId, IdError, ProfileId, RandomBytes, TenantId};
+pub use id::{ApiKeyId, CallId, ErasureId, IdError, ProfileId, RandomBytes, TenantId};
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use live::{LiveCall, LivePhase, LiveTurn};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};
+pub use retention::Retention;
 pub use search::{SearchError, SearchWords};
 pub use tenant::{Did, Tenant, TenantScope, TenantStatus};
 pub use transfer::{

@@ -39,6 +39,7 @@ pub struct Metrics {
     refused: Family<[(&'static str, String); 1], Counter>,
     active: Gauge,
     watchdog: Family<One, Counter>,
+    traces: Family<One, Counter>,
     /// Absent until there is something to tell.
     redis: Family<[(&'static str, &'static str); 0], Gauge>,
     fell_back: Family<One, Counter>,
@@ -81,6 +82,8 @@ impl Default for Metrics {
         let watchdog = Family::default();
         let help = "What the watchdog did for calls whose conversation hung";
         registry.register("watchdog", help, Family::clone(&watchdog));
+        let traces = Family::default();
+        registry.register("trace_spans", "Spans of traces, by what became of them", Family::clone(&traces));
         let (redis, fell_back) = (Family::default(), Family::default());
         registry.register("live_redis_up", "Whether Redis answers", Family::clone(&redis));
         let help = "What was done without the other nodes because Redis was away";
@@ -101,6 +104,7 @@ impl Default for Metrics {
             refused,
             active,
             watchdog,
+            traces,
             redis,
             fell_back,
         }
@@ -116,7 +120,7 @@ fn of_ms(ms: u32) -> f64 {
 }
 
 /// The name that a value has in the API.
-fn word(value: impl serde::Serialize) -> String {
+pub(crate) fn word(value: impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => "unknown".to_owned(),
@@ -164,6 +168,11 @@ impl Metrics {
     /// The watchdog did this for a call.
     pub fn watched(&self, action: &'static str) {
         self.watchdog.get_or_create(&[("action", action)]).inc();
+    }
+
+    /// So many spans of traces were `exported`, `failed` or `dropped`.
+    pub fn traced(&self, result: &'static str, spans: u64) {
+        self.traces.get_or_create(&[("result", result)]).inc_by(spans);
     }
 
     /// Redis answers, or does not any more.

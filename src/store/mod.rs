@@ -13,6 +13,7 @@ mod calls;
 mod driver;
 mod error;
 mod keys;
+mod privacy;
 mod profiles;
 mod repair;
 mod tenants;
@@ -24,6 +25,7 @@ mod turns;
 pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
 pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
+pub use privacy::{Erasure, KEPT_EVENTS, LOG_HOLD};
 pub use profiles::{ProfileVersion, StoredProfile};
 pub use tenants::{Account, Onboarding, Route};
 pub use trunks::{PasswordChange, StoredTrunk};
@@ -97,6 +99,14 @@ impl Store {
     /// [`StoreError::Unwritable`] when the file exists or cannot be made, [`StoreError::BackupElsewhere`] on PostgreSQL.
     pub async fn backup(&self, to: &Path) -> Result<()> {
         self.driver.backup(to).await
+    }
+
+    /// The database, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self.driver.dialect() {
+            driver::Dialect::Sqlite => "sqlite",
+            driver::Dialect::Postgres => "postgresql",
+        }
     }
 
     /// Answers when the database does; for the readiness probe.

@@ -32,6 +32,7 @@ use vca::speech::engines::{EngineSpec, EngineStatus};
 use vca::speech::pool::{Class, Priority};
 use vca::speech::prompt_cache::PromptCache;
 use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
+use vca::telemetry::Telemetry;
 
 use crate::harness::{DID, new_folder, wait_for};
 
@@ -151,6 +152,7 @@ impl Desk {
                 admission: admission.clone(),
                 overload: Arc::default(),
                 metrics: Arc::default(),
+                telemetry: Telemetry::off(),
                 watchdog: Watchdog::start(Arc::default()).expect("the watchdog starts"),
                 stack,
                 trunks: trunks.clone(),

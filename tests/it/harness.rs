@@ -192,6 +192,17 @@ impl Demo {
         })
     }
 
+    /// Tells it to stop, as a process manager does.
+    pub fn terminate(&self) {
+        signal(self.child.id(), "TERM");
+    }
+
+    /// Waits for its end; what it logged since the last look.
+    pub fn ended(&mut self) -> String {
+        assert!(self.child.wait().expect("it is waited for").success(), "it ends in order");
+        self.log.iter().collect::<Vec<_>>().join("\n")
+    }
+
     pub fn log_so_far(&self) -> String {
         self.log.try_iter().collect::<Vec<_>>().join("\n")
     }
@@ -203,6 +214,12 @@ impl Drop for Demo {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to a process of the test's own.
+pub fn signal(process: u32, name: &str) {
+    let told = Command::new("kill").args(["-s", name, &process.to_string()]).status();
+    assert!(told.is_ok_and(|status| status.success()), "SIG{name} is sent");
 }
 
 fn is_root() -> bool {

@@ -24,6 +24,7 @@ mod ipv6;
 mod live;
 mod models;
 mod nodes;
+mod operation;
 mod overload;
 #[path = "../support/redis.rs"]
 mod redis;
@@ -36,5 +37,6 @@ mod softphone;
 mod srtp;
 mod surroundings;
 mod tls_trunk;
+mod traces;
 mod transfer;
 mod trunks;

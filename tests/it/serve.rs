@@ -3,14 +3,15 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{new_folder, text, vca, wait_for};
+use crate::harness::{new_folder, signal, text, vca, wait_for};
 use crate::registrar::{Habits, PASSWORD, Registrar, USER};
 
-const KEY: &str = "operator-key-0123456789abcdef";
+pub const KEY: &str = "operator-key-0123456789abcdef";
 
 pub fn serve(folder: &std::path::Path, configuration: &str) -> Command {
     let file = folder.join("vca.toml");
@@ -40,10 +41,13 @@ fn every_fault_of_the_configuration_is_a_line_and_nothing_starts() {
 pub struct Node(Child);
 
 impl Node {
+    pub fn signal(&self, name: &str) {
+        signal(self.0.id(), name);
+    }
+
     /// Ends it as an operator does: calls are over and written down first.
     pub fn stop(mut self) {
-        let told = Command::new("kill").arg(self.0.id().to_string()).status();
-        assert!(told.is_ok_and(|status| status.success()), "it is told to stop");
+        self.signal("TERM");
         self.0.wait().expect("it is waited for");
     }
 }
@@ -62,7 +66,13 @@ fn start(command: Command) -> (Node, SocketAddr) {
 }
 
 /// Starts it and waits until it is ready; what it logs then.
-pub fn ready(mut command: Command) -> (Node, Value) {
+pub fn ready(command: Command) -> (Node, Value) {
+    let (node, ready, _) = ready_with_log(command);
+    (node, ready)
+}
+
+/// The same with the lines that it logs afterwards.
+pub fn ready_with_log(mut command: Command) -> (Node, Value, mpsc::Receiver<String>) {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("vca starts");
     let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
     let node = Node(child);
@@ -70,11 +80,12 @@ pub fn ready(mut command: Command) -> (Node, Value) {
         let fields = serde_json::from_str::<Value>(&line).ok()?["fields"].clone();
         (fields["message"] == "ready").then_some(fields)
     });
-    std::thread::spawn(move || lines.for_each(drop));
-    (node, fields.expect("vca serve gets ready"))
+    let (sender, log) = mpsc::channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+    (node, fields.expect("vca serve gets ready"), log)
 }
 
-fn trunks(http: SocketAddr, key: &str) -> (u16, String) {
+pub fn trunks(http: SocketAddr, key: &str) -> (u16, String) {
     let mut response = ureq::get(format!("http://{http}/v1/trunks"))
         .config()
         .http_status_as_error(false)

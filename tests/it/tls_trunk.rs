@@ -132,7 +132,7 @@ async fn registration_and_calls_share_one_verified_connection() {
     registrar.command("call");
     let mut call = tokio::time::timeout(LIMIT, calls.recv()).await.expect("in time").expect("a call");
     assert_eq!(call.invite.transport, Transport::Tls);
-    assert_eq!(trunks.of_invite(&call.invite).map(|trunk| trunk.name.as_str()), Some("line"));
+    assert_eq!(trunks.of_invite(&call.invite).map(|trunk| trunk.name.clone()).as_deref(), Some("line"));
     call.leg.ring().await;
     registrar.wait_for("response 180");
     call.leg.answer(b"answer".to_vec()).await;

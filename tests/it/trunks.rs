@@ -237,5 +237,5 @@ async fn the_trunk_may_call_and_others_may_not() {
     wait(&trunks, "a registration", is_registered).await;
     let (_leg, _events) = caller.invite(invite()).await.expect("sent");
     let call = tokio::time::timeout(LIMIT, calls.recv()).await.expect("in time").expect("a call");
-    assert_eq!(trunks.of_invite(&call.invite).map(|trunk| trunk.name.as_str()), Some("line"));
+    assert_eq!(trunks.of_invite(&call.invite).map(|trunk| trunk.name.clone()).as_deref(), Some("line"));
 }

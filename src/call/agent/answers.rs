@@ -1,6 +1,8 @@
 //! The answers to a caller's turns: where their time goes, what stands in for them while they are late, and from which
 //! rung of the ladder they come.
 
+use std::time::Duration;
+
 use tracing::info;
 
 use super::ladder::{self, Fill};
@@ -113,9 +115,12 @@ impl Conversation<'_> {
         let found = self.answers.iter().position(|answer| answer.line == ended.line);
         // An answer of which nothing was heard has no figures.
         let answer = found.map(|index| self.answers.swap_remove(index)).filter(|_| ended.started.is_some());
-        let waterfall =
-            answer.map(|answer| Waterfall { rung: ladder::rung(ended.made, answer.trouble), ..answer.waterfall });
-        waterfall.iter().for_each(|waterfall| self.metrics.answered(waterfall));
+        let waterfall = answer.map(|answer| {
+            let waterfall = Waterfall { rung: ladder::rung(ended.made, answer.trouble), ..answer.waterfall };
+            self.metrics.answered(&waterfall);
+            self.trace.turn(Duration::from_millis(answer.speech_end.0), &waterfall);
+            waterfall
+        });
         let started = ended.started.unwrap_or(ended.at);
         self.write_turn(Speaker::Agent, ended.text, ended.heard, started, ended.at, waterfall);
     }

@@ -15,14 +15,14 @@ use super::watchdog::Pulse;
 use crate::dialogue::{self, Line, Receptionist};
 use crate::domain::{
     AgentProfile, CallOutcome, CallSlots, E164, EndCause, LivePhase, Pii, RecordingState, Speaker, TransferAttempt,
-    TransferResult, Turn, Waterfall,
+    Turn, Waterfall,
 };
 use crate::media::{MediaEvent, MediaSession, dbfs};
 use crate::metrics::Metrics;
-use crate::sip::cause::{NORMAL, reason};
 use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
 use crate::speech::{Speech, SttOptions};
+use crate::telemetry::CallTrace;
 use crate::voice::{self, LineId, Ms, TurnController};
 
 mod advisor;
@@ -31,6 +31,7 @@ mod ears;
 mod handover;
 mod hints;
 mod ladder;
+mod leave;
 mod log;
 mod mouth;
 mod signalling;
@@ -45,8 +46,6 @@ use mouth::{Mouth, MouthEvent};
 const HANG_UP_GRACE: Duration = Duration::from_millis(300);
 /// How long the greeting waits for the ACK: sound before it may be cut off at the caller's end.
 const ACK_WAIT: Duration = Duration::from_millis(500);
-/// How long the media session may take to report what was played of the last lines.
-const LAST_REPORTS: Duration = Duration::from_millis(300);
 /// How long the recorder may take to finish the file.
 pub(super) const RECORDING_LIMIT: Duration = Duration::from_secs(5);
 /// Fade of a stopped line, so that it does not click.
@@ -69,6 +68,7 @@ pub struct Parts {
     pub stop: Stop,
     pub pulse: Pulse,
     pub metrics: Arc<Metrics>,
+    pub trace: CallTrace,
 }
 
 /// What a conversation came to.
@@ -130,6 +130,7 @@ pub struct Conversation<'a> {
     bye_reason: Option<String>,
     pulse: Pulse,
     metrics: Arc<Metrics>,
+    trace: CallTrace,
 }
 
 impl<'a> Conversation<'a> {
@@ -174,6 +175,7 @@ impl<'a> Conversation<'a> {
             bye_reason: None,
             pulse: parts.pulse,
             metrics: parts.metrics,
+            trace: parts.trace,
         };
         let mut media_events = media_events;
         let waits = Waits {
@@ -194,6 +196,7 @@ impl<'a> Conversation<'a> {
         // A call may begin on hold, as one that is picked up for somebody else.
         self.follow_hold();
         self.step(dialogue::Input::Answered);
+        let mut leaving = None;
         loop {
             self.pulse.beat();
             self.carry_out();
@@ -222,15 +225,22 @@ impl<'a> Conversation<'a> {
                 }
                 () = tokio::time::sleep_until(tick.min(waits.until)) => {
                     self.go_on_without();
-                    if tokio::time::Instant::now() >= waits.until {
-                        return EndCause::TooLong;
-                    }
                     if self.hang_up_at.is_some_and(|at| at <= tokio::time::Instant::now()) {
-                        return EndCause::AgentHungUp;
+                        return leaving.unwrap_or(EndCause::AgentHungUp);
+                    }
+                    if tokio::time::Instant::now() >= waits.until {
+                        match leaving {
+                            Some(cause) => return cause,
+                            None => leaving = self.take_leave(EndCause::TooLong, &mut waits),
+                        }
                     }
                     self.tell(voice::Input::Tick);
                 }
-                cause = waits.stop.told() => return cause,
+                cause = waits.stop.told(), if leaving.is_none() => match cause {
+                    EndCause::Shutdown => leaving = self.take_leave(cause, &mut waits),
+                    // Whoever watches wants it to be over now.
+                    cause => return cause,
+                },
             }
         }
     }
@@ -525,60 +535,6 @@ impl<'a> Conversation<'a> {
                 }
             }
         }
-    }
-
-    async fn finish(mut self, cause: EndCause, mut media_events: mpsc::Receiver<MediaEvent>) -> Finished {
-        self.pulse.rest();
-        // The caller heard at most what was sent until now; the session is about to close and reports no more.
-        self.media.stop_playout(0);
-        let mut events = self.mouth.cut(self.now());
-        let reports = async {
-            while self.mouth.is_busy() {
-                match media_events.recv().await {
-                    Some(MediaEvent::PlayoutStopped { id, played_ms, .. }) => {
-                        events.extend(self.mouth.clip_stopped(id, played_ms, elapsed(self.answered)));
-                    }
-                    Some(MediaEvent::PlayoutFinished { id, .. }) => {
-                        events.extend(self.mouth.clip_finished(id, elapsed(self.answered)));
-                    }
-                    Some(_) => {}
-                    None => break,
-                }
-            }
-        };
-        if tokio::time::timeout(LAST_REPORTS, reports).await.is_err() {
-            debug!("the media session did not say in time how much was played");
-        }
-        for event in events {
-            if let MouthEvent::Stopped(ended) | MouthEvent::Finished(ended) = event {
-                self.line_over(ended);
-            }
-        }
-        if cause == EndCause::Referred {
-            self.step(dialogue::Input::TransferDone);
-            let attempt = self.referred.and_then(|index| self.transfers.get_mut(index));
-            attempt.into_iter().for_each(|attempt| attempt.result = TransferResult::Referred);
-            self.bye_reason = Some(reason(NORMAL));
-        }
-        self.step(dialogue::Input::HungUp);
-        if cause != EndCause::CallerHungUp {
-            self.leg.bye(self.bye_reason.take()).await;
-        }
-        let finished = Finished {
-            cause,
-            outcome: self.receptionist.outcome(),
-            slots: self.receptionist.slots().clone(),
-            summary: self.receptionist.summary(),
-            recording: self.recording,
-            transfers: self.transfers,
-        };
-        self.media.close();
-        // The receiver ends when the recording is whole.
-        let recording_done = async { while media_events.recv().await.is_some() {} };
-        if tokio::time::timeout(RECORDING_LIMIT, recording_done).await.is_err() {
-            tracing::error!("the recording was not finished in time");
-        }
-        finished
     }
 }
 

@@ -50,6 +50,7 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
     ports(config, &mut findings);
     limits(config, &mut findings);
+    telemetry(config, &mut findings);
     exposure(config, &mut findings);
     tls(config, &mut findings);
     turns(config, &mut findings);
@@ -150,6 +151,16 @@ fn limits(config: &Config, findings: &mut Findings) {
         if value == 0 {
             findings.error(key, "must be at least 1: with 0 no call would be taken");
         }
+    }
+}
+
+fn telemetry(config: &Config, findings: &mut Findings) {
+    let is_http = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+    if config.telemetry.otlp.as_ref().is_some_and(|url| !is_http(url)) {
+        findings.error("telemetry.otlp", "is no address of HTTP: write it like \"http://127.0.0.1:4318\", or \"off\"");
+    }
+    if config.telemetry.sample_percent > 100 {
+        findings.error("telemetry.sample_percent", "is a share of a hundred: write 0 to 100");
     }
 }
 

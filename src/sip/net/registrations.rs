@@ -3,6 +3,7 @@
 use super::SipError;
 use super::driver::Driver;
 use super::handle::{Ask, Line, Stack};
+use crate::domain::IpNet;
 use crate::sip::registration::{RegistrationConfig, RegistrationReport, Target};
 use crate::sip::ua::{Neighbour, OptionsId, OutgoingOptions, RegistrationCommand, RegistrationId};
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ pub(super) enum TrunkAsk {
     Command(RegistrationId, RegistrationCommand),
     Options { options: Box<OutgoingOptions>, reply: oneshot::Sender<Option<u16>> },
     Neighbour(u64, Option<Neighbour>),
+    Networks(Vec<IpNet>),
 }
 
 type Registered = (RegistrationId, watch::Receiver<Option<RegistrationReport>>);
@@ -57,6 +59,7 @@ impl Driver {
             }
             TrunkAsk::Options { options, reply } => self.send_options(*options, reply, now),
             TrunkAsk::Neighbour(key, neighbour) => self.endpoint.set_neighbour(key, neighbour),
+            TrunkAsk::Networks(networks) => self.endpoint.set_networks(networks),
         }
     }
 
@@ -119,6 +122,12 @@ impl Stack {
     pub async fn set_neighbour(&self, key: u64, neighbour: Option<Neighbour>) {
         // Without a driver nobody calls either.
         let _ = self.ask_trunk(TrunkAsk::Neighbour(key, neighbour)).await;
+    }
+
+    /// Serves calls from these networks from now on, beside those from trunks and from users with a password.
+    pub async fn set_networks(&self, networks: Vec<IpNet>) {
+        // Without a driver nobody calls either.
+        let _ = self.ask_trunk(TrunkAsk::Networks(networks)).await;
     }
 
     async fn ask_trunk(&self, ask: TrunkAsk) -> Result<(), SipError> {

@@ -5,6 +5,7 @@ use super::status::TrunkState;
 use crate::domain::{DidSource, E164, Trunk};
 use crate::sip::message::{HeaderName, NameAddr, Scheme, Uri};
 use crate::sip::ua::InviteInfo;
+use std::sync::Arc;
 
 /// Numbers that one INVITE may name: each costs a look-up.
 const MOST_NUMBERS: usize = 8;
@@ -119,21 +120,21 @@ fn number_of(text: &str, context: Option<&str>) -> Option<E164> {
 
 /// A trunk that a request may have come over, and what tells it from others at the same address.
 #[derive(Debug, Clone)]
-pub(super) struct Candidate<'a> {
-    trunk: &'a Trunk,
+pub(super) struct Candidate {
+    trunk: Arc<Trunk>,
     /// Registered there.
     contact: Option<Uri>,
     /// Where its requests go now.
     target: Option<std::net::SocketAddr>,
 }
 
-impl<'a> Candidate<'a> {
-    pub fn of(line: &'a Line) -> Self {
+impl Candidate {
+    pub fn of(line: &Line) -> Self {
         let contact = match &line.status.borrow().state {
             TrunkState::Registered { contact, .. } => contact.parse().ok(),
             _ => None,
         };
-        Self { trunk: &line.trunk, contact, target: line.way().target.map(|target| target.addr) }
+        Self { trunk: line.trunk(), contact, target: line.way().target.map(|target| target.addr) }
     }
 
     fn is_at_contact(&self, invite: &InviteInfo) -> bool {
@@ -150,12 +151,12 @@ impl<'a> Candidate<'a> {
 
 /// The trunk of a call, out of those that hold its source address: one whose registered Contact it was sent to, else any;
 /// of these the one whose number it is for, else the one whose own port it came from, else the first.
-pub(super) fn attribute<'a>(candidates: &[Candidate<'a>], invite: &InviteInfo) -> Option<&'a Trunk> {
+pub(super) fn attribute(candidates: &[Candidate], invite: &InviteInfo) -> Option<Arc<Trunk>> {
     let bound: Vec<_> = candidates.iter().filter(|candidate| candidate.is_at_contact(invite)).collect();
     let among = if bound.is_empty() { candidates.iter().collect() } else { bound };
     let of_number = among.iter().find(|candidate| candidate.holds_did(invite));
     let of_port = || among.iter().find(|candidate| candidate.target == Some(invite.source));
-    of_number.or_else(of_port).or(among.first()).map(|candidate| candidate.trunk)
+    of_number.or_else(of_port).or(among.first()).map(|candidate| Arc::clone(&candidate.trunk))
 }
 
 #[cfg(test)]

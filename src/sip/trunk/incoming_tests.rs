@@ -141,12 +141,12 @@ fn trunks_at_one_address_are_told_apart() {
         dids: vec![number(did)],
     };
     let (a, b) = (trunk("a", "+918047180001"), trunk("b", "+918047180002"));
-    let candidate = |trunk, contact: Option<&str>, target: Option<&str>| Candidate {
-        trunk,
+    let candidate = |trunk: &Trunk, contact: Option<&str>, target: Option<&str>| Candidate {
+        trunk: Arc::new(trunk.clone()),
         contact: contact.map(uri),
         target: target.map(|target| target.parse().unwrap()),
     };
-    let name = |candidates: &[Candidate<'_>], to: &str| {
+    let name = |candidates: &[Candidate], to: &str| {
         attribute(candidates, &invite(to, "sip:x@h", "sip:a@b", &[])).map(|trunk| trunk.name.clone())
     };
     let plain = [candidate(&a, None, None), candidate(&b, None, Some("192.0.2.1:5060"))];
@@ -160,5 +160,5 @@ fn trunks_at_one_address_are_told_apart() {
     assert_eq!(name(&registered, "sip:pilot-b@192.0.2.9").as_deref(), Some("b"), "its registration");
     // Diverted from a number of the other trunk: the To header still names that one.
     let diverted = invite("sip:pilot-b@h", "sip:+918047180001@h", "sip:a@b", &[]);
-    assert_eq!(attribute(&registered, &diverted).map(|trunk| trunk.name.as_str()), Some("b"));
+    assert_eq!(attribute(&registered, &diverted).map(|trunk| trunk.name.clone()).as_deref(), Some("b"));
 }

@@ -34,9 +34,20 @@ const SLOW: Duration = Duration::from_secs(4);
 /// What a trunk's task and its users share.
 #[derive(Debug)]
 pub(super) struct Line {
-    pub trunk: Trunk,
+    pub name: String,
+    trunk: watch::Sender<Arc<Trunk>>,
     pub status: watch::Sender<TrunkStatus>,
     way: Mutex<Way>,
+}
+
+/// What a trunk's task is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    GoOn,
+    /// The trunk is not ours any more: take the registration back, and take no more calls from its addresses.
+    Leave,
+    /// The node stops: take the registration back. Calls that cross that are still refused in proper form.
+    Stop,
 }
 
 impl Line {
@@ -53,7 +64,18 @@ impl Line {
             sources: trunk.settings.sbc_ips.clone(),
             public_addr: None,
         };
-        Self { trunk, status: watch::Sender::new(status), way: Mutex::default() }
+        let (name, trunk) = (trunk.name.clone(), watch::Sender::new(Arc::new(trunk)));
+        Self { name, trunk, status: watch::Sender::new(status), way: Mutex::default() }
+    }
+
+    /// The trunk as it is configured now.
+    pub fn trunk(&self) -> Arc<Trunk> {
+        Arc::clone(&self.trunk.borrow())
+    }
+
+    /// Takes other settings of the same line, which the registration does not depend on.
+    pub fn adjust(&self, trunk: Trunk) {
+        self.trunk.send_replace(Arc::new(trunk));
     }
 
     pub fn way(&self) -> Way {
@@ -72,7 +94,7 @@ impl Line {
             *status != old
         });
         let status = self.status.borrow().clone();
-        let trunk = self.trunk.name.as_str();
+        let trunk = self.name.as_str();
         let target = status.target.as_deref().unwrap_or("nowhere");
         match (&before, &status.state) {
             (TrunkState::Registered { .. }, TrunkState::Registered { .. })
@@ -132,17 +154,17 @@ impl Runner {
         dns: Arc<dyn Dns>,
         lease: Option<watch::Receiver<bool>>,
     ) -> Self {
-        let seen_as = line.trunk.settings.public_ip.map(|ip| SocketAddr::new(ip, 0));
+        let seen_as = line.trunk().settings.public_ip.map(|ip| SocketAddr::new(ip, 0));
         let targets = Arc::default();
         Self { key, line, stack, dns, targets, candidates: Vec::new(), handle: None, failed_rounds: 0, lease, seen_as }
     }
 
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        match Addresses::of(&self.line.trunk) {
+    pub async fn run(mut self, mut told: watch::Receiver<Told>) {
+        match Addresses::of(&self.line.trunk()) {
             Ok(addresses) => tokio::select! {
                 () = self.serve(&addresses) => {}
                 // A dropped sender stops it too.
-                _ = stop.wait_for(|stop| *stop) => {}
+                _ = told.wait_for(|told| *told != Told::GoOn) => {}
             },
             Err(error) => return self.fail(&error.to_string(), None),
         }
@@ -150,7 +172,9 @@ impl Runner {
             handle.unregister(super::FAREWELL).await;
         }
         self.line.publish(|status| status.state = TrunkState::Unregistered);
-        self.stack.set_neighbour(self.key, None).await;
+        if *told.borrow() != Told::Stop {
+            self.stack.set_neighbour(self.key, None).await;
+        }
     }
 
     async fn serve(&mut self, addresses: &Addresses) {
@@ -168,7 +192,7 @@ impl Runner {
             targets: self.targets.clone(),
             options: (addresses.domain.clone(), addresses.own.clone(), addresses.proxy.clone()),
             heard: sender,
-            interval: Duration::from_secs(self.line.trunk.settings.options_interval.into()),
+            interval: Duration::from_secs(self.line.trunk().settings.options_interval.into()),
         };
         tokio::select! {
             () = self.control(addresses, heard) => {}
@@ -184,6 +208,7 @@ impl Runner {
         } else {
             self.use_target(0).await;
         }
+        let mut settings = self.line.trunk.subscribe();
         let mut look_ups = tokio::time::interval(LOOK_UP_EVERY);
         look_ups.tick().await;
         loop {
@@ -193,6 +218,10 @@ impl Runner {
                     None => return,
                 },
                 Some(heard) = heard.recv() => self.heard(heard).await,
+                Ok(()) = settings.changed() => {
+                    let hops = self.hops();
+                    self.tell_neighbour(&hops).await;
+                }
                 () = lease_changed(&mut self.lease) => self.follow_lease(addresses).await,
                 _ = look_ups.tick() => {
                     self.look_up(addresses).await;
@@ -228,11 +257,12 @@ impl Runner {
     }
 
     async fn register(&mut self, addresses: &Addresses) {
-        let settings = &self.line.trunk.settings;
+        let trunk = self.line.trunk();
+        let settings = &trunk.settings;
         let config = RegistrationConfig {
             registrar: addresses.domain.clone(),
             address: addresses.own.clone(),
-            credentials: credentials(&self.line.trunk),
+            credentials: credentials(&trunk),
             expiry: settings.expiry,
             route: addresses.proxy.clone(),
             public_ip: settings.public_ip,
@@ -259,11 +289,10 @@ impl Runner {
             *targets = Targets { list: list.clone(), current: kept.unwrap_or(0) };
             targets.current
         };
-        let route = self.line.way().service_route;
-        let hops: Vec<_> = route.iter().filter_map(|route| route.uri.host_ip()).collect();
+        let hops = self.hops();
         self.tell_neighbour(&hops).await;
         if moved {
-            tracing::info!(trunk = self.line.trunk.name, targets = list.len(), "the trunk's addresses have changed");
+            tracing::info!(trunk = self.line.name, targets = list.len(), "the trunk's addresses have changed");
         }
         match &self.handle {
             Some(handle) => handle.set_targets(list).await,
@@ -284,7 +313,7 @@ impl Runner {
         if let RegistrationState::Registered { contact, .. } = &report.state {
             let seen = contact.host_ip().zip(contact.port()).map(SocketAddr::from);
             public_addr = seen;
-            if self.line.trunk.settings.public_ip.is_none() && seen != self.seen_as {
+            if self.line.trunk().settings.public_ip.is_none() && seen != self.seen_as {
                 self.seen_as = seen;
                 changed = true;
             }
@@ -324,8 +353,9 @@ impl Runner {
     }
 
     async fn heard(&mut self, heard: Heard) {
-        let is_health = self.line.trunk.settings.options_is_health;
-        let sends = self.line.trunk.settings.options_interval > 0;
+        let trunk = self.line.trunk();
+        let is_health = trunk.settings.options_is_health;
+        let sends = trunk.settings.options_interval > 0;
         match heard {
             Heard::Answered | Heard::Returned => {
                 self.line.publish(|status| status.options_answered = Some(true));
@@ -402,9 +432,15 @@ impl Runner {
         });
     }
 
+    /// Addresses of the registrar's service route.
+    fn hops(&self) -> Vec<std::net::IpAddr> {
+        self.line.way().service_route.iter().filter_map(|route| route.uri.host_ip()).collect()
+    }
+
     /// Tells the stack who may send us calls, and how they see us.
     async fn tell_neighbour(&self, hops: &[std::net::IpAddr]) {
-        let settings = &self.line.trunk.settings;
+        let trunk = self.line.trunk();
+        let settings = &trunk.settings;
         let mut sources = settings.sbc_ips.clone();
         let found = self.candidates.iter().map(|candidate| candidate.target.addr.ip()).chain(hops.iter().copied());
         for source in found.map(IpNet::from) {

@@ -14,27 +14,29 @@
 //! down unless `options_is_health`.
 
 mod addresses;
+mod change;
 pub mod incoming;
 mod line;
 mod outgoing;
 mod status;
 
 pub use addresses::{Addresses, TrunkError};
+pub use change::TrunkChanges;
 pub use outgoing::{Way, invite};
 pub use status::{TrunkState, TrunkStatus};
 
-use crate::domain::{E164, IpNet, Trunk, TrunkMode};
+use crate::domain::{E164, IpNet, Trunk};
 use crate::sip::message::Uri;
 use crate::sip::net::Stack;
 use crate::sip::net::dns::Dns;
 use crate::sip::ua::{InviteInfo, OutgoingInvite};
+use change::Members;
 use incoming::Candidate;
-use line::{Line, Runner};
+use line::Line;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 /// How long [`Trunks::stop`] waits for the registrars' answers.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -44,17 +46,19 @@ const FAREWELL: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub struct Trunks(Arc<Inner>);
 
-#[derive(Debug)]
+type Lease = Box<dyn Fn(&str) -> watch::Receiver<bool> + Send + Sync>;
+
 struct Inner {
-    lines: Vec<Arc<Line>>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
-    stop: watch::Sender<bool>,
+    stack: Stack,
+    dns: Arc<dyn Dns>,
+    /// Whether this node is the one to register at the trunk of this name.
+    lease: Lease,
+    members: RwLock<Members>,
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let tasks = self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner);
-        tasks.iter().for_each(JoinHandle::abort);
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trunks").field("members", &self.members).finish_non_exhaustive()
     }
 }
 
@@ -70,53 +74,47 @@ impl Trunks {
         stack: &Stack,
         trunks: Vec<Trunk>,
         dns: Arc<dyn Dns>,
-        lease: impl Fn(&str) -> watch::Receiver<bool>,
+        lease: impl Fn(&str) -> watch::Receiver<bool> + Send + Sync + 'static,
     ) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let lines: Vec<Arc<Line>> = trunks.into_iter().map(|trunk| Arc::new(Line::new(trunk))).collect();
-        let task = |(key, line): (usize, &Arc<Line>)| {
-            // A peer has no registration to be given.
-            let lease = (line.trunk.settings.mode == TrunkMode::Register).then(|| lease(&line.trunk.name));
-            let runner = Runner::new(key as u64, line.clone(), stack.clone(), dns.clone(), lease);
-            tokio::spawn(runner.run(stopped.clone()))
-        };
-        let tasks = Mutex::new(lines.iter().enumerate().map(task).collect());
-        Self(Arc::new(Inner { lines, tasks, stop }))
+        let (members, lease) = (RwLock::default(), Box::new(lease));
+        let all = Self(Arc::new(Inner { stack: stack.clone(), dns, lease, members }));
+        all.replace(trunks);
+        all
     }
 
     /// Every trunk's state now, in the order of the configuration.
     pub fn status(&self) -> Vec<TrunkStatus> {
-        self.0.lines.iter().map(|line| line.status.borrow().clone()).collect()
+        self.members().lines().map(|line| line.status.borrow().clone()).collect()
     }
 
-    /// The states of one trunk as they come; only the newest is kept.
+    /// The states of one trunk as they come; only the newest is kept. They end when the trunk is begun anew.
     pub fn subscribe(&self, trunk: &str) -> Option<watch::Receiver<TrunkStatus>> {
         self.line(trunk).ok().map(|line| line.status.subscribe())
     }
 
     /// The trunk of this name.
-    pub fn get(&self, trunk: &str) -> Option<&Trunk> {
-        self.line(trunk).ok().map(|line| &line.trunk)
+    pub fn get(&self, trunk: &str) -> Option<Arc<Trunk>> {
+        self.line(trunk).ok().map(|line| line.trunk())
     }
 
     /// The trunk that a call came over; `None` when its source is no trunk's. Of several that share the address, the one
     /// whose DID it is for, else the one whose registered Contact it was sent to.
-    pub fn of_invite(&self, invite: &InviteInfo) -> Option<&Trunk> {
+    pub fn of_invite(&self, invite: &InviteInfo) -> Option<Arc<Trunk>> {
         let ip = invite.source.ip();
         let holds = |line: &&Arc<Line>| line.status.borrow().sources.iter().any(|net: &IpNet| net.contains(ip));
-        let candidates: Vec<_> = self.0.lines.iter().filter(holds).map(|line| Candidate::of(line)).collect();
+        let candidates: Vec<_> = self.members().lines().filter(holds).map(|line| Candidate::of(line)).collect();
         incoming::attribute(&candidates, invite)
     }
 
     /// Whether calls for this number may come over the trunk: it is one of its DIDs, or no other trunk's.
     pub fn may_call(&self, trunk: &Trunk, number: &E164) -> bool {
         let has = |trunk: &Trunk| trunk.dids.contains(number);
-        has(trunk) || !self.0.lines.iter().any(|line| has(&line.trunk))
+        has(trunk) || !self.members().lines().any(|line| has(&line.trunk()))
     }
 
     /// Our address as the trunk's carrier sees it, when that is configured or its registrar told.
     pub fn seen_as(&self, trunk: &Trunk) -> Option<IpAddr> {
-        let contact = |line: &Arc<Line>| match &line.status.borrow().state {
+        let contact = |line: Arc<Line>| match &line.status.borrow().state {
             TrunkState::Registered { contact, .. } => contact.parse::<Uri>().ok()?.host_ip(),
             _ => None,
         };
@@ -129,23 +127,29 @@ impl Trunks {
     /// [`TrunkError`] when there is no such trunk, or no way through it at the moment.
     pub fn outgoing(&self, trunk: &str, to: &E164, caller: Option<&E164>) -> Result<OutgoingInvite, TrunkError> {
         let line = self.line(trunk)?;
-        invite(&line.trunk, &line.way(), to, caller)
+        invite(&line.trunk(), &line.way(), to, caller)
     }
 
     /// De-registers everywhere at once and stops; waits three seconds at most for answers.
     pub async fn stop(&self) {
-        self.0.stop.send_replace(true);
-        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let tasks = self.members_mut().dismiss();
         let deadline = tokio::time::Instant::now() + FAREWELL;
         for mut task in tasks {
-            if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
-                task.abort();
-            }
+            // A task that is late ends with its handle.
+            let _ = tokio::time::timeout_at(deadline, &mut task.0).await;
         }
     }
 
-    fn line(&self, name: &str) -> Result<&Arc<Line>, TrunkError> {
-        let line = self.0.lines.iter().find(|line| line.trunk.name == name);
+    fn line(&self, name: &str) -> Result<Arc<Line>, TrunkError> {
+        let line = self.members().lines().find(|line| line.name == name).cloned();
         line.ok_or_else(|| TrunkError::Unknown(name.to_owned()))
+    }
+
+    fn members(&self) -> RwLockReadGuard<'_, Members> {
+        self.0.members.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn members_mut(&self) -> RwLockWriteGuard<'_, Members> {
+        self.0.members.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

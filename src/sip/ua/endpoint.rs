@@ -14,6 +14,7 @@ use super::table::Table;
 use super::{
     EndpointConfig, Event, Flow, LegEvent, LegId, Output, RegistrationId, StatsSnapshot, TlsName, Transmit, Transport,
 };
+use crate::domain::IpNet;
 use crate::sip::message::Message;
 use crate::sip::transaction::{ClientFired, ServerFired};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -150,6 +151,11 @@ impl Endpoint {
     /// Whether requests from this address are served.
     pub fn is_peer(&self, ip: IpAddr) -> bool {
         self.config.peers.contains(ip) || self.neighbours.contains(ip)
+    }
+
+    /// Serves requests from these networks, and from the neighbours'; calls under way go on, wherever they come from.
+    pub fn set_networks(&mut self, networks: Vec<IpNet>) {
+        self.config.peers.set_networks(networks);
     }
 
     /// Counts a leg that the driver ends because nobody takes its events.

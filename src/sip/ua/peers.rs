@@ -29,6 +29,11 @@ impl Peers {
         Self::new([IpNet::new(Ipv4Addr::UNSPECIFIED.into(), 0), IpNet::new(Ipv6Addr::UNSPECIFIED.into(), 0)])
     }
 
+    /// Takes other networks; users stay.
+    pub(super) fn set_networks(&mut self, networks: Vec<IpNet>) {
+        self.networks = networks;
+    }
+
     /// Adds a user; calls from outside the networks are then challenged instead of refused.
     pub fn with_user(mut self, name: &str, password: Secret) -> Self {
         self.users.insert(name.to_owned(), password);

@@ -1,0 +1,303 @@
+//! Personal data in the store: how long it is kept, its erasure, and the numbers that are held for a year after that.
+//!
+//! What goes is what says who called and what was said: the turns, the event log but for [`KEPT_EVENTS`], the slots, the
+//! summary, the caller's number and the SIP Call-ID. What stays is the call as a fact: when, how long, to which number, how
+//! it ended. The number itself is moved to a table that nothing reads but [`Store::held_number`], until a year after the call.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::driver::{Access, Dialect, Document, Id, Row, Time, Transaction, Word, sql};
+use super::{Result, Store, StoreError};
+use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, ErasureId, Retention, TenantId, TenantScope};
+
+/// How long traffic data are kept after a call, whatever is erased (DPDP Rules 2025, rule 8 (3)).
+pub const LOG_HOLD: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// Kinds of events that outlive the words of a call: what the caller was told and wished, without a word of the caller's.
+pub const KEPT_EVENTS: [&str; 3] = ["notice", "recording_refused", "recording_read"];
+
+/// An erasure that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Erasure {
+    pub id: ErasureId,
+    pub done_at: Timestamp,
+    /// The last two digits.
+    pub number_masked: String,
+    /// Who asked for it: an API key, a user, the operator's command line.
+    pub actor: String,
+    pub calls: u32,
+}
+
+impl Store {
+    /// How long the tenant wants its callers' data kept; what it does not say is the configuration's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn retention(&self, scope: TenantScope) -> Result<Retention> {
+        let query = sql("SELECT * FROM retention WHERE tenant_id = $1").bind(Id(scope.tenant()));
+        let row = self.driver.fetch_optional(Access::Tenant(scope), query).await?;
+        row.as_ref().map_or_else(|| Ok(Retention::default()), retention)
+    }
+
+    /// Says how long the tenant's callers' data are kept.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant does not exist, or when the database fails.
+    pub async fn set_retention(&self, scope: TenantScope, days: &Retention) -> Result<()> {
+        let query = sql("INSERT INTO retention (tenant_id, recordings_days, transcripts_days, records_days)
+             VALUES ($1, $2, $3, $4)
+             ON CONFLICT (tenant_id) DO UPDATE SET recordings_days = excluded.recordings_days,
+                transcripts_days = excluded.transcripts_days, records_days = excluded.records_days")
+        .bind(Id(scope.tenant()))
+        .bind(days.recordings_days.map(i64::from))
+        .bind(days.transcripts_days.map(i64::from))
+        .bind(days.records_days.map(i64::from));
+        self.driver.execute(Access::Tenant(scope), query).await?;
+        Ok(())
+    }
+
+    /// Every tenant with what it says about retention; a verb of the platform's own work.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn retentions(&self) -> Result<Vec<(TenantScope, Retention)>> {
+        let query = sql("SELECT t.id, r.recordings_days, r.transcripts_days, r.records_days
+             FROM tenants t LEFT JOIN retention r ON r.tenant_id = t.id ORDER BY t.id");
+        let rows = self.driver.fetch_all(Access::Platform, query).await?;
+        let of_tenant = |row: &Row| -> Result<(TenantScope, Retention)> {
+            let Id(tenant) = row.get::<Id<TenantId>>("id")?;
+            Ok((TenantScope::proven(tenant), retention(row)?))
+        };
+        rows.iter().map(of_tenant).collect()
+    }
+
+    /// Calls that were answered before this time, are over, and have a recording: at most `limit`, the oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recorded_before(&self, scope: TenantScope, before: Timestamp, limit: u32) -> Result<Vec<CallId>> {
+        let query = sql("SELECT id FROM calls WHERE tenant_id = $1 AND answered_at < $2 AND status <> 'active'
+                AND recording IN ('partial', 'complete', 'failed') ORDER BY answered_at LIMIT $3");
+        self.ids(scope, query.bind(Id(scope.tenant())).bind(Time(before)).bind(i64::from(limit))).await
+    }
+
+    /// Erases what was said in calls that were answered before this time, of at most `limit` calls; how many they were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_words(&self, scope: TenantScope, before: Timestamp, now: Timestamp, limit: u32) -> Result<u32> {
+        let query = sql("SELECT id FROM calls WHERE tenant_id = $1 AND answered_at < $2 AND status <> 'active'
+                AND words_erased_at IS NULL ORDER BY answered_at LIMIT $3");
+        let calls = self.ids(scope, query.bind(Id(scope.tenant())).bind(Time(before)).bind(i64::from(limit))).await?;
+        for call in &calls {
+            let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+            erase_words(&mut transaction, self.driver.dialect(), scope, *call, now).await?;
+            transaction.commit().await?;
+        }
+        Ok(u32::try_from(calls.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Erases who called and what was taken down, of at most `limit` calls that were answered before this time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_records(
+        &self,
+        scope: TenantScope,
+        before: Timestamp,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<u32> {
+        let query = sql("SELECT id FROM calls WHERE tenant_id = $1 AND answered_at < $2 AND status <> 'active'
+                AND erased_at IS NULL ORDER BY answered_at LIMIT $3");
+        let calls = self.ids(scope, query.bind(Id(scope.tenant())).bind(Time(before)).bind(i64::from(limit))).await?;
+        for call in &calls {
+            self.erase_call(scope, *call, now).await?;
+        }
+        Ok(u32::try_from(calls.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The calls of a number, by the number that called or the one that was left to call back, in the order of their ids
+    /// behind `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn calls_of(
+        &self,
+        scope: TenantScope,
+        number: &E164,
+        after: Option<CallId>,
+        limit: u32,
+    ) -> Result<Vec<CallRecord>> {
+        let mut query = sql("SELECT * FROM calls WHERE tenant_id = $1 AND (caller = $2 OR slots ->> 'number' = $2)")
+            .bind(Id(scope.tenant()))
+            .bind(Word(number));
+        if let Some(after) = after {
+            query.push(" AND id > ").push_bind(Id(after));
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+        let rows = self.driver.fetch_all(Access::Tenant(scope), query).await?;
+        rows.iter().map(super::calls::call_record).collect()
+    }
+
+    /// Erases what says who called and what was said in a call that is over; the number is held for a year after the
+    /// call. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::Conflict`] while it goes on, or when the
+    /// database fails.
+    pub async fn erase_call(&self, scope: TenantScope, call: CallId, now: Timestamp) -> Result<()> {
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query = sql("SELECT * FROM calls WHERE tenant_id = $1 AND id = $2").bind(Id(scope.tenant())).bind(Id(call));
+        let row = transaction.fetch_optional(query).await?.ok_or(StoreError::NotFound)?;
+        let record = super::calls::call_record(&row)?;
+        if record.status == CallStatus::Active {
+            return Err(StoreError::Conflict);
+        }
+        let until = record.answered_at.checked_add(LOG_HOLD).unwrap_or(Timestamp::MAX);
+        if let Some(caller) = record.caller.as_ref().filter(|_| until > now) {
+            let query = sql("INSERT INTO held_numbers (tenant_id, call_id, number, until) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (tenant_id, call_id) DO NOTHING")
+            .bind(Id(scope.tenant()))
+            .bind(Id(call))
+            .bind(Word(caller))
+            .bind(Time(until));
+            transaction.execute(query).await?;
+        }
+        erase_words(&mut transaction, self.driver.dialect(), scope, call, now).await?;
+        let query = sql("UPDATE calls SET caller = NULL, slots = $3, summary = NULL, sip_call_id = '', erased_at = $4
+             WHERE tenant_id = $1 AND id = $2")
+        .bind(Id(scope.tenant()))
+        .bind(Id(call))
+        .bind(Document(&CallSlots::default()))
+        .bind(Time(now));
+        transaction.execute(query).await?;
+        transaction.commit().await
+    }
+
+    /// The number that called, of a call that was erased less than a year ago: for a demand of the law, which the operator
+    /// answers with the database in hand. No route leads here.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn held_number(&self, scope: TenantScope, call: CallId) -> Result<Option<E164>> {
+        let query = sql("SELECT number FROM held_numbers WHERE tenant_id = $1 AND call_id = $2");
+        let query = query.bind(Id(scope.tenant())).bind(Id(call));
+        let row = self.driver.fetch_optional(Access::Tenant(scope), query).await?;
+        row.map(|row| row.get::<Word<_>>("number").map(|Word(number)| number)).transpose()
+    }
+
+    /// Removes the held numbers whose year is over, of all tenants; how many they were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release_held_numbers(&self, now: Timestamp) -> Result<u64> {
+        let query = sql("DELETE FROM held_numbers WHERE until <= $1").bind(Time(now));
+        self.driver.execute(Access::Platform, query).await
+    }
+
+    /// Writes down that an erasure was carried out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_erasure(&self, scope: TenantScope, erasure: &Erasure) -> Result<()> {
+        let query = sql("INSERT INTO erasures (tenant_id, id, done_at, number_masked, actor, calls)
+             VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(Id(scope.tenant()))
+        .bind(Id(erasure.id))
+        .bind(Time(erasure.done_at))
+        .bind(&erasure.number_masked)
+        .bind(&erasure.actor)
+        .bind(i64::from(erasure.calls));
+        self.driver.execute(Access::Tenant(scope), query).await?;
+        Ok(())
+    }
+
+    /// The erasures of the tenant, the latest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erasures(&self, scope: TenantScope, limit: u32) -> Result<Vec<Erasure>> {
+        let query = sql("SELECT * FROM erasures WHERE tenant_id = $1 ORDER BY done_at DESC, id DESC LIMIT $2");
+        let query = query.bind(Id(scope.tenant())).bind(i64::from(limit));
+        let erasure = |row: &Row| -> Result<Erasure> {
+            Ok(Erasure {
+                id: row.get::<Id<_>>("id")?.0,
+                done_at: row.get::<Time>("done_at")?.0,
+                number_masked: row.get("number_masked")?,
+                actor: row.get("actor")?,
+                calls: u32::try_from(row.get::<i64>("calls")?).unwrap_or(u32::MAX),
+            })
+        };
+        self.driver.fetch_all(Access::Tenant(scope), query).await?.iter().map(erasure).collect()
+    }
+
+    /// Adds one event behind all others of a call, also after its end.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::Conflict`] when another event came first,
+    /// or when the database fails.
+    pub async fn add_event(
+        &self,
+        scope: TenantScope,
+        call: CallId,
+        kind: &str,
+        data: &serde_json::Value,
+        at: Timestamp,
+    ) -> Result<()> {
+        let record = self.call_record(scope, call).await?.ok_or(StoreError::NotFound)?;
+        let at_ms = at.duration_since(record.answered_at).as_millis();
+        let query = sql("INSERT INTO call_events (tenant_id, call_id, seq, at_ms, kind, data)
+             SELECT $1, $2, COALESCE(MAX(seq), -1) + 1, $3, $4, $5 FROM call_events
+             WHERE tenant_id = $1 AND call_id = $2")
+        .bind(Id(scope.tenant()))
+        .bind(Id(call))
+        .bind(i64::try_from(at_ms.max(0)).unwrap_or(i64::MAX))
+        .bind(kind)
+        .bind(Document(data));
+        self.driver.execute(Access::Tenant(scope), query).await?;
+        Ok(())
+    }
+
+    async fn ids(&self, scope: TenantScope, query: super::driver::Sql) -> Result<Vec<CallId>> {
+        let rows = self.driver.fetch_all(Access::Tenant(scope), query).await?;
+        rows.iter().map(|row| row.get::<Id<CallId>>("id").map(|Id(call)| call)).collect()
+    }
+}
+
+async fn erase_words(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    scope: TenantScope,
+    call: CallId,
+    now: Timestamp,
+) -> Result<()> {
+    let own = |query: super::driver::Sql| query.bind(Id(scope.tenant())).bind(Id(call));
+    transaction.execute(own(sql("DELETE FROM turns WHERE tenant_id = $1 AND call_id = $2"))).await?;
+    // What the search finds them by.
+    let words = match dialect {
+        Dialect::Sqlite => sql("DELETE FROM call_texts WHERE tenant_id = $1 AND call_id = $2"),
+        Dialect::Postgres => sql("DELETE FROM call_words WHERE tenant_id = $1 AND call_id = $2"),
+    };
+    transaction.execute(own(words)).await?;
+    let mut events = own(sql("DELETE FROM call_events WHERE tenant_id = $1 AND call_id = $2"));
+    for kind in KEPT_EVENTS {
+        events.push(" AND kind <> ").push_bind(kind);
+    }
+    transaction.execute(events).await?;
+    let done =
+        sql("UPDATE calls SET words_erased_at = $3 WHERE tenant_id = $1 AND id = $2 AND words_erased_at IS NULL");
+    transaction.execute(own(done).bind(Time(now))).await?;
+    Ok(())
+}
+
+fn retention(row: &Row) -> Result<Retention> {
+    let days = |column: &str| -> Result<Option<u32>> {
+        Ok(row.get::<Option<i64>>(column)?.map(|days| u32::try_from(days).unwrap_or(u32::MAX)))
+    };
+    Ok(Retention {
+        recordings_days: days("recordings_days")?,
+        transcripts_days: days("transcripts_days")?,
+        records_days: days("records_days")?,
+    })
+}
