@@ -116,7 +116,7 @@ fn report(load: &Load, caller: &Caller, media: &Media, heard: &Heard, cpu_s: f64
             "p99": at(&caller.setup_ms, 0.99), "max": at(&caller.setup_ms, 1.0) },
         "rtp_to_callers": { "calls": heard.calls, "sent": to_callers, "received": heard.packets,
             "missing": to_callers.saturating_sub(heard.packets), "lost_inside_calls": heard.lost, "twice": heard.again,
-            "gaps_of_60_ms": heard.gaps, "longest_gap_ms": heard.longest_gap_ms,
+            "gaps_of_60_ms": heard.gaps, "longest_gap_ms": heard.longest_gap_ms, "uneven_p99_ms": heard.uneven_p99_ms,
             "dropped_by_callers_socket": heard.dropped_here, "send_errors": media.sum("rtp_send_errors") },
         "rtp_from_callers": { "records": media.calls, "sent": heard.sent, "received": from_callers,
             "lost": media.sum("rtp_lost"), "late": media.sum("rtp_late"), "concealed_ms": media.sum("concealed_ms") },

@@ -21,6 +21,9 @@ const FRAME: Duration = Duration::from_millis(20);
 /// RTP ticks of a frame.
 const TICKS: u32 = 160;
 const HEADER: usize = 12;
+const STEP: Duration = Duration::from_micros(100);
+/// The last one is everything beyond.
+const STEPS: usize = 200;
 /// A pause that a jitter buffer of 40 ms does not bridge.
 const GAP: Duration = Duration::from_millis(60);
 /// A call that sends nothing for so long is over.
@@ -35,13 +38,15 @@ const PRESSED: usize = 8;
 const APART: usize = 7;
 
 /// What came of one call's media.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Received {
     packets: u64,
     again: u64,
     lost: u64,
     gaps: u64,
     longest_gap_ms: u64,
+    /// Packets by how far their distance from the one before is from 20 ms, in steps of [`STEP`].
+    uneven: [u32; STEPS],
 }
 
 /// What came of all calls' media.
@@ -55,6 +60,8 @@ pub struct Heard {
     /// Pauses of 60 ms and more.
     pub gaps: u64,
     pub longest_gap_ms: u64,
+    /// How far the distance of two packets is from 20 ms at most, for 99 of 100, in milliseconds.
+    pub uneven_p99_ms: f64,
     pub sent: u64,
     /// What the callers' own machine dropped because the socket was full: no fault of VCA's.
     pub dropped_here: u64,
@@ -68,6 +75,7 @@ struct Flow {
     packets: u64,
     again: u64,
     gaps: u64,
+    uneven: [u32; STEPS],
     longest: Duration,
     last_at: Instant,
     frame: usize,
@@ -78,7 +86,18 @@ impl Flow {
         // Room below for packets that overtake one another at the start.
         let first = 65_536 + u64::from(seq);
         let longest = Duration::ZERO;
-        Self { ssrc, first, highest: first, packets: 1, again: 0, gaps: 0, longest, last_at: now, frame: 0 }
+        Self {
+            ssrc,
+            first,
+            highest: first,
+            packets: 1,
+            again: 0,
+            gaps: 0,
+            uneven: [0; STEPS],
+            longest,
+            last_at: now,
+            frame: 0,
+        }
     }
 
     fn take(&mut self, seq: u16, now: Instant) {
@@ -95,6 +114,8 @@ impl Flow {
         let pause = now.duration_since(self.last_at);
         self.longest = self.longest.max(pause);
         self.gaps += u64::from(pause >= GAP);
+        let step = pause.abs_diff(FRAME).as_micros() / STEP.as_micros();
+        self.uneven[usize::try_from(step).unwrap_or(STEPS).min(STEPS - 1)] += 1;
         self.last_at = now;
     }
 
@@ -105,6 +126,7 @@ impl Flow {
             lost: (self.highest - self.first + 1).saturating_sub(self.packets),
             gaps: self.gaps,
             longest_gap_ms: self.longest.as_millis() as u64,
+            uneven: self.uneven,
         }
     }
 }
@@ -153,6 +175,7 @@ impl Callers {
         let [_, sent] = self.threads.map(|thread| thread.join().expect("no panic"));
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let rest: Vec<Received> = calls.flows.drain().map(|(_, flow)| flow.result()).collect();
+        let mut uneven = [0; STEPS];
         let mut heard = Heard { sent, dropped_here, ..Heard::default() };
         for call in calls.over.drain(..).chain(rest) {
             heard.calls += 1;
@@ -161,7 +184,15 @@ impl Callers {
             heard.lost += call.lost;
             heard.gaps += call.gaps;
             heard.longest_gap_ms = heard.longest_gap_ms.max(call.longest_gap_ms);
+            uneven.iter_mut().zip(call.uneven).for_each(|(sum, count)| *sum += u64::from(count));
         }
+        let all: u64 = uneven.iter().sum();
+        let mut left = all - all / 100;
+        let step = uneven.iter().position(|count| {
+            left = left.saturating_sub(*count);
+            left == 0
+        });
+        heard.uneven_p99_ms = (step.unwrap_or(0) + 1) as f64 * STEP.as_secs_f64() * 1_000.0;
         heard
     }
 }

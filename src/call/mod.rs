@@ -44,6 +44,8 @@ pub mod watchdog;
 use admission::{Admission, Refusal, Slot};
 use leg::Answerer;
 use overload::Gauge;
+pub use record::SpoolFolder;
+
 use ports::{CallBook, Closing, OutboundLines, Presence, Present, Route};
 use record::Journal;
 use router::NoRoute;
@@ -74,6 +76,8 @@ pub struct Node {
 pub struct Settings {
     /// Holds `<tenant>/<call>.wav`.
     pub recordings: PathBuf,
+    /// Where what the database does not take waits for it.
+    pub spool: SpoolFolder,
     /// Ringing time before the answer.
     pub answer_after: Duration,
     /// The longest call.
@@ -98,6 +102,7 @@ pub async fn serve(node: Arc<Node>, mut incoming: mpsc::Receiver<IncomingCall>, 
     let mut watches = JoinSet::new();
     let (gauge, media, speech) = (Arc::clone(&node.overload), Arc::clone(&node.media), Arc::clone(&node.speech));
     watches.spawn(overload::watch(gauge, media, speech));
+    watches.spawn(record::look_after(Arc::clone(&node.book), node.settings.spool.clone()));
     let mut draining = shutdown.clone();
     let (stop, stopped) = watch::channel(false);
     loop {
@@ -323,7 +328,8 @@ async fn converse(
     node.metrics.call_began();
     trace.answered(id, route.scope.tenant(), trunk_name);
     let (book, scope) = (Arc::clone(&node.book), route.scope);
-    let journal = Arc::new(Journal::open(book, Arc::clone(&present), scope, record, trunk_name));
+    let spool = node.settings.spool.clone();
+    let journal = Arc::new(Journal::open(book, spool, Arc::clone(&present), scope, record, trunk_name));
     info!(call = %id, tenant = %scope.tenant(), trunk = trunk_name, "answered");
     let outgoing = transfer::Outgoing {
         stack: node.stack.clone(),
@@ -368,7 +374,7 @@ async fn converse(
         bridged_ms: finished.transfers.iter().map(|attempt| attempt.bridged_ms).sum(),
         transfers: finished.transfers,
     };
-    // The line is free; a database that is away may keep the record open for minutes.
+    // The line is free; a database that is slow may keep the record open for a while.
     drop(slot);
     present.ended(cause, outcome);
     journal.close(closing).await;

@@ -1,5 +1,6 @@
 //! What a call needs from the rest of the system, so that `call` depends on no database.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -28,7 +29,7 @@ pub struct Route {
 }
 
 /// How a call ended, for its record.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Closing {
     pub ended_at: Timestamp,
     pub end_cause: EndCause,
@@ -41,23 +42,28 @@ pub struct Closing {
 }
 
 /// One step of a call, kept so that the call can be replayed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct LogEvent {
     /// From 0, in order, within the call.
     pub seq: u32,
     /// Milliseconds after the answer.
     pub at_ms: u64,
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     pub data: serde_json::Value,
 }
 
-/// A failure on the other side of a port, already in words.
+/// A failure on the other side of a port.
 #[derive(Debug, Clone)]
-pub struct PortError(pub String);
+pub struct PortError {
+    /// Already in words.
+    pub message: String,
+    /// Whether trying again is of no use: the other side is there and says no.
+    pub refused: bool,
+}
 
 impl fmt::Display for PortError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -65,7 +71,8 @@ impl std::error::Error for PortError {}
 
 /// Where numbers are looked up and calls are written down.
 pub trait CallBook: Send + Sync + 'static {
-    /// Finds the receptionist of a dialled number; `None` for a number that nobody owns.
+    /// Finds the receptionist of a dialled number; `None` for a number that nobody owns. A book that is away answers from
+    /// memory, so that callers are answered.
     fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>>;
     /// Writes the record at the answer.
     fn open<'a>(&'a self, scope: TenantScope, record: &'a CallRecord) -> BoxFuture<'a, Result<(), PortError>>;

@@ -1,23 +1,38 @@
 //! The journal of one call: written in order behind the conversation, so that a slow database never delays speech.
 
+//!
+//! What the database does not take goes to a file, entry by entry, and from there to the database when it is back: what
+//! the caller was told to be noted survives a database that is away and a process that is killed meanwhile.
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
+
+mod spool;
+#[cfg(test)]
+mod tests;
+
+pub use spool::SpoolFolder;
 
 use super::ports::{CallBook, Closing, LogEvent, PortError, Present};
 use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, LivePhase, TenantScope, Turn};
+use spool::Spool;
 
-/// Entries that may wait for the database. A call writes a handful a turn, so a full queue means that the
-/// database has been away for minutes.
+/// Entries that may wait. A call writes a handful a turn, so a full queue means that database and disk have been away
+/// for minutes.
 const QUEUE: usize = 1024;
-/// How long one entry is tried before the journal gives it up, loudly.
+/// How long one attempt to store may take.
+const ATTEMPT: Duration = Duration::from_secs(15);
+/// How long an entry is tried that neither the database nor the disk takes, before it is given up, loudly.
 const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Entry {
     Open(Box<CallRecord>),
     Turn(Box<Turn>),
@@ -36,6 +51,22 @@ impl Entry {
             Self::Close(_) => "closing",
         }
     }
+
+    /// Stores it. Doing so again changes nothing.
+    async fn store(&self, book: &dyn CallBook, scope: TenantScope, call: CallId) -> Result<(), PortError> {
+        let storing = async {
+            match self {
+                Self::Open(record) => book.open(scope, record).await,
+                Self::Turn(turn) => book.turn(scope, call, turn).await,
+                Self::Slots(slots, outcome) => book.slots(scope, call, slots, *outcome).await,
+                Self::Events(events) => book.events(scope, call, events).await,
+                Self::Close(closing) => book.close(scope, call, closing).await,
+            }
+        };
+        tokio::time::timeout(ATTEMPT, storing).await.unwrap_or_else(|_elapsed| {
+            Err(PortError { message: format!("no answer in {} s", ATTEMPT.as_secs()), refused: false })
+        })
+    }
 }
 
 /// Writes one call down. Entries are stored in the order in which they were given.
@@ -53,6 +84,7 @@ impl Journal {
     /// Opens the record of a call that was just answered over `trunk`.
     pub fn open(
         book: Arc<dyn CallBook>,
+        folder: SpoolFolder,
         present: Arc<dyn Present>,
         scope: TenantScope,
         record: CallRecord,
@@ -60,7 +92,8 @@ impl Journal {
     ) -> Self {
         let (entries, queue) = mpsc::channel(QUEUE);
         let call = record.id;
-        let writer = Mutex::new(Some(tokio::spawn(write(book, scope, call, queue))));
+        let writer = Writer { book, folder, scope, call, spool: None, pause: FIRST_RETRY };
+        let writer = Mutex::new(Some(tokio::spawn(writer.run(queue))));
         let taken = Mutex::new((CallSlots::default(), CallOutcome::Nothing));
         present.answered(&record, trunk);
         let journal = Self { entries, writer, call, taken, present };
@@ -95,7 +128,7 @@ impl Journal {
         self.put(Entry::Events(vec![event]));
     }
 
-    /// Closes the record and waits until everything is stored or given up.
+    /// Closes the record and waits until everything is stored, or on disk to be stored later.
     pub async fn close(&self, closing: Closing) {
         // The closing entry waits for a place: it is the one that must not be lost.
         if self.entries.send(Entry::Close(Box::new(closing))).await.is_err() {
@@ -125,62 +158,124 @@ fn refused_reason(refused: &mpsc::error::TrySendError<Entry>) -> String {
     }
 }
 
-async fn write(book: Arc<dyn CallBook>, scope: TenantScope, call: CallId, mut queue: mpsc::Receiver<Entry>) {
-    let mut next = None;
+/// How often the folder of calls that wait for the database is looked through; an empty one costs next to nothing.
+const LOOK_AFTER: Duration = Duration::from_secs(5);
+
+/// Brings to the database what calls left on disk that have ended, for as long as it runs.
+pub async fn look_after(book: Arc<dyn CallBook>, folder: SpoolFolder) {
+    let mut ticks = tokio::time::interval(LOOK_AFTER);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let Some(mut entry) = (match next.take() {
-            Some(entry) => Some(entry),
-            None => queue.recv().await,
-        }) else {
-            return;
-        };
-        // Events come in bursts: what is there is stored in one transaction.
-        if let Entry::Events(events) = &mut entry {
-            while next.is_none() {
-                match queue.try_recv() {
-                    Ok(Entry::Events(more)) => events.extend(more),
-                    Ok(other) => next = Some(other),
-                    Err(_) => break,
-                }
-            }
-        }
-        if let Err(failure) = store_with_patience(&*book, scope, call, &entry).await {
-            error!(%call, entry = entry.name(), error = %failure, "given up after retries; this entry is lost");
-        }
-        // What a conversation writes that hung until now comes too late.
-        if matches!(entry, Entry::Close(_)) {
-            return;
-        }
+        ticks.tick().await;
+        folder.drain(&*book).await;
     }
 }
 
-async fn store_with_patience(
-    book: &dyn CallBook,
+/// Carries the entries of one call to the database.
+struct Writer {
+    book: Arc<dyn CallBook>,
+    folder: SpoolFolder,
     scope: TenantScope,
     call: CallId,
-    entry: &Entry,
-) -> Result<(), PortError> {
-    let give_up = tokio::time::Instant::now() + PATIENCE;
-    let mut pause = FIRST_RETRY;
-    loop {
-        match store(book, scope, call, entry).await {
-            Ok(()) => return Ok(()),
-            Err(failure) if tokio::time::Instant::now() + pause > give_up => return Err(failure),
-            Err(failure) => {
-                warn!(%call, entry = entry.name(), error = %failure, retry_ms = pause.as_millis(), "could not be stored yet");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_RETRY);
+    /// Holds what waits for the database; while it is there, everything new goes behind that.
+    spool: Option<Spool>,
+    /// Until the spool is tried again.
+    pause: Duration,
+}
+
+impl Writer {
+    async fn run(mut self, mut queue: mpsc::Receiver<Entry>) {
+        let mut next = None;
+        loop {
+            let taken = match next.take() {
+                Some(entry) => Some(entry),
+                None if self.spool.is_none() => queue.recv().await,
+                None => match tokio::time::timeout(self.pause, queue.recv()).await {
+                    Ok(taken) => taken,
+                    Err(_elapsed) => {
+                        self.empty_spool().await;
+                        continue;
+                    }
+                },
+            };
+            let Some(mut entry) = taken else { return };
+            // Events come in bursts: what is there is stored in one transaction.
+            if let Entry::Events(events) = &mut entry {
+                while next.is_none() {
+                    match queue.try_recv() {
+                        Ok(Entry::Events(more)) => events.extend(more),
+                        Ok(other) => next = Some(other),
+                        Err(_) => break,
+                    }
+                }
+            }
+            self.put(&entry).await;
+            // What a conversation writes that hung until now comes too late.
+            if matches!(entry, Entry::Close(_)) {
+                // What is on disk still is stored by whoever looks after the folder.
+                self.empty_spool().await;
+                return;
+            }
+        }
+    }
+
+    async fn put(&mut self, entry: &Entry) {
+        if let Some(spool) = &mut self.spool {
+            match spool.append(entry).await {
+                Ok(()) => return,
+                Err(failure) => error!(call = %self.call, error = %failure, "the spool cannot be written"),
+            }
+            // In order, so that a later state is not overwritten by an earlier one.
+            self.empty_spool().await;
+        }
+        let failure = match entry.store(&*self.book, self.scope, self.call).await {
+            Ok(()) => return,
+            Err(failure) => failure,
+        };
+        if failure.refused {
+            return lost(self.call, entry, &failure);
+        }
+        match self.folder.begin(self.scope, self.call, entry).await {
+            Ok(spool) => {
+                warn!(call = %self.call, error = %failure, "the database is away: the call's record is kept on disk until it is back");
+                (self.spool, self.pause) = (Some(spool), FIRST_RETRY);
+            }
+            Err(disk) => {
+                error!(call = %self.call, error = %disk, "the database is away, and the call's record cannot be kept on disk either");
+                self.store_with_patience(entry).await;
+            }
+        }
+    }
+
+    /// Tries to bring what is on disk to the database.
+    async fn empty_spool(&mut self) {
+        let Some(spool) = self.spool.take() else { return };
+        match spool.replay(&*self.book).await {
+            Ok(entries) => info!(call = %self.call, entries, "the database is back: the call's record is in it"),
+            Err((spool, _failure)) => {
+                self.pause = (self.pause * 2).min(LONGEST_RETRY);
+                self.spool = Some(spool);
+            }
+        }
+    }
+
+    async fn store_with_patience(&self, entry: &Entry) {
+        let give_up = tokio::time::Instant::now() + PATIENCE;
+        let mut pause = FIRST_RETRY;
+        loop {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_RETRY);
+            match entry.store(&*self.book, self.scope, self.call).await {
+                Ok(()) => return,
+                Err(failure) if failure.refused || tokio::time::Instant::now() + pause > give_up => {
+                    return lost(self.call, entry, &failure);
+                }
+                Err(_) => {}
             }
         }
     }
 }
 
-async fn store(book: &dyn CallBook, scope: TenantScope, call: CallId, entry: &Entry) -> Result<(), PortError> {
-    match entry {
-        Entry::Open(record) => book.open(scope, record).await,
-        Entry::Turn(turn) => book.turn(scope, call, turn).await,
-        Entry::Slots(slots, outcome) => book.slots(scope, call, slots, *outcome).await,
-        Entry::Events(events) => book.events(scope, call, events).await,
-        Entry::Close(closing) => book.close(scope, call, closing).await,
-    }
+fn lost(call: CallId, entry: &Entry, failure: &PortError) {
+    error!(%call, entry = entry.name(), error = %failure, "an entry of the call's journal is lost");
 }

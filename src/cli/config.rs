@@ -27,6 +27,7 @@ use crate::domain::{IpNet, Secret, Trunk, TurnSettings};
 use crate::live::RedisOptions;
 use crate::sip::net::{TlsConfig, TlsIdentity};
 use crate::speech::engines::EngineSpec;
+use crate::store::PostgresOptions;
 
 /// The embedded defaults, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../../config/vca.default.toml");
@@ -42,6 +43,7 @@ pub struct Config {
     /// `None` leaves the place to the model store.
     #[serde(with = "value::auto")]
     pub models_dir: Option<PathBuf>,
+    pub database: Database,
     pub sip: Sip,
     pub media: Media,
     pub http: Http,
@@ -62,6 +64,17 @@ pub struct Config {
     /// `[[tenants]]`: the businesses that are answered for.
     #[serde(skip)]
     pub tenants: Vec<TenantEntry>,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// A PostgreSQL URL; `None` for SQLite in the data folder.
+    #[serde(with = "value::off")]
+    pub url: Option<Secret>,
+    pub max_connections: u32,
+    pub migrate: bool,
 }
 
 /// Signalling: where it listens, whom it answers, and its limits.
@@ -231,9 +244,21 @@ impl Config {
         Loaded::load(path, env).map(|loaded| loaded.config)
     }
 
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
+    /// How to reach PostgreSQL; `None` on SQLite.
+    pub fn postgres(&self) -> Option<PostgresOptions> {
+        let Database { url, max_connections, migrate } = &self.database;
+        let url = url.clone()?;
+        Some(PostgresOptions { url, max_connections: *max_connections, migrate: *migrate })
+    }
+
+    /// The database file, on SQLite.
+    pub fn database_file(&self) -> PathBuf {
         self.data_dir.join("vca.sqlite")
+    }
+
+    /// The folder of what waits for the database, a file a call.
+    pub fn spool(&self) -> PathBuf {
+        self.data_dir.join("spool")
     }
 
     /// How to reach Redis; `None` for a node alone.

@@ -12,6 +12,7 @@ pub mod asterisk;
 pub mod call;
 pub mod check_config;
 pub mod config;
+pub mod database;
 pub mod demo;
 mod keys;
 mod log;
@@ -61,6 +62,10 @@ enum Command {
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
     CheckConfig(check_config::CheckConfigArgs),
+    /// Bring the database's schema up to date
+    Migrate(database::MigrateArgs),
+    /// Copy the SQLite database into a new file while calls go on
+    Backup(database::BackupArgs),
     /// Write the files of an Asterisk between a carrier and VCA
     Asterisk(asterisk::AsteriskArgs),
 }
@@ -114,6 +119,8 @@ pub fn main() -> ExitCode {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }
         Command::CheckConfig(args) => check_configuration(&args),
+        Command::Migrate(args) => database::migrate(args),
+        Command::Backup(args) => database::backup(args),
         Command::Asterisk(args) => asterisk::run(&args),
     };
     match outcome {

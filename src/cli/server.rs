@@ -1,6 +1,7 @@
 //! A whole VCA node in this process: store, models, media, SIP, HTTP, in the order in which failures are cheap.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::api::{self, ApiState, Limits, Readiness};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
 use crate::call::watchdog::Watchdog;
-use crate::call::{self, Node, Settings};
+use crate::call::{self, Node, Settings, SpoolFolder};
 use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
 use crate::live::Live;
@@ -32,7 +33,7 @@ use crate::speech::fake::FakeTts;
 use crate::speech::llm::Models;
 use crate::speech::stt::NoRecogniser;
 use crate::speech::{Presynthesis, Speech, SpeechConfig, models};
-use crate::store::Store;
+use crate::store::{NODE_HEARTBEAT, Store, StoreError};
 use crate::telemetry::Telemetry;
 
 /// Threads of the calls' own runtime: one per core of the smallest machine that VCA is made for.
@@ -41,6 +42,9 @@ const CALL_THREADS: usize = 2;
 /// Jobs that may wait for each speech worker: the sentences of a long line, and other calls' turns. More would wait
 /// longer than a caller does.
 const JOBS_PER_WORKER: usize = 8;
+
+/// A node that was killed repairs its recordings of so long when it starts again.
+const REPAIRED_LATER: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
 /// A running node.
 pub struct Server {
@@ -78,18 +82,54 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
             recordings.display()
         ))
     })?;
-    let store = Store::open(&config.database()).await.map_err(|error| Failure::setup(&error))?;
-    let abandoned = store.repair_abandoned(Timestamp::now()).await.map_err(|error| Failure::setup(&error))?;
-    for (call, tenant) in abandoned {
-        warn!(%call, %tenant, "the call was cut off when VCA stopped; its record is closed as abandoned");
-        let path = call::recording_path(&recordings, tenant, call);
+    let store = super::database::open(config).await?;
+    let started = async {
+        store.beat(Timestamp::now()).await?;
+        // First what this node knows to be true of its calls, then guesses about those of others.
+        SpoolFolder::new(&config.spool()).drain(&StoreBook::empty(store.clone())).await;
+        close_cut_off(&store).await?;
+        repair_recordings(&store, &recordings).await
+    };
+    started.await.map_err(|error| Failure::setup(&error))?;
+    Ok(store)
+}
+
+/// Closes the calls of processes that are gone.
+async fn close_cut_off(store: &Store) -> Result<(), StoreError> {
+    for (call, tenant) in store.repair_abandoned(Timestamp::now()).await? {
+        warn!(%call, %tenant, "the call was cut off when a VCA stopped; its record is closed as abandoned");
+    }
+    Ok(())
+}
+
+/// Makes the recordings of calls that were cut off playable, where they are on this machine.
+async fn repair_recordings(store: &Store, recordings: &Path) -> Result<(), StoreError> {
+    let since = Timestamp::now().checked_sub(REPAIRED_LATER).unwrap_or(Timestamp::MIN);
+    for (call, tenant) in store.cut_off_since(since).await? {
+        let path = call::recording_path(recordings, tenant, call);
         if path.exists()
             && let Err(error) = media::recorder::repair(&path)
         {
             warn!(%call, %error, "its recording could not be repaired");
         }
     }
-    Ok(store)
+    Ok(())
+}
+
+/// Says again and again that this process lives, and looks after those that do not.
+async fn keep_alive(store: Store) {
+    let mut ticks = tokio::time::interval(NODE_HEARTBEAT);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let done = async {
+            store.beat(Timestamp::now()).await?;
+            close_cut_off(&store).await
+        };
+        if let Err(error) = done.await {
+            warn!(%error, "the database was not told that this node lives; after a minute others close its calls");
+        }
+    }
 }
 
 impl Server {
@@ -157,6 +197,7 @@ impl Server {
         super::wiring::add_speech(&dependencies, &speech);
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
         let mut chores = JoinSet::new();
+        chores.spawn(keep_alive(store.clone()));
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
@@ -170,7 +211,7 @@ impl Server {
         line_states.get_or_init(|| (trunks.clone(), admission.clone()));
         presence::tell_of_trunks(&mut chores, &trunks, &live, &store, |_| true);
         let node = Node {
-            book: Arc::new(StoreBook(store.clone())),
+            book: Arc::new(StoreBook::new(store.clone()).await.map_err(|error| Failure::setup(&error))?),
             presence: Arc::new(LivePresence(live.clone())),
             media,
             speech: Arc::clone(&speech),
@@ -184,6 +225,7 @@ impl Server {
             lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: config.sip.public_ip }),
             settings: Settings {
                 recordings: config.recordings(),
+                spool: SpoolFolder::new(&config.spool()),
                 answer_after: Duration::from_millis(config.sip.ring_ms.into()),
                 longest_call: Duration::from_secs(config.sip.max_call_s.into()),
                 retry_after_s: config.sip.retry_after_s,
@@ -281,6 +323,9 @@ impl Server {
         self.stop_http.send_replace(true);
         if let Err(failure) = self.http_task.await {
             tracing::error!(error = %failure, "the HTTP task failed");
+        }
+        if let Err(error) = self.store.leave().await {
+            warn!(%error, "the database was not told that this node has stopped; it finds out in a minute");
         }
         self.store.close().await;
         // Not on this thread: it waits for the collector.

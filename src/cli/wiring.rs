@@ -1,7 +1,10 @@
 //! Puts the parts together: the store behind the call's port, the node behind the SIP stack.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+use tracing::warn;
 
 use jiff::Timestamp;
 
@@ -18,23 +21,83 @@ use crate::speech::http::{self, HttpLimits};
 use crate::store::{self, CloseCall, Store, StoreError};
 use crate::telemetry::Telemetry;
 
+/// How long a call waits for the database to say who answers it, before what was said last counts.
+const ROUTE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Numbers that are kept in memory for when the database is away.
+const MOST_ROUTES: usize = 50_000;
+
 /// The store as the calls see it.
-pub struct StoreBook(pub Store);
+pub struct StoreBook {
+    store: Store,
+    /// Who answered which number when the database said so last.
+    routes: Mutex<HashMap<E164, Route>>,
+}
+
+impl StoreBook {
+    /// Reads every route, so that a number is answered even if its first call finds the database away.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn new(store: Store) -> Result<Self, StoreError> {
+        let known = store.routes().await?.into_iter().take(MOST_ROUTES);
+        let routes = known.map(|(number, route)| (number, port_route(route))).collect();
+        Ok(Self { store, routes: Mutex::new(routes) })
+    }
+
+    /// Without any route in memory.
+    pub fn empty(store: Store) -> Self {
+        Self { store, routes: Mutex::default() }
+    }
+
+    fn remember(&self, did: &E164, route: Option<&Route>) {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        match route {
+            Some(route) if routes.len() < MOST_ROUTES || routes.contains_key(did) => {
+                routes.insert(did.clone(), route.clone());
+            }
+            Some(_) => {}
+            None => {
+                routes.remove(did);
+            }
+        }
+    }
+}
+
+fn port_route(store::Route { scope, tenant, status, profile }: store::Route) -> Route {
+    Route { scope, tenant, status, profile }
+}
 
 impl CallBook for StoreBook {
     fn route<'a>(&'a self, did: &'a E164) -> BoxFuture<'a, Result<Option<Route>, PortError>> {
         Box::pin(async move {
-            let found = self.0.find_did(did).await.map_err(port_error)?;
-            Ok(found.map(|store::Route { scope, tenant, status, profile }| Route { scope, tenant, status, profile }))
+            let failure = match tokio::time::timeout(ROUTE_PATIENCE, self.store.find_did(did)).await {
+                Ok(Ok(found)) => {
+                    let route = found.map(port_route);
+                    self.remember(did, route.as_ref());
+                    return Ok(route);
+                }
+                Ok(Err(failure)) if failure.is_final() => return Err(port_error(failure)),
+                Ok(Err(failure)) => port_error(failure),
+                Err(_elapsed) => PortError { message: "the database does not answer".to_owned(), refused: false },
+            };
+            let known = self.routes.lock().unwrap_or_else(PoisonError::into_inner).get(did).cloned();
+            match known {
+                Some(route) => {
+                    warn!(error = %failure, tenant = %route.scope.tenant(), "the database is away: the call is answered as it said last");
+                    Ok(Some(route))
+                }
+                None => Err(failure),
+            }
         })
     }
 
     fn open<'a>(&'a self, scope: TenantScope, record: &'a CallRecord) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.open_call(scope, record).await.map_err(port_error) })
+        Box::pin(async move { self.store.open_call(scope, record).await.map_err(port_error) })
     }
 
     fn turn<'a>(&'a self, scope: TenantScope, call: CallId, turn: &'a Turn) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.append_turn(scope, call, turn).await.map_err(port_error) })
+        Box::pin(async move { self.store.append_turn(scope, call, turn).await.map_err(port_error) })
     }
 
     fn slots<'a>(
@@ -44,7 +107,7 @@ impl CallBook for StoreBook {
         slots: &'a CallSlots,
         outcome: CallOutcome,
     ) -> BoxFuture<'a, Result<(), PortError>> {
-        Box::pin(async move { self.0.set_slots(scope, call, slots, Some(outcome)).await.map_err(port_error) })
+        Box::pin(async move { self.store.set_slots(scope, call, slots, Some(outcome)).await.map_err(port_error) })
     }
 
     fn events<'a>(
@@ -59,11 +122,11 @@ impl CallBook for StoreBook {
                 .map(|event| store::CallEvent {
                     seq: event.seq,
                     at_ms: event.at_ms,
-                    kind: event.kind.to_owned(),
+                    kind: event.kind.clone().into_owned(),
                     data: event.data.clone(),
                 })
                 .collect();
-            self.0.append_events(scope, call, &events).await.map_err(port_error)
+            self.store.append_events(scope, call, &events).await.map_err(port_error)
         })
     }
 
@@ -84,13 +147,13 @@ impl CallBook for StoreBook {
                 transfers: closing.transfers.clone(),
                 bridged_ms: closing.bridged_ms,
             };
-            self.0.close_call(scope, call, &close).await.map_err(port_error)
+            self.store.close_call(scope, call, &close).await.map_err(port_error)
         })
     }
 }
 
 fn port_error(error: StoreError) -> PortError {
-    PortError(super::one_line(&error))
+    PortError { refused: error.is_final(), message: super::one_line(&error) }
 }
 
 /// What the node leans on, as far as it is known before it starts. Trunks and speech are told only: calls of other trunks

@@ -113,6 +113,10 @@ id!(
     ProfileId, "prof"
 );
 id!(
+    /// Identifies a running process that answers calls; each start makes a new one.
+    NodeId, "node"
+);
+id!(
     /// Identifies an API key (not the secret itself).
     ApiKeyId, "key"
 );

@@ -26,7 +26,7 @@ pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
 };
-pub use id::{ApiKeyId, CallId, ErasureId, IdError, ProfileId, RandomBytes, TenantId};
+pub use id::{ApiKeyId, CallId, ErasureId, IdError, NodeId, ProfileId, RandomBytes, TenantId};
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use live::{LiveCall, LivePhase, LiveTurn};

@@ -46,17 +46,19 @@ pub struct Page<T> {
 }
 
 impl Store {
-    /// Writes the record of a call that has just been answered.
+    /// Writes the record of a call that this process has just answered. A record that is there already stays as it is,
+    /// so that a retry is harmless.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the record is not the scope's tenant's or the tenant does not exist,
-    /// [`StoreError::Conflict`] when the call is there already, or when the database fails.
+    /// [`StoreError::Conflict`] when another call has the identifier, or when the database fails.
     pub async fn open_call(&self, scope: TenantScope, call: &CallRecord) -> Result<()> {
         own(scope, call.tenant)?;
-        self.driver.execute(Access::Tenant(scope), sql(
+        let done = self.driver.execute(Access::Tenant(scope), sql(
             "INSERT INTO calls (tenant_id, id, profile_id, did, caller, sip_call_id, status, answered_at, ended_at,
-                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms, node_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+             ON CONFLICT (id) DO NOTHING",
         )
         .bind(Id(call.tenant))
         .bind(Id(call.id))
@@ -73,14 +75,19 @@ impl Store {
         .bind(&call.summary)
         .bind(Word(call.recording))
         .bind(Document(&call.transfers))
-        .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))).await?;
-        Ok(())
+        .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))
+        .bind(Id(self.node))).await?;
+        if done > 0 {
+            return Ok(());
+        }
+        let same = |there: CallRecord| there.sip_call_id == call.sip_call_id && there.answered_at == call.answered_at;
+        if self.call_record(scope, call.id).await?.is_some_and(same) { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     /// Keeps what has been taken down so far, so that a crash loses nothing that the caller has said.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the tenant has no such open call, or when the database fails.
+    /// [`StoreError::NotFound`] when the tenant has no such call or it was closed in order, or when the database fails.
     pub async fn set_slots(
         &self,
         scope: TenantScope,
@@ -92,11 +99,12 @@ impl Store {
             .driver
             .execute(
                 Access::Tenant(scope),
-                sql("UPDATE calls SET slots = $3, outcome = $4 WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
-                    .bind(Id(scope.tenant()))
-                    .bind(Id(call))
-                    .bind(Document(slots))
-                    .bind(outcome.map(Word)),
+                sql("UPDATE calls SET slots = $3, outcome = $4
+                     WHERE tenant_id = $1 AND id = $2 AND status <> 'completed'")
+                .bind(Id(scope.tenant()))
+                .bind(Id(call))
+                .bind(Document(slots))
+                .bind(outcome.map(Word)),
             )
             .await?;
         if done == 0 { Err(StoreError::NotFound) } else { Ok(()) }
@@ -120,34 +128,35 @@ impl Store {
         if done == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
-    /// Closes a call in order. A call that is closed already stays as it is, so that a retry is harmless.
+    /// Closes a call in order, with all that follows from its end, in one transaction. A call that was closed in order
+    /// stays as it is, so that a retry is harmless; one that was taken for abandoned while its process had no
+    /// connection gets its true end.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such call, or when the database fails.
     pub async fn close_call(&self, scope: TenantScope, call: CallId, close: &CloseCall) -> Result<()> {
-        let done = self
-            .driver
-            .execute(
-                Access::Tenant(scope),
-                sql("UPDATE calls SET status = 'completed', ended_at = $3, end_cause = $4, outcome = $5, slots = $6,
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query =
+            sql("UPDATE calls SET status = 'completed', ended_at = $3, end_cause = $4, outcome = $5, slots = $6,
                               summary = $7, recording = $8, transfers = $9, bridged_ms = $10
-             WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
-                .bind(Id(scope.tenant()))
-                .bind(Id(call))
-                .bind(Time(close.ended_at))
-                .bind(Word(close.end_cause))
-                .bind(Word(close.outcome))
-                .bind(Document(&close.slots))
-                .bind(&close.summary)
-                .bind(Word(close.recording))
-                .bind(Document(&close.transfers))
-                .bind(i64::try_from(close.bridged_ms).unwrap_or(i64::MAX)),
-            )
-            .await?;
-        if done == 0 && self.call_record(scope, call).await?.is_none() {
-            return Err(StoreError::NotFound);
+             WHERE tenant_id = $1 AND id = $2 AND status <> 'completed'")
+            .bind(Id(scope.tenant()))
+            .bind(Id(call))
+            .bind(Time(close.ended_at))
+            .bind(Word(close.end_cause))
+            .bind(Word(close.outcome))
+            .bind(Document(&close.slots))
+            .bind(&close.summary)
+            .bind(Word(close.recording))
+            .bind(Document(&close.transfers))
+            .bind(i64::try_from(close.bridged_ms).unwrap_or(i64::MAX));
+        if transaction.execute(query).await? == 0 {
+            let query =
+                sql("SELECT id FROM calls WHERE tenant_id = $1 AND id = $2").bind(Id(scope.tenant())).bind(Id(call));
+            return transaction.fetch_optional(query).await?.map(drop).ok_or(StoreError::NotFound);
         }
-        Ok(())
+        // What else the end of a call writes belongs here, before the commit.
+        transaction.commit().await
     }
 
     /// Lists the tenant's calls, the latest first, `limit` (at least 1) at a time.

@@ -79,3 +79,19 @@ pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(#[source] sqlx::Error),
 }
+
+impl StoreError {
+    /// Whether the same call would fail again, however often it is tried: the database is there and says no.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::NotFound | Self::Conflict | Self::Transfers(_) | Self::Corrupt(_) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                // Class 22 of PostgreSQL's codes: a value that its type cannot hold.
+                !matches!(error.kind(), sqlx::error::ErrorKind::Other)
+                    || error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22"))
+            }
+            Self::Database(sqlx::Error::Encode(_)) => true,
+            _ => false,
+        }
+    }
+}

@@ -3,15 +3,54 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::calls::call_record;
-use super::driver::{Access, Id, Time, Word, sql};
+use super::driver::{Access, Dialect, Id, Time, Word, sql};
 use super::{Result, Store};
 use crate::domain::{
     CallId, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, Speaker, TenantId, TenantScope, Turn,
 };
 
+/// How long a process may be silent before it is taken for dead.
+const NODE_EXPIRY: SignedDuration = SignedDuration::from_secs(60);
+
+/// After that its row is removed.
+const FORGOTTEN: SignedDuration = SignedDuration::from_hours(1);
+
+/// How often a process says that it lives: several times before it is taken for dead.
+pub const NODE_HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(15);
+
 impl Store {
-    /// Closes every call that is still open as abandoned by a crash, with a summary of what had been taken down, and
-    /// says which. To be called once at start, before the first call is answered.
+    /// Says that this process lives. To be called at start, before [`Store::repair_abandoned`], and every
+    /// [`NODE_HEARTBEAT`] from then on: otherwise others take its calls for abandoned ones.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn beat(&self, now: Timestamp) -> Result<()> {
+        // SQLite has one process at a time, so that any other is gone.
+        let others = match self.driver.dialect() {
+            Dialect::Sqlite => sql("DELETE FROM nodes WHERE id <> $1").bind(Id(self.node)),
+            Dialect::Postgres => sql("DELETE FROM nodes WHERE seen_at < $1").bind(Time(before(now, FORGOTTEN))),
+        };
+        let mut transaction = self.driver.begin(Access::Platform).await?;
+        transaction.execute(others).await?;
+        let query = sql("INSERT INTO nodes (id, seen_at) VALUES ($1, $2)
+             ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at");
+        transaction.execute(query.bind(Id(self.node)).bind(Time(now))).await?;
+        transaction.commit().await
+    }
+
+    /// Says that this process answers no more calls: what it left open may be closed at once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn leave(&self) -> Result<()> {
+        let query = sql("DELETE FROM nodes WHERE id = $1").bind(Id(self.node));
+        self.driver.execute(Access::Platform, query).await?;
+        Ok(())
+    }
+
+    /// Closes every call that is open on a process that is gone (see [`Store::beat`]) as abandoned, with a summary of
+    /// what had been taken down, and says which. To be called at start, and by those that share a database every now and
+    /// then; of two that do so at once, one says each call.
     ///
     /// The end is put at the end of the last stored turn: nobody knows the true one, and `now` may be days later. The
     /// recording's state stays: what exists of it is whole up to the last second.
@@ -19,16 +58,20 @@ impl Store {
     /// # Errors
     /// When the database fails; then none is changed.
     pub async fn repair_abandoned(&self, now: Timestamp) -> Result<Vec<(CallId, TenantId)>> {
-        let open = sql("SELECT * FROM calls WHERE status = 'active' ORDER BY id");
+        let open = sql("SELECT * FROM calls WHERE status = 'active' AND NOT EXISTS (
+                 SELECT 1 FROM nodes WHERE nodes.id = calls.node_id AND nodes.seen_at > $1)
+             ORDER BY id")
+        .bind(Time(before(now, NODE_EXPIRY)));
         let open = self.driver.fetch_all(Access::Platform, open).await?;
-        let mut repaired = Vec::with_capacity(open.len());
+        let mut cut_off = Vec::with_capacity(open.len());
         for row in &open {
             let record = call_record(row)?;
             let turns = self.turns(TenantScope::proven(record.tenant), record.id).await?;
-            repaired.push((record, turns));
+            cut_off.push((record, turns));
         }
+        let mut repaired = Vec::with_capacity(open.len());
         let mut transaction = self.driver.begin(Access::Platform).await?;
-        for (record, turns) in &repaired {
+        for (record, turns) in &cut_off {
             let query = sql("UPDATE calls SET status = $3, ended_at = $4, end_cause = $5, outcome = $6, summary = $7
                  WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
             .bind(Id(record.tenant))
@@ -38,11 +81,32 @@ impl Store {
             .bind(Word(EndCause::Crash))
             .bind(Word(record.outcome.unwrap_or_else(|| outcome(&record.slots))))
             .bind(summary(record, turns));
-            transaction.execute(query).await?;
+            if transaction.execute(query).await? > 0 {
+                repaired.push((record.id, record.tenant));
+            }
         }
         transaction.commit().await?;
-        Ok(repaired.into_iter().map(|(record, _)| (record.id, record.tenant)).collect())
+        Ok(repaired)
     }
+}
+
+impl Store {
+    /// The calls that were cut off since then, the latest first: at most 1,000. Another node may have closed their
+    /// records; their recordings are still on the machine that made them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cut_off_since(&self, since: Timestamp) -> Result<Vec<(CallId, TenantId)>> {
+        let query = sql("SELECT id, tenant_id FROM calls WHERE status = 'abandoned' AND answered_at >= $1
+             ORDER BY answered_at DESC LIMIT 1000")
+        .bind(Time(since));
+        let rows = self.driver.fetch_all(Access::Platform, query).await?;
+        rows.iter().map(|row| Ok((row.get::<Id<_>>("id")?.0, row.get::<Id<_>>("tenant_id")?.0))).collect()
+    }
+}
+
+fn before(now: Timestamp, span: SignedDuration) -> Timestamp {
+    now.checked_sub(span).unwrap_or(Timestamp::MIN)
 }
 
 fn last_sign_of_life(record: &CallRecord, turns: &[Turn]) -> Timestamp {

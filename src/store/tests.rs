@@ -71,11 +71,13 @@ conformance![
     a_call_is_read_back_as_it_was_written,
     a_turn_written_again_is_replaced,
     a_call_closes_once,
-    events_are_appended_all_or_none,
+    events_are_appended_once,
     pages_cover_every_call_once_while_calls_arrive,
     filters_select,
     a_foreign_tenant_sees_and_changes_nothing,
     open_calls_are_repaired_after_a_crash,
+    calls_of_a_process_that_lives_are_left_alone,
+    a_call_that_was_taken_for_abandoned_gets_its_true_end,
     keys_authenticate_their_owner_only,
     a_platform_key_acts_for_tenants_that_exist,
     writers_do_not_disturb_each_other,
@@ -226,7 +228,10 @@ async fn onboarding_again_updates(f: Fixture) {
 async fn a_call_is_read_back_as_it_was_written(f: Fixture) {
     let opened = CallRecord { caller: None, ..record(f.ours, 0) };
     f.store.open_call(f.ours, &opened).await.unwrap();
-    assert!(matches!(f.store.open_call(f.ours, &opened).await, Err(StoreError::Conflict)));
+    // Written again by who did not get the answer; but not by another call.
+    f.store.open_call(f.ours, &opened).await.unwrap();
+    let another = CallRecord { sip_call_id: "another".to_owned(), ..opened.clone() };
+    assert!(matches!(f.store.open_call(f.ours, &another).await, Err(StoreError::Conflict)));
     f.store.set_slots(f.ours, opened.id, &slots(), Some(CallOutcome::Urgent)).await.unwrap();
     let waterfall =
         Waterfall { endpoint_ms: 510, stt_ms: Some(600), first_packet_ms: 690, cached: true, ..Waterfall::default() };
@@ -283,7 +288,7 @@ async fn a_call_closes_once(f: Fixture) {
     assert_eq!(stored.recording, RecordingState::Failed);
 }
 
-async fn events_are_appended_all_or_none(f: Fixture) {
+async fn events_are_appended_once(f: Fixture) {
     let call = record(f.ours, 0);
     f.store.open_call(f.ours, &call).await.unwrap();
     let event = |seq| CallEvent {
@@ -293,9 +298,10 @@ async fn events_are_appended_all_or_none(f: Fixture) {
         data: serde_json::json!({"text": "This call is recorded.", "n": seq}),
     };
     f.store.append_events(f.ours, call.id, &[event(0), event(1)]).await.unwrap();
-    let overlapping = f.store.append_events(f.ours, call.id, &[event(2), event(1)]).await;
-    assert!(matches!(overlapping, Err(StoreError::Conflict)));
-    assert_eq!(f.store.events(f.ours, call.id).await.unwrap(), [event(0), event(1)]);
+    // A retry of what was written already, with something new.
+    let other = CallEvent { kind: "other".to_owned(), ..event(1) };
+    f.store.append_events(f.ours, call.id, &[other, event(2)]).await.unwrap();
+    assert_eq!(f.store.events(f.ours, call.id).await.unwrap(), [event(0), event(1), event(2)]);
 }
 
 async fn pages_cover_every_call_once_while_calls_arrive(f: Fixture) {
@@ -422,6 +428,37 @@ async fn open_calls_are_repaired_after_a_crash(f: Fixture) {
     let stored = f.store.call_record(f.ours, ended.id).await.unwrap().unwrap();
     assert_eq!(stored.status, CallStatus::Completed);
     assert_eq!(f.store.repair_abandoned(at(86_401)).await.unwrap(), []);
+    assert_eq!(f.store.cut_off_since(at(0)).await.unwrap().len(), 2);
+    assert_eq!(f.store.cut_off_since(at(1)).await.unwrap(), [(silent.id, f.theirs.tenant())]);
+}
+
+async fn calls_of_a_process_that_lives_are_left_alone(f: Fixture) {
+    let call = record(f.ours, 0);
+    f.store.beat(at(0)).await.unwrap();
+    f.store.open_call(f.ours, &call).await.unwrap();
+    assert_eq!(f.store.repair_abandoned(at(59)).await.unwrap(), []);
+    f.store.beat(at(50)).await.unwrap();
+    assert_eq!(f.store.repair_abandoned(at(109)).await.unwrap(), []);
+    assert_eq!(f.store.repair_abandoned(at(110)).await.unwrap(), [(call.id, f.ours.tenant())]);
+    // One that has left does not live.
+    let next = CallRecord { id: CallId::new(at(120), [3; 10]), ..record(f.ours, 120) };
+    f.store.open_call(f.ours, &next).await.unwrap();
+    f.store.beat(at(120)).await.unwrap();
+    f.store.leave().await.unwrap();
+    assert_eq!(f.store.repair_abandoned(at(121)).await.unwrap(), [(next.id, f.ours.tenant())]);
+}
+
+async fn a_call_that_was_taken_for_abandoned_gets_its_true_end(f: Fixture) {
+    let call = record(f.ours, 0);
+    f.store.open_call(f.ours, &call).await.unwrap();
+    f.store.repair_abandoned(at(90)).await.unwrap();
+    // The process was only cut off from the database, and writes on.
+    f.store.set_slots(f.ours, call.id, &slots(), None).await.unwrap();
+    f.store.close_call(f.ours, call.id, &close(60)).await.unwrap();
+    let stored = f.store.call_record(f.ours, call.id).await.unwrap().unwrap();
+    assert_eq!((stored.status, stored.end_cause), (CallStatus::Completed, Some(EndCause::CallerHungUp)));
+    assert_eq!(stored.summary, Some(close(60).summary));
+    assert_eq!(f.store.repair_abandoned(at(86_400)).await.unwrap(), []);
 }
 
 async fn keys_authenticate_their_owner_only(f: Fixture) {

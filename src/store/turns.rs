@@ -62,16 +62,18 @@ impl Store {
         self.driver.fetch_all(Access::Tenant(scope), query).await?.iter().map(turn).collect()
     }
 
-    /// Adds events to the log of a call, all or none; one commit for the lot.
+    /// Adds events to the log of a call, all or none; one commit for the lot. An event whose `seq` is there already is
+    /// left out: it was written by an attempt whose answer got lost.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such call,
-    /// [`StoreError::Conflict`](super::StoreError::Conflict) when a `seq` is taken, or when the database fails.
+    /// [`StoreError::NotFound`](super::StoreError::NotFound) when the tenant has no such call, or when the database
+    /// fails.
     pub async fn append_events(&self, scope: TenantScope, call: CallId, events: &[CallEvent]) -> Result<()> {
         let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
         for event in events {
             let query = sql(
-                "INSERT INTO call_events (tenant_id, call_id, seq, at_ms, kind, data) VALUES ($1, $2, $3, $4, $5, $6)",
+                "INSERT INTO call_events (tenant_id, call_id, seq, at_ms, kind, data) VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (tenant_id, call_id, seq) DO NOTHING",
             )
             .bind(Id(scope.tenant()))
             .bind(Id(call))

@@ -16,7 +16,7 @@ use vca::call::admission::Admission;
 use vca::call::lines::TrunkLines;
 use vca::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
 use vca::call::watchdog::Watchdog;
-use vca::call::{self, Node, Settings};
+use vca::call::{self, Node, Settings, SpoolFolder};
 use vca::cli::presence::LivePresence;
 use vca::dialogue::{Receptionist, demo_profile};
 use vca::domain::{
@@ -212,6 +212,7 @@ impl Desk {
 fn settings(folder: &Path) -> Settings {
     Settings {
         recordings: folder.join("recordings"),
+        spool: SpoolFolder::new(&folder.join("spool")),
         answer_after: Duration::ZERO,
         longest_call: Duration::from_secs(300),
         retry_after_s: 1,
@@ -289,7 +290,7 @@ impl Book {
             match self.keeping {
                 Keeping::Slowly(delay) => tokio::time::sleep(delay).await,
                 Keeping::DownFor(time) if self.since.elapsed() < time => {
-                    return Err(PortError("the store is down".to_owned()));
+                    return Err(PortError { message: "the store is down".to_owned(), refused: false });
                 }
                 Keeping::Well | Keeping::DownFor(_) => {}
             }

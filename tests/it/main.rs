@@ -13,6 +13,7 @@ mod cloud;
 mod codecs;
 mod conversations;
 mod corpus;
+mod database;
 mod desk;
 mod failover;
 mod far_end;
@@ -31,6 +32,8 @@ mod redis;
 mod registrar;
 mod secure_voice;
 mod serve;
+#[path = "../support/servers.rs"]
+mod servers;
 mod signalling;
 mod simulate;
 mod softphone;

@@ -17,12 +17,21 @@ use ward::{START, Ward, free_port, wait_for_port};
 pub struct Postgres {
     folder: PathBuf,
     port: u16,
+    settings: &'static [&'static str],
     server: Option<Ward>,
 }
+
+/// Tests die with their data: syncing it would only cost time.
+const FORGETFUL: &[&str] = &["fsync=off", "max_connections=200", "shared_buffers=32MB"];
 
 impl Postgres {
     /// Makes a cluster and starts it.
     pub fn start() -> Self {
+        Self::start_with(FORGETFUL)
+    }
+
+    /// The same with settings of one's own, `name=value` each.
+    pub fn start_with(settings: &'static [&'static str]) -> Self {
         let folder = std::env::temp_dir().join(format!("vca-postgres-{}-{}", std::process::id(), free_port()));
         std::fs::create_dir(&folder).expect("the temporary folder can be written");
         let initdb = Self::command("initdb", &folder)
@@ -31,7 +40,7 @@ impl Postgres {
             .output()
             .expect("initdb runs");
         assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
-        let mut postgres = Self { port: free_port(), folder, server: None };
+        let mut postgres = Self { port: free_port(), folder, settings, server: None };
         postgres.restart();
         postgres
     }
@@ -54,8 +63,7 @@ impl Postgres {
     pub fn restart(&mut self) {
         let mut server = Self::command("postgres", &self.folder);
         server.arg("-D").arg(self.folder.join("data")).args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
-        // Tests die with their data: syncing it would only cost time.
-        for setting in ["fsync=off", "max_connections=200", "shared_buffers=32MB"] {
+        for setting in self.settings {
             server.args(["-c", setting]);
         }
         server.arg("-c").arg(format!("unix_socket_directories={}", self.folder.display()));

@@ -24,7 +24,7 @@ impl Conversation<'_> {
         }
         if self.next_event < MOST_EVENTS {
             let data = serde_json::to_value(what).expect("invariant: what is logged is plain data");
-            self.journal.event(LogEvent { seq: self.next_event, at_ms: self.now().0, kind, data });
+            self.journal.event(LogEvent { seq: self.next_event, at_ms: self.now().0, kind: kind.into(), data });
         }
         self.next_event = self.next_event.saturating_add(1);
     }

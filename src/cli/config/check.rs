@@ -140,6 +140,7 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 
 fn limits(config: &Config, findings: &mut Findings) {
     let at_least_one = [
+        ("database.max_connections", config.database.max_connections),
         ("sip.max_calls", config.sip.max_calls),
         ("sip.max_call_s", config.sip.max_call_s),
         ("media.dead_media_s", config.media.dead_media_s),

@@ -91,28 +91,37 @@ async fn find(args: &ReplayArgs) -> Result<RecordedCall, Failure> {
         return serde_json::from_slice(&text)
             .map_err(|error| Failure::Setup(format!("{}: not a recorded call: {error}", args.call)));
     };
-    let databases = databases(args)?;
-    for database in databases.iter().filter(|database| database.exists()) {
-        let store = Store::open_to_read(database).await.map_err(|error| Failure::setup(&error))?;
+    let places = places(args)?;
+    for config in places.iter().filter(|config| config.postgres().is_some() || config.database_file().exists()) {
+        let store = super::database::open_to_read(config).await?;
         let found = recorded(&store, id).await;
         store.close().await;
         if let Some(call) = found? {
             return Ok(call);
         }
     }
-    let looked: Vec<String> = databases.iter().map(|path| path.display().to_string()).collect();
+    let named = |config: &Config| match config.postgres() {
+        Some(_) => "the database of database.url".to_owned(),
+        None => config.database_file().display().to_string(),
+    };
+    let looked: Vec<String> = places.iter().map(named).collect();
     Err(Failure::Setup(format!("{id} is not in {}; name the data folder with --data", looked.join(" nor in "))))
 }
 
-fn databases(args: &ReplayArgs) -> Result<Vec<PathBuf>, Failure> {
-    let mut config = Config::load(args.config.as_deref(), environment()).map_err(|error| Failure::setup(&error))?;
+/// Where the call may be: as the configuration says, and where the demo keeps its calls.
+fn places(args: &ReplayArgs) -> Result<Vec<Config>, Failure> {
+    let config = Config::load(args.config.as_deref(), environment()).map_err(|error| Failure::setup(&error))?;
+    let on_sqlite = |folder: PathBuf| {
+        let mut config = config.clone();
+        config.database.url = None;
+        config.data_dir = folder;
+        config
+    };
     if let Some(folder) = &args.data {
-        config.data_dir.clone_from(folder);
-        return Ok(vec![config.database()]);
+        return Ok(vec![on_sqlite(folder.clone())]);
     }
-    let own = config.database();
-    config.data_dir = super::default_data_dir().join("demo");
-    Ok(vec![own, config.database()])
+    let demo = on_sqlite(super::default_data_dir().join("demo"));
+    Ok(vec![config, demo])
 }
 
 /// The call as its event log has it; `None` when there is no such call.

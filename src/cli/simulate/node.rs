@@ -52,6 +52,7 @@ impl OwnNode {
         config.data_dir.clone_from(&folder.0);
         // It is no node of anybody's platform.
         config.redis.url = None;
+        config.database.url = None;
         config.prompts_dir.get_or_insert_with(|| cache.join("prompts"));
         // What is measured are calls.
         config.speech.presynthesis = false;
