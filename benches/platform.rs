@@ -22,9 +22,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use uuid::Uuid;
+use vca::domain::billing::{Charge, LedgerLine, LineKind};
 use vca::domain::{
-    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, E164, EndCause, ProfileId, RecordingState,
-    Secret, Speaker, Tenant, TenantId, TenantScope, Turn,
+    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, E164, EndCause, Paise, ProfileId,
+    RecordingState, Secret, Speaker, Tenant, TenantId, TenantScope, Turn,
 };
 use vca::store::{CloseCall, PostgresOptions, Store};
 
@@ -133,6 +134,7 @@ async fn end_of_call(store: &Store) {
             recording: RecordingState::Partial,
             transfers: Vec::new(),
             bridged_ms: 0,
+            trunk: Some("line".to_owned()),
         };
         store.open_call(scope, &record).await.expect("a call");
         for seq in 0..10u32 {
@@ -151,6 +153,12 @@ async fn end_of_call(store: &Store) {
             recording: RecordingState::Complete,
             transfers: Vec::new(),
             bridged_ms: 0,
+            charge: Charge {
+                lines: [(LineKind::TrunkIn, 1), (LineKind::Stt, 21_000), (LineKind::Tts, 400)]
+                    .map(|(kind, quantity)| LedgerLine { kind, item: "bench".to_owned(), quantity, paise: Paise(25) })
+                    .into(),
+                minutes: 1,
+            },
         };
         let began = Instant::now();
         store.close_call(scope, id, &close).await.expect("the call ends");

@@ -16,7 +16,6 @@ mod serve;
 mod tests;
 mod trunks;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +35,7 @@ pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::vault::Recordings;
 
 /// The largest request body, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -49,8 +49,7 @@ pub struct ApiState {
     pub store: Store,
     /// Calls that go on.
     pub live: Live,
-    /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.
-    pub recordings: Arc<Path>,
+    pub recordings: Recordings,
     /// Whether calls can be taken, as whoever starts and stops VCA says.
     pub readiness: watch::Receiver<Readiness>,
     /// What `/readyz` asks.

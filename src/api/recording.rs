@@ -1,22 +1,20 @@
 //! `GET /v1/calls/{id}/recording`: the stereo WAV file, whole or in part.
 
-use std::io::{self, SeekFrom};
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use jiff::Timestamp;
 
 use super::auth::{Authenticated, CallPath, no_call};
 use super::{ApiState, Problem};
 use crate::domain::RecordingState;
-
-/// Bytes read from disk at a time.
-const CHUNK_BYTES: usize = 64 * 1024;
+use crate::vault::Recording;
 
 /// Sends the recording. A player seeks with `Range` (RFC 9110 §14.2). While the call goes on, what has been written so
 /// far is sent.
@@ -35,23 +33,28 @@ pub(super) async fn download(
     }
     // Both names come out of the database, not out of the request.
     let name = format!("{}.wav", record.id);
-    let path = state.recordings.join(record.tenant.to_string()).join(&name);
-    let file = File::open(&path).await.map_err(|error| failed(&error))?;
-    let length = file.metadata().await.map_err(|error| failed(&error))?.len();
+    let recording = state.recordings.open(record.tenant, record.id).await.map_err(|error| failed(&error))?;
+    let (length, recording) = (recording.length(), Arc::new(recording));
+    let wanted = wanted(&headers, length);
+    // A player asks for parts one after the other: it is one reading.
+    if matches!(&wanted, Wanted::Whole | Wanted::Part(Range { start: 0, .. })) {
+        let nothing = serde_json::json!({});
+        state.store.add_event(scope, id, "recording_read", &nothing, Timestamp::now()).await?;
+    }
     let common = [
         (header::CONTENT_TYPE, "audio/wav".to_owned()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
         (header::CONTENT_DISPOSITION, format!("inline; filename=\"{name}\"")),
     ];
-    Ok(match wanted(&headers, length) {
+    Ok(match wanted {
         Wanted::Whole => {
             let size = [(header::CONTENT_LENGTH, length)];
-            (common, size.map(text), body(file, 0..length).await?).into_response()
+            (common, size.map(text), body(recording, 0..length)).into_response()
         }
         Wanted::Part(range) => {
             let size = [(header::CONTENT_LENGTH, range.end - range.start)];
             let place = [(header::CONTENT_RANGE, format!("bytes {}-{}/{length}", range.start, range.end - 1))];
-            (StatusCode::PARTIAL_CONTENT, common, size.map(text), place, body(file, range).await?).into_response()
+            (StatusCode::PARTIAL_CONTENT, common, size.map(text), place, body(recording, range)).into_response()
         }
         Wanted::Nothing => {
             let problem = Problem::range_not_satisfiable(length);
@@ -72,15 +75,16 @@ fn failed(error: &io::Error) -> Problem {
     Problem::internal()
 }
 
-async fn body(mut file: File, range: Range<u64>) -> Result<Body, Problem> {
-    file.seek(SeekFrom::Start(range.start)).await.map_err(|error| failed(&error))?;
-    let file = file.take(range.end - range.start);
-    let chunks = stream::try_unfold(file, |mut file| async move {
-        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-        let read = file.read_buf(&mut chunk).await?;
-        io::Result::Ok((read > 0).then(|| (Bytes::from(chunk), file)))
+fn body(recording: Arc<Recording>, range: Range<u64>) -> Body {
+    let chunks = stream::try_unfold(range, move |left| {
+        let recording = Arc::clone(&recording);
+        async move {
+            let chunk = recording.read(left.clone()).await?;
+            let next = left.start + chunk.len() as u64..left.end;
+            io::Result::Ok((!chunk.is_empty()).then(|| (Bytes::from(chunk), next)))
+        }
     });
-    Ok(Body::from_stream(chunks))
+    Body::from_stream(chunks)
 }
 
 /// What a request wants of a file.

@@ -45,7 +45,7 @@ async fn api() -> Api {
         f.store.create_api_key(owner, id, "test", &ApiKey::generate([byte; 32]), at(0)).await.unwrap();
     }
     let (readiness, watched) = watch::channel(Readiness::Ready);
-    let recordings = f.folder.path().join("recordings").into();
+    let recordings = Recordings::new(f.folder.path().join("recordings"), None, None);
     let trunks = Arc::new(Mutex::new(None));
     let list = trunks.clone();
     let list: TrunkList = Arc::new(move || list.lock().unwrap_or_else(PoisonError::into_inner).clone());
@@ -166,7 +166,8 @@ async fn calls_are_listed_for_their_tenant_only() {
           "started_at": "2025-10-09T08:52:50Z",
           "target": "Dr Sharma"
         }
-      ]
+      ],
+      "trunk": "main-line"
     }
     "#);
 

@@ -5,7 +5,7 @@
 //!              404                    486, 503        488
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument, Span, error, field, info, info_span};
 
-use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TenantId, Trunk};
+use crate::domain::billing::{Allowance, DIRECT, LegUse, Meter};
+use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, Trunk};
 use crate::media::{
     Capabilities, EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions,
 };
@@ -24,6 +25,7 @@ use crate::sip::net::{IncomingCall, InviteInfo, Leg, LegEvent, LegPolicy, Stack}
 use crate::sip::trunk::Trunks;
 use crate::speech::Speech;
 use crate::telemetry::{CallTrace, Telemetry};
+use crate::vault::Recordings;
 
 pub mod admission;
 mod agent;
@@ -74,8 +76,7 @@ pub struct Node {
 /// How the node answers.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Holds `<tenant>/<call>.wav`.
-    pub recordings: PathBuf,
+    pub recordings: Recordings,
     /// Where what the database does not take waits for it.
     pub spool: SpoolFolder,
     /// Ringing time before the answer.
@@ -88,11 +89,6 @@ pub struct Settings {
     pub drain: Duration,
     /// For load tests: every call gets this prompt, over and over, instead of a conversation.
     pub mock_prompt: Option<EncodedAudio>,
-}
-
-/// The recording of a call, below the recordings folder.
-pub fn recording_path(recordings: &Path, tenant: TenantId, call: CallId) -> PathBuf {
-    recordings.join(tenant.to_string()).join(format!("{call}.wav"))
 }
 
 /// Answers calls until the stack ends or `shutdown` turns true, then lets the calls that go on finish.
@@ -200,6 +196,7 @@ impl Prepared {
             recording: if self.route.profile.record_calls { RecordingState::Partial } else { RecordingState::Off },
             transfers: Vec::new(),
             bridged_ms: 0,
+            trunk: self.trunk.as_ref().map(|trunk| trunk.name.clone()),
         }
     }
 }
@@ -254,7 +251,7 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         leg.set_policy(LegPolicy::from(&trunk.settings)).await;
     }
     let arrival = router::find(&*node.book, &node.trunks, trunk.as_deref(), leg, invite).await;
-    let router::Arrival { route, did } = arrival.map_err(|why| match why {
+    let router::Arrival { mut route, did } = arrival.map_err(|why| match why {
         NoRoute::NoSuchNumber => Refused::plain(404, "No Such Number"),
         // The number exists, and will be answered again: a 404 has carriers announce that it does not.
         NoRoute::Suspended => Refused::plain(480, "Temporarily Unavailable"),
@@ -271,8 +268,12 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     let present = present.ok_or_else(|| Refused::later(486, "Busy Here", &node.settings))?;
     let admitted = node.admission.admit(trunk.as_deref(), Instant::now());
     let slot = admitted.map_err(|refusal| refused(refusal, &node.settings))?;
-    let recording =
-        route.profile.record_calls.then(|| recording_path(&node.settings.recordings, route.scope.tenant(), id));
+    if route.allowance > Allowance::Full {
+        let allowance = route.allowance.name();
+        info!(call = %id, tenant = %route.scope.tenant(), allowance, "the month's ceiling is reached; the call spends less");
+    }
+    route.allowance.apply(&mut route.profile);
+    let recording = route.profile.record_calls.then(|| node.settings.recordings.to_write(route.scope.tenant(), id));
     if let Some(folder) = recording.as_deref().and_then(Path::parent)
         && let Err(error) = tokio::fs::create_dir_all(folder).await
     {
@@ -326,12 +327,14 @@ async fn converse(
     let started = Instant::now();
     leg.answer(answer).await;
     node.metrics.call_began();
+    let (meter, line) = (Meter::default(), trunk_name.unwrap_or(DIRECT).to_owned());
     trace.answered(id, route.scope.tenant(), trunk_name);
     let (book, scope) = (Arc::clone(&node.book), route.scope);
     let spool = node.settings.spool.clone();
     let journal = Arc::new(Journal::open(book, spool, Arc::clone(&present), scope, record, trunk_name));
     info!(call = %id, tenant = %scope.tenant(), trunk = trunk_name, "answered");
     let outgoing = transfer::Outgoing {
+        meter: meter.clone(),
         stack: node.stack.clone(),
         lines: Arc::clone(&node.lines),
         media: Arc::clone(&node.media),
@@ -348,7 +351,7 @@ async fn converse(
         media,
         media_events,
         sdp,
-        speech: node.speech.of(&route.profile.speech),
+        speech: node.speech.for_call(&route.profile.speech, meter.clone()),
         profile: route.profile,
         caller,
         outgoing,
@@ -357,13 +360,16 @@ async fn converse(
         pulse: guarded.pulse(),
         metrics: Arc::clone(&node.metrics),
         trace: trace.clone(),
+        recordings: node.settings.recordings.clone(),
+        id: (route.scope.tenant(), id),
     };
     let finished = guarded.run(parts, node.settings.mock_prompt.clone()).await;
     let (cause, outcome) = (finished.cause, finished.outcome);
     node.metrics.call_ended(outcome, cause);
     trace.ended(outcome, cause);
-    let seconds = started.elapsed().as_secs();
-    info!(call = %id, ?cause, ?outcome, seconds, "ended");
+    let lasted = started.elapsed();
+    info!(call = %id, ?cause, ?outcome, seconds = lasted.as_secs(), "ended");
+    meter.leg(LegUse { trunk: line, outbound: false, ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX) });
     let closing = Closing {
         ended_at: Timestamp::now(),
         end_cause: cause,
@@ -373,7 +379,13 @@ async fn converse(
         recording: finished.recording,
         bridged_ms: finished.transfers.iter().map(|attempt| attempt.bridged_ms).sum(),
         transfers: finished.transfers,
+        usage: meter.read(),
     };
+    if closing.recording == RecordingState::Refused
+        && let Err(error) = node.settings.recordings.delete(route.scope.tenant(), id).await
+    {
+        error!(call = %id, %error, "the recording that the caller did not want is removed later");
+    }
     // The line is free; a database that is slow may keep the record open for a while.
     drop(slot);
     present.ended(cause, outcome);

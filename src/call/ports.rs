@@ -9,6 +9,7 @@ use std::pin::Pin;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use crate::domain::billing::{Allowance, Usage};
 use crate::domain::{
     AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, LivePhase, RecordingState,
     Tenant, TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
@@ -26,6 +27,8 @@ pub struct Route {
     pub tenant: Tenant,
     pub status: TenantStatus,
     pub profile: AgentProfile,
+    /// What the call may spend: the profile is not shortened to it yet.
+    pub allowance: Allowance,
 }
 
 /// How a call ended, for its record.
@@ -39,6 +42,9 @@ pub struct Closing {
     pub recording: RecordingState,
     pub transfers: Vec<TransferAttempt>,
     pub bridged_ms: u64,
+    /// What is to be paid for the call.
+    #[serde(default)]
+    pub usage: Usage,
 }
 
 /// One step of a call, kept so that the call can be replayed.

@@ -6,6 +6,7 @@
 mod check;
 mod engines;
 mod load;
+mod prices;
 pub mod profile;
 mod tenants;
 #[cfg(test)]
@@ -23,7 +24,8 @@ pub use check::{Finding, LocateModel, Severity, check};
 pub use load::{ConfigError, Loaded, Origin, environment};
 pub use tenants::TenantEntry;
 
-use crate::domain::{IpNet, Secret, Trunk, TurnSettings};
+use crate::domain::billing::{GstTerms, Gstin, Prices};
+use crate::domain::{IpNet, Retention, Secret, Trunk, TurnSettings};
 use crate::live::RedisOptions;
 use crate::sip::net::{TlsConfig, TlsIdentity};
 use crate::speech::engines::EngineSpec;
@@ -51,7 +53,10 @@ pub struct Config {
     pub speech: Speech,
     pub turns: TurnSettings,
     pub log: Log,
+    pub billing: Billing,
     pub telemetry: Telemetry,
+    pub recordings: Recordings,
+    pub retention: Retention,
     /// For load tests: a played prompt instead of a conversation. Set by `vca demo --mock-agent`; no key of a file.
     #[serde(skip)]
     pub mock_agent: bool,
@@ -61,6 +66,9 @@ pub struct Config {
     /// `[engines.NAME]`: engines that tenants may choose, beside the node's own.
     #[serde(skip)]
     pub engines: BTreeMap<String, EngineSpec>,
+    /// `[prices]`: what calls cost the operator.
+    #[serde(skip)]
+    pub prices: Prices,
     /// `[[tenants]]`: the businesses that are answered for.
     #[serde(skip)]
     pub tenants: Vec<TenantEntry>,
@@ -215,6 +223,24 @@ pub struct Log {
     pub format: LogFormat,
 }
 
+/// What the operator's invoices say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    /// `None`: not registered, and no tax is charged.
+    #[serde(with = "value::off")]
+    pub gstin: Option<Gstin>,
+    pub sac: String,
+    pub gst_percent: u8,
+}
+
+impl Billing {
+    /// The same for an export.
+    pub fn terms(&self) -> GstTerms {
+        GstTerms { supplier: self.gstin.clone(), sac: self.sac.clone(), percent: self.gst_percent }
+    }
+}
+
 /// Traces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -224,6 +250,23 @@ pub struct Telemetry {
     pub otlp: Option<String>,
     /// Of a hundred calls.
     pub sample_percent: u8,
+}
+
+/// How recordings are sealed, and where they go after their calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recordings {
+    #[serde(with = "value::off")]
+    pub key_file: Option<PathBuf>,
+    /// `None` leaves them in the data folder.
+    #[serde(with = "value::off")]
+    pub bucket: Option<String>,
+    pub prefix: String,
+    pub endpoint: String,
+    pub region: String,
+    pub access_key: String,
+    #[serde(with = "value::off")]
+    pub secret_key_file: Option<PathBuf>,
 }
 
 /// How log lines look.
@@ -267,8 +310,8 @@ impl Config {
         Some(RedisOptions { url, prefix: self.redis.prefix.clone() })
     }
 
-    /// The folder under which recordings are kept, as `<tenant>/<call>.wav`.
-    pub fn recordings(&self) -> PathBuf {
+    /// The folder under which recordings are kept, as `<tenant>/<call>.wav` or `.vcar`.
+    pub fn recordings_dir(&self) -> PathBuf {
         self.data_dir.join("recordings")
     }
 

@@ -19,11 +19,14 @@ mod log;
 pub mod models;
 mod onboard;
 pub mod presence;
+pub mod privacy;
 pub mod reload;
 pub mod replay;
 pub mod serve;
 pub mod server;
 pub mod simulate;
+mod upkeep;
+pub mod usage;
 mod wiring;
 
 /// Answers the phone for small businesses.
@@ -58,10 +61,14 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Let scripted callers call, and score their calls
     Simulate(simulate::SimulateArgs),
+    /// Show what a month came to, or export it for invoices
+    Usage(usage::UsageArgs),
     /// Fetch, list and verify speech models
     Models(models::ModelsArgs),
     /// Explain the merged configuration and what is wrong with it
     CheckConfig(check_config::CheckConfigArgs),
+    /// Hand over, or erase, what is kept of a person who called
+    Privacy(privacy::PrivacyArgs),
     /// Bring the database's schema up to date
     Migrate(database::MigrateArgs),
     /// Copy the SQLite database into a new file while calls go on
@@ -115,10 +122,12 @@ pub fn main() -> ExitCode {
         Command::Call(args) => call::run(args),
         Command::Replay(args) => replay::run(&args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Usage(args) => usage::run(&args),
         Command::Models(args) => {
             models::run(&args).map(|()| ExitCode::SUCCESS).map_err(|error| Failure::Setup(format!("{error:#}")))
         }
         Command::CheckConfig(args) => check_configuration(&args),
+        Command::Privacy(args) => privacy::run(args),
         Command::Migrate(args) => database::migrate(args),
         Command::Backup(args) => database::backup(args),
         Command::Asterisk(args) => asterisk::run(&args),

@@ -37,6 +37,13 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
         let tenant = Tenant { id, name: entry.name.clone(), max_calls: entry.max_calls };
         store.put_tenant(scope, &tenant).await.map_err(|error| Failure::setup(&error))?;
         store.put_profile(scope, &profile).await.map_err(|error| Failure::setup(&error))?;
+        if let Some(retention) = &entry.retention {
+            store.set_retention(scope, retention).await.map_err(|error| Failure::setup(&error))?;
+        }
+        // Without one in the file, that of the database stays.
+        if let Some(plan) = &entry.plan {
+            store.put_plan(scope, plan).await.map_err(|error| Failure::setup(&error))?;
+        }
         for number in &entry.dids {
             let did = Did { number: number.clone(), tenant: id, profile: profile.id };
             store.put_did(scope, &did).await.map_err(|error| match error {
@@ -74,6 +81,7 @@ fn profile_of(entry: &TenantEntry, turns: TurnSettings, voice: &str) -> AgentPro
         voice: voice.to_owned(),
         turns,
         transfers: entry.transfers().unwrap_or_default(),
+        emergency_transfers_only: false,
         ask: entry.ask.clone().unwrap_or_default(),
         speech: entry.speech.clone().unwrap_or_default(),
         knowledge: entry.knowledge(Knowledge::default()),

@@ -1,7 +1,6 @@
 //! A whole VCA node in this process: store, models, media, SIP, HTTP, in the order in which failures are cheap.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use crate::call::watchdog::Watchdog;
 use crate::call::{self, Node, Settings, SpoolFolder};
 use crate::dialogue::Receptionist;
 use crate::domain::Trunk;
+use crate::domain::billing::Prices;
 use crate::live::Live;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::metrics::Metrics;
@@ -35,6 +35,7 @@ use crate::speech::stt::NoRecogniser;
 use crate::speech::{Presynthesis, Speech, SpeechConfig, models};
 use crate::store::{NODE_HEARTBEAT, Store, StoreError};
 use crate::telemetry::Telemetry;
+use crate::vault::Recordings;
 
 /// Threads of the calls' own runtime: one per core of the smallest machine that VCA is made for.
 const CALL_THREADS: usize = 2;
@@ -75,7 +76,7 @@ pub struct Server {
 /// # Errors
 /// One line that says what, where and how to mend it.
 pub async fn open_store(config: &Config) -> Result<Store, Failure> {
-    let recordings = config.recordings();
+    let recordings = config.recordings_dir();
     std::fs::create_dir_all(&recordings).map_err(|error| {
         Failure::Setup(format!(
             "cannot make the folder {}: {error}; set data_dir (or --data) to a folder that can be written",
@@ -83,33 +84,32 @@ pub async fn open_store(config: &Config) -> Result<Store, Failure> {
         ))
     })?;
     let store = super::database::open(config).await?;
+    let kept = super::wiring::recordings(config)?;
     let started = async {
         store.beat(Timestamp::now()).await?;
         // First what this node knows to be true of its calls, then guesses about those of others.
-        SpoolFolder::new(&config.spool()).drain(&StoreBook::empty(store.clone())).await;
-        close_cut_off(&store).await?;
-        repair_recordings(&store, &recordings).await
+        let book = StoreBook::empty(store.clone(), config.prices.clone());
+        SpoolFolder::new(&config.spool()).drain(&book).await;
+        close_cut_off(&store, &config.prices).await?;
+        repair_recordings(&store, &kept).await
     };
     started.await.map_err(|error| Failure::setup(&error))?;
     Ok(store)
 }
 
 /// Closes the calls of processes that are gone.
-async fn close_cut_off(store: &Store) -> Result<(), StoreError> {
-    for (call, tenant) in store.repair_abandoned(Timestamp::now()).await? {
+async fn close_cut_off(store: &Store, prices: &Prices) -> Result<(), StoreError> {
+    for (call, tenant) in store.repair_abandoned(Timestamp::now(), prices).await? {
         warn!(%call, %tenant, "the call was cut off when a VCA stopped; its record is closed as abandoned");
     }
     Ok(())
 }
 
 /// Makes the recordings of calls that were cut off playable, where they are on this machine.
-async fn repair_recordings(store: &Store, recordings: &Path) -> Result<(), StoreError> {
+async fn repair_recordings(store: &Store, recordings: &Recordings) -> Result<(), StoreError> {
     let since = Timestamp::now().checked_sub(REPAIRED_LATER).unwrap_or(Timestamp::MIN);
     for (call, tenant) in store.cut_off_since(since).await? {
-        let path = call::recording_path(recordings, tenant, call);
-        if path.exists()
-            && let Err(error) = media::recorder::repair(&path)
-        {
+        if let Err(error) = recordings.repair(tenant, call, media::recorder::repair) {
             warn!(%call, %error, "its recording could not be repaired");
         }
     }
@@ -117,14 +117,14 @@ async fn repair_recordings(store: &Store, recordings: &Path) -> Result<(), Store
 }
 
 /// Says again and again that this process lives, and looks after those that do not.
-async fn keep_alive(store: Store) {
+async fn keep_alive(store: Store, prices: Prices) {
     let mut ticks = tokio::time::interval(NODE_HEARTBEAT);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let done = async {
             store.beat(Timestamp::now()).await?;
-            close_cut_off(&store).await
+            close_cut_off(&store, &prices).await
         };
         if let Err(error) = done.await {
             warn!(%error, "the database was not told that this node lives; after a minute others close its calls");
@@ -156,10 +156,11 @@ impl Server {
         let http = http_listener.local_addr().map_err(|error| Failure::setup(&error))?;
         // Bound before the models are loaded, so that a busy port is told at once.
         let (stack, incoming) = net::start(stack_config(config)).await.map_err(|error| Failure::setup(&error))?;
-        let media = MediaEngine::start(media_config(config)).map_err(|error| Failure::setup(&error))?;
+        let recordings = super::wiring::recordings(config)?;
+        let media = MediaEngine::start_with_keys(media_config(config), recordings.keys())
+            .map_err(|error| Failure::setup(&error))?;
 
         let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
-        let recordings = config.recordings().into();
         let line_states = Arc::new(OnceLock::new());
         let trunk_list = trunk_list(Arc::clone(&line_states));
         let metrics = Arc::new(Metrics::default());
@@ -167,10 +168,13 @@ impl Server {
         let live = presence::open(config, &metrics)?;
         let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
         let dependencies = dependencies(&store, &trunk_list);
+        if config.redis().is_some() {
+            super::wiring::add_redis(&dependencies, &metrics);
+        }
         let state = ApiState {
             store: store.clone(),
             live: live.clone(),
-            recordings,
+            recordings: recordings.clone(),
             readiness: ready,
             dependencies: dependencies.clone(),
             trunks: trunk_list,
@@ -197,8 +201,9 @@ impl Server {
         super::wiring::add_speech(&dependencies, &speech);
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
         let mut chores = JoinSet::new();
-        chores.spawn(keep_alive(store.clone()));
+        chores.spawn(keep_alive(store.clone(), config.prices.clone()));
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
+        super::upkeep::start(&mut chores, &store, &recordings, config.retention);
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
             .thread_name("call")
@@ -211,7 +216,9 @@ impl Server {
         line_states.get_or_init(|| (trunks.clone(), admission.clone()));
         presence::tell_of_trunks(&mut chores, &trunks, &live, &store, |_| true);
         let node = Node {
-            book: Arc::new(StoreBook::new(store.clone()).await.map_err(|error| Failure::setup(&error))?),
+            book: Arc::new(
+                StoreBook::new(store.clone(), config.prices.clone()).await.map_err(|error| Failure::setup(&error))?,
+            ),
             presence: Arc::new(LivePresence(live.clone())),
             media,
             speech: Arc::clone(&speech),
@@ -224,7 +231,7 @@ impl Server {
             trunks: trunks.clone(),
             lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: config.sip.public_ip }),
             settings: Settings {
-                recordings: config.recordings(),
+                recordings: recordings.clone(),
                 spool: SpoolFolder::new(&config.spool()),
                 answer_after: Duration::from_millis(config.sip.ring_ms.into()),
                 longest_call: Duration::from_secs(config.sip.max_call_s.into()),

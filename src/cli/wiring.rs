@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::warn;
 
-use jiff::Timestamp;
-
+use super::config::Config;
 use super::{Failure, config};
 use crate::api::{Dependencies, Need, Standing, TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use crate::call::admission::Admission;
 use crate::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
-use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, TenantScope, Trunk, TrunkMode, Turn};
+use crate::domain::billing::{Allowance, Prices};
+use crate::domain::{CallId, CallOutcome, CallRecord, CallSlots, E164, Secret, TenantScope, Trunk, TrunkMode, Turn};
 use crate::metrics::Metrics;
 use crate::sip::trunk::{TrunkState, TrunkStatus, Trunks};
 use crate::speech::Speech;
@@ -20,6 +21,7 @@ use crate::speech::engines::BreakerState;
 use crate::speech::http::{self, HttpLimits};
 use crate::store::{self, CloseCall, Store, StoreError};
 use crate::telemetry::Telemetry;
+use crate::vault::{Bucket, BucketSettings, MasterKeys, Recordings};
 
 /// How long a call waits for the database to say who answers it, before what was said last counts.
 const ROUTE_PATIENCE: Duration = Duration::from_secs(1);
@@ -30,6 +32,8 @@ const MOST_ROUTES: usize = 50_000;
 /// The store as the calls see it.
 pub struct StoreBook {
     store: Store,
+    /// What calls cost.
+    prices: Prices,
     /// Who answered which number when the database said so last.
     routes: Mutex<HashMap<E164, Route>>,
 }
@@ -39,15 +43,27 @@ impl StoreBook {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn new(store: Store) -> Result<Self, StoreError> {
+    pub async fn new(store: Store, prices: Prices) -> Result<Self, StoreError> {
         let known = store.routes().await?.into_iter().take(MOST_ROUTES);
         let routes = known.map(|(number, route)| (number, port_route(route))).collect();
-        Ok(Self { store, routes: Mutex::new(routes) })
+        Ok(Self { store, prices, routes: Mutex::new(routes) })
     }
 
     /// Without any route in memory.
-    pub fn empty(store: Store) -> Self {
-        Self { store, routes: Mutex::default() }
+    pub fn empty(store: Store, prices: Prices) -> Self {
+        Self { store, prices, routes: Mutex::default() }
+    }
+
+    /// What the next call of a tenant may spend. A database that does not say limits no call.
+    async fn allowance(&self, scope: TenantScope) -> Allowance {
+        let found = tokio::time::timeout(ALLOWANCE_PATIENCE, self.store.allowance(scope, Timestamp::now())).await;
+        match found.map_err(|_elapsed| StoreError::Timeout).flatten() {
+            Ok(allowance) => allowance,
+            Err(error) => {
+                warn!(tenant = %scope.tenant(), %error, "the month's costs are not known; the call is not limited");
+                Allowance::Full
+            }
+        }
     }
 
     fn remember(&self, did: &E164, route: Option<&Route>) {
@@ -64,8 +80,12 @@ impl StoreBook {
     }
 }
 
+/// How long a call waits to be told what it may spend.
+const ALLOWANCE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// A route as it is kept in memory: not limited.
 fn port_route(store::Route { scope, tenant, status, profile }: store::Route) -> Route {
-    Route { scope, tenant, status, profile }
+    Route { scope, tenant, status, profile, allowance: Allowance::Full }
 }
 
 impl CallBook for StoreBook {
@@ -75,7 +95,8 @@ impl CallBook for StoreBook {
                 Ok(Ok(found)) => {
                     let route = found.map(port_route);
                     self.remember(did, route.as_ref());
-                    return Ok(route);
+                    let Some(route) = route else { return Ok(None) };
+                    return Ok(Some(Route { allowance: self.allowance(route.scope).await, ..route }));
                 }
                 Ok(Err(failure)) if failure.is_final() => return Err(port_error(failure)),
                 Ok(Err(failure)) => port_error(failure),
@@ -146,6 +167,7 @@ impl CallBook for StoreBook {
                 recording: closing.recording,
                 transfers: closing.transfers.clone(),
                 bridged_ms: closing.bridged_ms,
+                charge: self.prices.charge(&closing.usage),
             };
             self.store.close_call(scope, call, &close).await.map_err(port_error)
         })
@@ -169,6 +191,51 @@ pub(super) fn dependencies(store: &Store, trunks: &TrunkList) -> Dependencies {
     dependencies
 }
 
+/// Where recordings lie, and what they are sealed with.
+pub(super) fn recordings(config: &Config) -> Result<Recordings, Failure> {
+    let settings = &config.recordings;
+    // The environment goes before the file, as for every other key.
+    let keys = match (std::env::var("VCA_RECORDING_KEY"), &settings.key_file) {
+        (Ok(text), _) => Some(("VCA_RECORDING_KEY".to_owned(), text)),
+        (Err(_), Some(path)) => {
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|error| Failure::Setup(format!("recordings.key_file = {path:?}: {error}")))?;
+            Some((format!("recordings.key_file = {path:?}"), text))
+        }
+        (Err(_), None) => None,
+    };
+    let parse = |(from, text): (String, String)| {
+        MasterKeys::parse(&text).map(Arc::new).map_err(|error| Failure::Setup(format!("{from}: {error}")))
+    };
+    let keys = keys.map(parse).transpose()?;
+    let bucket = settings.bucket.as_ref().map(|name| bucket(config, name)).transpose()?;
+    Ok(Recordings::new(config.recordings_dir(), keys, bucket))
+}
+
+fn bucket(config: &Config, name: &str) -> Result<Bucket, Failure> {
+    let settings = &config.recordings;
+    let secret = match (std::env::var("VCA_S3_SECRET_KEY"), &settings.secret_key_file) {
+        (Ok(secret), _) => secret,
+        (Err(_), Some(path)) => std::fs::read_to_string(path)
+            .map_err(|error| Failure::Setup(format!("recordings.secret_key_file = {path:?}: {error}")))?,
+        (Err(_), None) => {
+            let mend = "set VCA_S3_SECRET_KEY, or recordings.secret_key_file";
+            return Err(Failure::Setup(format!("recordings.bucket needs the secret key of the object store: {mend}")));
+        }
+    };
+    let settings = BucketSettings {
+        bucket: name.to_owned(),
+        prefix: settings.prefix.trim_matches('/').to_owned(),
+        endpoint: settings.endpoint.clone(),
+        region: settings.region.clone(),
+        access_key: settings.access_key.clone(),
+        secret_key: Secret::new(secret.trim()),
+    };
+    let limits = HttpLimits { connect: Duration::from_secs(3), total: Duration::from_secs(120) };
+    let client = http::client(limits).map_err(|error| Failure::setup(&error))?;
+    Bucket::new(&settings, client).map_err(|error| Failure::setup(&error))
+}
+
 /// Where traces go, as the configuration says.
 pub(super) fn telemetry(config: &config::Telemetry, metrics: &Arc<Metrics>) -> Result<Telemetry, Failure> {
     let Some(endpoint) = &config.otlp else { return Ok(Telemetry::off()) };
@@ -176,6 +243,15 @@ pub(super) fn telemetry(config: &config::Telemetry, metrics: &Arc<Metrics>) -> R
     let client = http::client(limits).map_err(|error| Failure::setup(&error))?;
     let telemetry = Telemetry::start(endpoint, config.sample_percent, client, Arc::clone(metrics));
     telemetry.map_err(|error| Failure::setup(&error))
+}
+
+/// Adds Redis: a node without it goes on alone.
+pub(super) fn add_redis(dependencies: &Dependencies, metrics: &Arc<Metrics>) {
+    let metrics = Arc::clone(metrics);
+    dependencies.add("redis", Need::Informational, move || {
+        let down = || Standing::down("this node goes on alone");
+        std::future::ready(if metrics.redis_answers() { Standing::up() } else { down() })
+    });
 }
 
 /// Adds the engines: those whose breakers are open do not work.
@@ -240,7 +316,52 @@ fn trunk_view(trunk: &Trunk, status: TrunkStatus, active_calls: u32) -> TrunkVie
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Secret, TrunkSettings};
+    use crate::domain::TrunkSettings;
+
+    #[tokio::test]
+    async fn calls_are_charged_and_the_next_ones_spend_less() {
+        use crate::domain::billing::{LegUse, Plan, TrunkPrice, Usage};
+        use crate::domain::{Did, EndCause, RecordingState};
+        use crate::store::tests::{number, record, sqlite};
+
+        let f = sqlite().await;
+        let profile = f.store.profiles(f.ours).await.unwrap().remove(0).id;
+        let did = Did { number: number("+918047180000"), tenant: f.ours.tenant(), profile };
+        f.store.put_did(f.ours, &did).await.unwrap();
+        let plan = Plan {
+            soft_ceiling_minutes: Some(2),
+            hard_ceiling_paise: Some(crate::domain::Paise(300)),
+            ..Plan::default()
+        };
+        f.store.put_plan(f.ours, &plan).await.unwrap();
+        let trunk = TrunkPrice { inbound_per_pulse: "50".parse().unwrap(), ..TrunkPrice::default() };
+        let prices = Prices { trunks: [("line".to_owned(), trunk)].into(), ..Prices::default() };
+        let book = StoreBook::empty(f.store.clone(), prices);
+        let mut allowed = Vec::new();
+        for second in 0..3 {
+            let route = book.route(&did.number).await.unwrap().unwrap();
+            allowed.push(route.allowance);
+            let call = CallRecord { answered_at: Timestamp::now(), ..record(f.ours, second) };
+            book.open(f.ours, &call).await.unwrap();
+            let leg = LegUse { trunk: "line".to_owned(), outbound: false, ms: 100_000 };
+            let closing = Closing {
+                ended_at: call.answered_at + jiff::SignedDuration::from_secs(100),
+                end_cause: EndCause::CallerHungUp,
+                outcome: CallOutcome::Nothing,
+                slots: CallSlots::default(),
+                summary: String::new(),
+                recording: RecordingState::Off,
+                transfers: Vec::new(),
+                bridged_ms: 0,
+                usage: Usage { legs: vec![leg], ..Usage::default() },
+            };
+            book.close(f.ours, call.id, &closing).await.unwrap();
+            let charged = f.store.ledger(f.ours, call.id).await.unwrap().unwrap();
+            assert_eq!((charged.cost.0, charged.minutes, charged.seconds), (100, 2, 100));
+        }
+        assert_eq!(allowed, [Allowance::Full, Allowance::LocalEngines, Allowance::LocalEngines]);
+        assert_eq!(book.route(&did.number).await.unwrap().unwrap().allowance, Allowance::MessagesOnly);
+    }
 
     #[test]
     fn a_trunk_is_shown_in_the_words_of_its_mode() {

@@ -126,6 +126,13 @@ impl Receptionist {
     /// Keys count for the number at any time; at the read-back, 1 is yes and 2 is no.
     pub(super) fn keys(&mut self, digits: &str) -> Reply {
         match (self.state, digits) {
+            // No question is answered by this key alone.
+            (
+                State::Open | State::Fix | State::Ask(SlotName::Name | SlotName::Reason | SlotName::PreferredTime),
+                "9",
+            ) => {
+                return self.stop_recording();
+            }
             (State::ReadBack, "1") => return self.agreed(),
             (State::ReadBack, "2") => return self.what_to_change(),
             (State::Keypad, "1") if self.caller.is_some() => {

@@ -22,6 +22,7 @@ pub fn demo_profile() -> AgentProfile {
         voice: "en_US-joe-medium".into(),
         turns: TurnSettings::default(),
         transfers: Transfers::default(),
+        emergency_transfers_only: false,
         ask: Vec::new(),
         speech: crate::domain::SpeechChoice::default(),
         knowledge: knowledge(),

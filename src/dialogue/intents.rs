@@ -115,8 +115,18 @@ const NOTHING: &str = "nothing|no thanks|no thank you|never mind|nevermind|forge
 const WRONG_NUMBER: &str = "wrong number|wrong no|dialed wrong|dialled wrong|dialed the wrong|dialled the wrong|by mistake|\
     called by mistake|wrong call|galat number|wrong place|not the number";
 
+const UNRECORDED: &str = "dont record|do not record|not record|stop recording|stop the recording|stop record|without recording|\
+    dont want recording|no recording|not be recorded|not to be recorded|dont want to be recorded|\
+    do not want to be recorded|dont want this recorded|turn off recording|turn off the recording|\
+    switch off recording|switch off the recording|off the recording|recording band|record mat|record nahi";
+
 const LANGUAGE: &str = "speak hindi|speak in hindi|hindi mein|hindi me|hindi please|in hindi|talk in hindi|know hindi|kannada|tamil|\
     telugu|malayalam|marathi|bengali|gujarati|punjabi|hindi bolo|hindi aati|in urdu";
+
+/// Whether the caller does not want the call to be recorded.
+pub(super) fn refuses_recording(said: &str) -> bool {
+    says_any(&text::plain(&text::words(said)), UNRECORDED)
+}
 
 /// Reads one turn; the profile gives the words for the business and for its appointments.
 pub(super) fn intent(said: &str, profile: &AgentProfile) -> Intent {
@@ -333,6 +343,24 @@ mod tests {
         }
         let restaurant = AgentProfile { visit_word: "table".into(), ..demo_profile() };
         assert_eq!(intent("I need a table", &restaurant), Appointment);
+    }
+
+    #[test]
+    fn a_wish_not_to_be_recorded() {
+        for said in [
+            "Please don't record me.",
+            "I do not want to be recorded",
+            "Stop the recording, please. I want an appointment.",
+            "don't record this call",
+            "recording band karo",
+            "Can we do this without recording?",
+        ] {
+            assert!(refuses_recording(said), "{said}");
+        }
+        for said in ["Is this call recorded?", "Is this a recording?", "I lost my medical records", "record a message"]
+        {
+            assert!(!refuses_recording(said), "{said}");
+        }
     }
 
     #[test]

@@ -21,6 +21,12 @@ impl Receptionist {
         FILLERS.iter().map(|phrase| phrases.text(*phrase)).collect()
     }
 
+    /// The notice that every caller hears first: an assistant, and whether the call is recorded.
+    pub fn notice(profile: &AgentProfile) -> String {
+        let phrases = Phrases::new(profile.clone());
+        phrases.text(phrases.notice())
+    }
+
     /// What the caller is told when the conversation itself fails; a fixed line.
     pub fn breakdown(profile: &AgentProfile) -> String {
         Phrases::new(profile.clone()).text(Phrase::Breakdown)

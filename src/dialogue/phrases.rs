@@ -141,6 +141,8 @@ phrases! {
     AddressUnknown => "Sorry, I do not have our address here, but I can take a message for that.",
     WhoIAm => "I am an AI assistant for {business}, not a person.",
     EnglishOnly => "I'm sorry, I can speak only English for now.",
+    NotRecorded => "All right, this call is not recorded any more.",
+    NeverRecorded => "This call is not recorded.",
 
     // Trouble.
     CannotHear => "I'm sorry, I cannot hear you properly.",
@@ -193,6 +195,11 @@ impl Phrases {
 
     pub(super) fn profile(&self) -> &AgentProfile {
         &self.profile
+    }
+
+    /// From now on the call is not recorded.
+    pub(super) fn stop_recording(&mut self) {
+        self.profile.record_calls = false;
     }
 
     /// The AI notice, which speaks of recording only when calls are recorded.

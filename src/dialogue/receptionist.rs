@@ -146,6 +146,7 @@ impl Receptionist {
     /// Takes one input by the rules.
     pub(super) fn decide(&mut self, input: Input, now: &Zoned) -> Vec<Action> {
         let before = self.slots.clone();
+        let recorded = self.phrases.profile().record_calls;
         self.nothing_unsure();
         match input {
             Input::HungUp => {
@@ -179,6 +180,9 @@ impl Receptionist {
         }
         self.last = reply.clone();
         let mut actions = slots::changes(&before, &self.slots);
+        if recorded && !self.phrases.profile().record_calls {
+            actions.push(Action::StopRecording);
+        }
         actions.extend(reply.into_actions());
         actions
     }
@@ -284,6 +288,9 @@ impl Receptionist {
         if intent != Intent::Repeat {
             self.count.repeats = 0;
         }
+        if intent != Intent::Emergency && intents::refuses_recording(said) {
+            return self.stop_recording();
+        }
         match self.state {
             State::Open => self.open(said, intent, now),
             State::Ask(SlotName::Number) | State::Keypad => self.number_said(said, intent, now),
@@ -351,7 +358,7 @@ impl Receptionist {
             return Some(reply);
         }
         match intent {
-            Intent::Emergency | Intent::Person if self.reachable(said, now).is_some() => {
+            Intent::Emergency | Intent::Person if self.may_hand_over(intent) && self.reachable(said, now).is_some() => {
                 self.emergency |= intent == Intent::Emergency;
                 let lead = if intent == Intent::Emergency { &[Phrase::EmergencyAdvice][..] } else { &[] };
                 self.hand_over(lead, said, now)
@@ -468,6 +475,13 @@ impl Receptionist {
             (State::Fix, _) => self.reply(&[Phrase::AreYouThere, Phrase::WhatToChange]).open(),
             (State::Idle | State::Transferring | State::Ended, _) => self.close(),
         }
+    }
+
+    /// The caller does not want to be recorded; the question that stands follows.
+    pub(super) fn stop_recording(&mut self) -> Reply {
+        let told = if self.phrases.profile().record_calls { Phrase::NotRecorded } else { Phrase::NeverRecorded };
+        self.phrases.stop_recording();
+        self.answer_aside(&[told])
     }
 
     fn repeat(&mut self) -> Reply {

@@ -33,6 +33,7 @@ fn played(script: &str) -> String {
                 Action::Expect(expectation) => writeln!(out, "   ? {}", name(expectation)).unwrap(),
                 Action::Transfer { target, summary } => writeln!(out, "   -> {target}: {summary}").unwrap(),
                 Action::Consult(ask) => writeln!(out, "   ?? {ask:?}").unwrap(),
+                Action::StopRecording => writeln!(out, "   STOP RECORDING").unwrap(),
                 Action::End => writeln!(out, "   END").unwrap(),
             }
         }
@@ -40,6 +41,27 @@ fn played(script: &str) -> String {
     writeln!(out, "= {:?}", receptionist.outcome()).unwrap();
     writeln!(out, "= {}", receptionist.summary()).unwrap();
     out
+}
+
+#[test]
+fn where_only_emergencies_are_put_through_whoever_asks_for_a_person_leaves_a_message() {
+    let targets = ["Dr Sharma, always", "the front desk, always"].map(target).into();
+    let transfers = Transfers { targets, allow_foreign: false };
+    let sparing = AgentProfile { transfers, emergency_transfers_only: true, ..demo_profile() };
+    let called = |profile: &AgentProfile, inputs: &[Input]| {
+        let mut receptionist = Receptionist::new(profile.clone(), None);
+        let inputs = std::iter::once(&Input::Answered).chain(inputs);
+        let actions: Vec<Action> = inputs.flat_map(|input| receptionist.step(input.clone(), &monday_noon())).collect();
+        let calls = actions.iter().filter(|action| matches!(action, Action::Transfer { .. })).count();
+        (calls, receptionist.outcome())
+    };
+    let wish = Input::said("Can I talk to Dr Sharma?", 0.9);
+    let emergency = Input::said("My father is unconscious", 0.9);
+    assert_eq!(called(&sparing, &[wish.clone(), wish.clone()]).0, 0);
+    let nobody = Input::TransferFailed { reason: crate::dialogue::TransferFailure::NoAnswer };
+    assert_eq!(called(&sparing, &[wish.clone(), emergency, nobody]).0, 2, "the next one is tried in an emergency");
+    let generous = AgentProfile { emergency_transfers_only: false, ..sparing };
+    assert_eq!(called(&generous, &[wish]).0, 1);
 }
 
 fn asked(name: &str) -> Ask {
@@ -374,4 +396,40 @@ fn after_the_end_nothing_more_is_said() {
     receptionist.step(Input::said("bye", 1.0), &now);
     assert_eq!(receptionist.step(Input::said("hello", 1.0), &now), [Action::End]);
     assert_eq!(receptionist.step(Input::HungUp, &now), []);
+}
+
+#[test]
+fn a_caller_may_refuse_to_be_recorded_at_any_question_by_voice_or_key() {
+    for refusal in [Input::said("Please don't record me.", 1.0), Input::Digits("9".to_owned())] {
+        let mut receptionist = Receptionist::new(demo_profile(), None);
+        let now = monday_noon();
+        receptionist.step(Input::Answered, &now);
+        receptionist.step(Input::said("I want to leave a message", 1.0), &now);
+        let actions = receptionist.step(refusal.clone(), &now);
+        assert_eq!(actions.iter().filter(|action| **action == Action::StopRecording).count(), 1, "{actions:?}");
+        let text = said(&actions)[0].text();
+        assert!(text.starts_with("All right, this call is not recorded any more."), "{text}");
+        assert!(text.contains("name"), "the question that stands is asked again: {text}");
+        let again = receptionist.step(refusal, &now);
+        assert!(!again.contains(&Action::StopRecording), "{again:?}");
+        assert!(said(&again)[0].text().starts_with("This call is not recorded."), "{again:?}");
+    }
+    let unrecorded = AgentProfile { record_calls: false, ..demo_profile() };
+    let mut receptionist = Receptionist::new(unrecorded, None);
+    receptionist.step(Input::Answered, &monday_noon());
+    let actions = receptionist.step(Input::said("do not record this call", 1.0), &monday_noon());
+    assert!(!actions.contains(&Action::StopRecording), "{actions:?}");
+}
+
+#[test]
+fn a_call_that_must_end_ends_in_words_that_say_what_was_taken() {
+    let mut receptionist = Receptionist::new(demo_profile(), None);
+    let now = monday_noon();
+    receptionist.step(Input::Answered, &now);
+    receptionist.step(Input::said("My name is Rahul Verma and I want an appointment", 1.0), &now);
+    let actions = receptionist.step(Input::MustEnd, &now);
+    let text = said(&actions)[0].text();
+    assert!(text.starts_with("I have to end the call here.") && text.contains("noted"), "{text}");
+    assert_eq!(actions.last(), Some(&Action::End));
+    assert_eq!(receptionist.step(Input::MustEnd, &now), [Action::End]);
 }

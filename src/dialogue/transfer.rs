@@ -3,7 +3,7 @@
 use jiff::Zoned;
 
 use super::hours;
-use super::intents::Purpose;
+use super::intents::{Intent, Purpose};
 use super::phrases::Phrase;
 use super::receptionist::{Receptionist, State};
 use super::reply::Reply;
@@ -30,6 +30,11 @@ impl Receptionist {
             !name.trim().is_empty() && text::says(&said, name.trim())
         });
         named.or(free.first()).map(|(index, _)| *index)
+    }
+
+    /// Whether a caller with this wish may be handed over at all; who was in an emergency stays in it.
+    pub(super) fn may_hand_over(&self, wish: Intent) -> bool {
+        wish == Intent::Emergency || self.emergency || !self.phrases.profile().emergency_transfers_only
     }
 
     pub(super) fn target_name(&self, index: usize) -> Option<&str> {

@@ -134,6 +134,8 @@ pub enum Action {
     /// Ask the language model what [`Receptionist::consultation`](super::Receptionist::consultation) says;
     /// [`Input::Understood`] or [`Input::Unadvised`] follows, soon: the caller waits for the answer.
     Consult(Ask),
+    /// Stop recording the call and remove what there is: the caller does not want it.
+    StopRecording,
     /// Hang up, once the line of the same step was played.
     End,
 }

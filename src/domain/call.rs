@@ -120,8 +120,11 @@ pub struct CallRecord {
     pub recording: RecordingState,
     /// Attempts to hand the caller to a person, in order.
     pub transfers: Vec<TransferAttempt>,
-    /// How long the caller talked to people, in milliseconds: what the second legs are billed by.
+    /// How long the caller talked to people, in milliseconds.
     pub bridged_ms: u64,
+    /// The trunk that the call came over, by its name; absent when it came over none.
+    #[serde(default)]
+    pub trunk: Option<String>,
 }
 
 /// Who spoke.

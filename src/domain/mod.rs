@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+pub mod billing;
 mod call;
 mod id;
 mod ip_net;
@@ -22,6 +23,7 @@ mod words;
 
 pub use address::{AddressError, EmailAddress, PinCode};
 pub use answer::Fit;
+pub use billing::Paise;
 pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
@@ -45,7 +47,3 @@ pub use trunk::{
     TransferMode, Trunk, TrunkCodec, TrunkMode, TrunkSettings, TrunkTransport,
 };
 pub use words::{SMALL, TENS, digit_words, in_words};
-
-/// Money in Indian paise (1/100 rupee); negative values are credits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
-pub struct Paise(pub i64);

@@ -30,6 +30,9 @@ pub struct AgentProfile {
     /// Whom a caller may be handed to; nobody in documents that were written before this was known.
     #[serde(default)]
     pub transfers: Transfers,
+    /// Whether callers are handed over in emergencies only; others leave a message.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emergency_transfers_only: bool,
     /// What callers are asked for besides name, number, matter and time, in this order; nothing in documents that were
     /// written before this was known.
     #[serde(default)]

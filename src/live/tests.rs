@@ -57,6 +57,7 @@ fn record(scope: TenantScope, id: CallId) -> CallRecord {
         recording: RecordingState::Off,
         transfers: Vec::new(),
         bridged_ms: 0,
+        trunk: None,
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::domain::{DtmfMode, IpNet, TrunkSettings};
+use crate::vault::MasterKeys;
 
 use super::codec::EncodedAudio;
 use super::frame::PcmFrame;
@@ -148,12 +149,20 @@ impl MediaEngine {
     /// # Errors
     /// When the port range is useless or a thread cannot be started.
     pub fn start(config: MediaConfig) -> Result<Arc<Self>, MediaError> {
+        Self::start_with_keys(config, None)
+    }
+
+    /// The same with recordings sealed under these keys.
+    ///
+    /// # Errors
+    /// As [`MediaEngine::start`].
+    pub fn start_with_keys(config: MediaConfig, keys: Option<Arc<MasterKeys>>) -> Result<Arc<Self>, MediaError> {
         let ports = PortPool::new(config.port_range.clone());
         if ports.available() == 0 {
             return Err(MediaError::NoPorts(*config.port_range.start(), *config.port_range.end()));
         }
         let stats = Arc::new(EngineStatsCells::default());
-        let recorder = recorder::start().map_err(MediaError::Thread)?;
+        let recorder = recorder::start(keys).map_err(MediaError::Thread)?;
         let wheels = (0..config.threads.max(1))
             .map(|n| wheel::start(n, config.realtime, Arc::clone(&stats), recorder.clone()))
             .collect::<Result<_, _>>()

@@ -12,17 +12,15 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-use super::frame::{FRAME_SAMPLES, SAMPLE_RATE_HZ};
+use super::frame::FRAME_SAMPLES;
+use crate::vault::MasterKeys;
+use crate::vault::sealed::{EXTENSION, Sealer};
+use crate::vault::wav::{self, BYTES_PER_SAMPLE, HEADER_BYTES, MAX_DATA_BYTES, header};
 
 /// Frames in one chunk: half a second.
 pub const CHUNK_FRAMES: usize = 25;
 /// Chunks that may wait for the disk, of all calls: some 16 MB.
 const JOBS: usize = 1_024;
-const HEADER_BYTES: u64 = 44;
-/// Left and right, 16 bits each.
-const BYTES_PER_SAMPLE: u64 = 4;
-/// The sizes in the header are 32 bits: 37 hours.
-const MAX_DATA_BYTES: u64 = u32::MAX as u64 - HEADER_BYTES;
 
 /// A stretch of both sides, interleaved.
 pub struct Chunk {
@@ -96,28 +94,28 @@ impl Recorder {
     }
 }
 
-/// Starts the recorder thread.
+/// Starts the recorder thread. With keys, recordings are sealed as they are written, under the extension of sealed ones.
 ///
 /// # Errors
 /// When the system has no more threads.
-pub fn start() -> io::Result<Recorder> {
+pub fn start(keys: Option<Arc<MasterKeys>>) -> io::Result<Recorder> {
     let (jobs, receiver) = sync_channel(JOBS);
-    std::thread::Builder::new().name("media-recorder".into()).spawn(move || run(&receiver))?;
+    std::thread::Builder::new().name("media-recorder".into()).spawn(move || run(&receiver, keys.as_deref()))?;
     Ok(Recorder { jobs })
 }
 
 struct Recording {
-    file: WavFile,
+    file: Writer,
     failure: Arc<OnceLock<String>>,
     recycle: SyncSender<Box<Chunk>>,
 }
 
-fn run(jobs: &Receiver<Job>) {
+fn run(jobs: &Receiver<Job>, keys: Option<&MasterKeys>) {
     let mut open: HashMap<u64, Recording> = HashMap::new();
     let mut bytes = Vec::new();
     for job in jobs {
         match job {
-            Job::Open { key, path, failure, recycle } => match WavFile::create(&path) {
+            Job::Open { key, path, failure, recycle } => match Writer::create(&path, keys) {
                 Ok(file) => _ = open.insert(key, Recording { file, failure, recycle }),
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "recording cannot be written");
@@ -127,8 +125,8 @@ fn run(jobs: &Receiver<Job>) {
             Job::Write { key, mut chunk } => {
                 let Some(recording) = open.get_mut(&key) else { continue };
                 if let Err(error) = recording.file.write_at(chunk.start, &chunk.samples, &mut bytes) {
-                    tracing::warn!(path = %recording.file.path.display(), %error, "recording ends early");
-                    _ = recording.failure.set(format!("cannot write {}: {error}", recording.file.path.display()));
+                    tracing::warn!(path = %recording.file.path().display(), %error, "recording ends early");
+                    _ = recording.failure.set(format!("cannot write {}: {error}", recording.file.path().display()));
                     open.remove(&key);
                     continue;
                 }
@@ -138,6 +136,41 @@ fn run(jobs: &Receiver<Job>) {
             }
             Job::Close { key } => _ = open.remove(&key),
             Job::Bury(corpse) => drop(corpse),
+        }
+    }
+}
+
+/// A recording under way: plain, or sealed.
+enum Writer {
+    Plain(WavFile),
+    Sealed(Box<Sealer>, PathBuf),
+}
+
+impl Writer {
+    fn create(path: &Path, keys: Option<&MasterKeys>) -> io::Result<Self> {
+        let Some(keys) = keys else { return WavFile::create(path).map(Self::Plain) };
+        let path = path.with_extension(EXTENSION);
+        Ok(Self::Sealed(Box::new(Sealer::create(&path, keys)?), path))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Plain(file) => &file.path,
+            Self::Sealed(_, path) => path,
+        }
+    }
+
+    /// Writes samples at their place; what was left out before them reads as silence.
+    fn write_at(&mut self, start: u64, samples: &[[i16; 2]], bytes: &mut Vec<u8>) -> io::Result<()> {
+        bytes.resize(samples.len() * BYTES_PER_SAMPLE as usize, 0);
+        for (bytes, [left, right]) in bytes.chunks_exact_mut(BYTES_PER_SAMPLE as usize).zip(samples) {
+            bytes[..2].copy_from_slice(&left.to_le_bytes());
+            bytes[2..].copy_from_slice(&right.to_le_bytes());
+        }
+        let at = start * BYTES_PER_SAMPLE;
+        match self {
+            Self::Plain(file) => file.write_at(at, bytes),
+            Self::Sealed(sealer, _) => sealer.write_at(at, bytes),
         }
     }
 }
@@ -157,14 +190,7 @@ impl WavFile {
         Ok(Self { file, path: path.to_owned(), data_bytes: 0 })
     }
 
-    /// Writes samples at their place; what was left out before them reads as silence.
-    fn write_at(&mut self, start: u64, samples: &[[i16; 2]], bytes: &mut Vec<u8>) -> io::Result<()> {
-        bytes.resize(samples.len() * BYTES_PER_SAMPLE as usize, 0);
-        for (bytes, [left, right]) in bytes.chunks_exact_mut(BYTES_PER_SAMPLE as usize).zip(samples) {
-            bytes[..2].copy_from_slice(&left.to_le_bytes());
-            bytes[2..].copy_from_slice(&right.to_le_bytes());
-        }
-        let at = start * BYTES_PER_SAMPLE;
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let end = at + bytes.len() as u64;
         if end > MAX_DATA_BYTES {
             return Err(io::Error::other("a WAV file holds no more than 37 hours"));
@@ -173,15 +199,6 @@ impl WavFile {
         self.data_bytes = self.data_bytes.max(end);
         self.file.write_all_at(&header(self.data_bytes as u32), 0)
     }
-}
-
-fn header(data_bytes: u32) -> [u8; HEADER_BYTES as usize] {
-    let mut header = *b"RIFF....WAVEfmt \x10\0\0\0\x01\0\x02\0........\x04\0\x10\0data....";
-    header[4..8].copy_from_slice(&(data_bytes + HEADER_BYTES as u32 - 8).to_le_bytes());
-    header[24..28].copy_from_slice(&SAMPLE_RATE_HZ.to_le_bytes());
-    header[28..32].copy_from_slice(&(SAMPLE_RATE_HZ * BYTES_PER_SAMPLE as u32).to_le_bytes());
-    header[40..44].copy_from_slice(&data_bytes.to_le_bytes());
-    header
 }
 
 /// Makes the header of a recording that a crash cut short tell its true length, and returns that in milliseconds.
@@ -203,7 +220,7 @@ pub fn repair(path: &Path) -> io::Result<u64> {
     if found != right {
         file.write_all_at(&right, 0)?;
     }
-    Ok(u64::from(data_bytes) / BYTES_PER_SAMPLE * 1_000 / u64::from(SAMPLE_RATE_HZ))
+    Ok(wav::milliseconds(data_bytes.into()))
 }
 
 #[cfg(test)]
@@ -227,7 +244,7 @@ mod tests {
     }
 
     fn open(path: &Path) -> Bench {
-        let recorder = start().unwrap();
+        let recorder = start(None).unwrap();
         let failure = Arc::new(OnceLock::new());
         let (recycle, recycled) = sync_channel(2);
         let job = Job::Open { key: 1, path: path.into(), failure: Arc::clone(&failure), recycle };

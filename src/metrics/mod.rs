@@ -180,6 +180,11 @@ impl Metrics {
         self.redis.get_or_create(&[]).set(i64::from(up));
     }
 
+    /// Whether Redis answered when it was heard of last.
+    pub fn redis_answers(&self) -> bool {
+        self.redis.get_or_create(&[]).get() == 1
+    }
+
     /// This was done without the other nodes.
     pub fn fell_back(&self, what: &'static str) {
         self.fell_back.get_or_create(&[("what", what)]).inc();

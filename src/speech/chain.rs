@@ -11,9 +11,11 @@ use tokio::sync::mpsc;
 use super::engine::{CancelFlag, SttError, SttOptions, Transcript, TtsError, synthesize_all_at};
 use super::engines::{Blame, Engines, Fault, Lane, SttLink, TtsLink, first_answer};
 use super::http::HttpFailure;
+use super::metered::Metered;
 use super::plausible::believable;
 use super::pool::{JobError, JobHandle, PoolFull, Priority, WorkerPool};
 use super::tts::{pause, sentences, written};
+use crate::domain::billing::Meter;
 
 /// The threads that engines work on.
 #[derive(Clone)]
@@ -45,14 +47,17 @@ pub(super) async fn transcribe(
     audio: Arc<[i16]>,
     options: SttOptions,
     priority: Priority,
+    meter: &Meter,
 ) -> Result<Transcript, SttError> {
     let attempt = |link: &SttLink| {
+        let metered = Metered::new(meter, link.health.name());
         let end = Instant::now() + link.timeout;
         let deadline = Some(options.deadline.map_or(end, |whole| whole.min(end)));
         let options = SttOptions { deadline, ..options.clone() };
         let (engine, audio) = (Arc::clone(&link.engine), Arc::clone(&audio));
         let work = move |cancel: &CancelFlag| {
-            let heard = engine.transcribe(&audio, &options, cancel)?;
+            let listen = || engine.transcribe(&audio, &options, cancel);
+            let heard = metered.hearing(audio.len(), options.rate_hz, listen)?;
             let reason = "the text is far too long for its audio".to_owned();
             let odd = !heard.text.is_empty() && believable(heard.text.clone(), heard.audio_ms).is_empty();
             if odd { Err(SttError::Engine { engine: engine.name().to_owned(), reason }) } else { Ok(heard) }
@@ -74,6 +79,7 @@ pub(super) async fn speak(
     text: &str,
     rate_hz: u32,
     priority: Priority,
+    meter: &Meter,
     chunks: mpsc::Sender<Vec<i16>>,
 ) -> Result<(), TtsError> {
     let sentences = sentences(text);
@@ -82,7 +88,10 @@ pub(super) async fn speak(
         let words = written(sentence);
         let attempt = |link: &TtsLink| {
             let (engine, words) = (Arc::clone(&link.engine), words.clone());
-            let work = move |cancel: &CancelFlag| synthesize_all_at(&*engine, &words, rate_hz, cancel);
+            let metered = Metered::new(meter, link.health.name());
+            let work = move |cancel: &CancelFlag| {
+                metered.speaking(&words, || synthesize_all_at(&*engine, &words, rate_hz, cancel))
+            };
             settled(link.engine.name().to_owned(), link.timeout, pools.of(link.lane).submit(priority, work))
         };
         let answer = first_answer(links, first, attempt).await;

@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 
 use super::chain::{self, Pools};
 use super::engine::{CancelFlag, RATE_HZ, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
-use super::engines::{Craft, EngineSpec, EngineStatus, Engines, Lane, SttLink, TtsLink};
-use super::llm::Models;
+use super::engines::{Craft, EngineSpec, EngineStatus, Engines, Lane, OWN_STT, OWN_TTS, SttLink, TtsLink};
+use super::llm::{ModelOrder, Models};
+use super::metered::Metered;
 use super::models::{ModelError, ModelStore};
 use super::pool::{JobHandle, PoolFull, Priority, WorkerPool, promise};
 use super::prompt_cache::{Prepared, PromptCache, PromptError};
@@ -21,6 +22,7 @@ use super::stt::NoRecogniser;
 use super::turn::{EndOfTurn, TurnError};
 use super::vad::{SileroModel, SileroVad, VadError};
 use crate::domain::SpeechChoice;
+use crate::domain::billing::Meter;
 
 /// Sentences that may wait between synthesis and the line: more than an answer has, so that no worker stands idle until
 /// the caller has heard them.
@@ -107,6 +109,7 @@ pub enum SpeechError {
 pub type Speaking = (mpsc::Receiver<Vec<i16>>, JobHandle<Result<(), TtsError>>);
 
 /// The engines, their threads and the ready phrases, as one profile chooses among them: see [`Speech::of`].
+#[derive(Clone)]
 pub struct Speech {
     /// Where engine work on this machine runs.
     pub pool: Arc<WorkerPool>,
@@ -128,6 +131,8 @@ pub struct Speech {
     hearers: Arc<[SttLink]>,
     /// The same for voices.
     speakers: Arc<[TtsLink]>,
+    /// What is asked of engines counts here.
+    meter: Meter,
 }
 
 impl std::fmt::Debug for Speech {
@@ -194,6 +199,7 @@ impl Speech {
             voice_lane: Lane::Local,
             hearers: Arc::new([]),
             speakers: Arc::new([]),
+            meter: Meter::default(),
         }
     }
 
@@ -248,7 +254,28 @@ impl Speech {
             voice_lane: tts.lane,
             hearers: hearers.into(),
             speakers: speakers.into(),
+            meter: self.meter.clone(),
         })
+    }
+
+    /// The same for one call, whose use of engines `meter` counts. What is made ahead for all calls is no call's.
+    pub fn for_call(self: &Arc<Self>, choice: &SpeechChoice, meter: Meter) -> Arc<Self> {
+        Arc::new(Self { meter, ..Self::clone(&self.of(choice)) })
+    }
+
+    /// The language models of a choice, counted where the rest is.
+    pub fn models_of(&self, choice: &SpeechChoice) -> ModelOrder {
+        self.models.order(&choice.llm).metered(self.meter.clone())
+    }
+
+    /// The name of the engine that is asked first.
+    fn first<'a, E: ?Sized>(links: &'a [super::engines::Link<E>], own: &'a str) -> &'a str {
+        links.first().map_or(own, |link| link.health.name())
+    }
+
+    /// Counts what a call has other than engines.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Whether every phrase is spoken by the node's own voice.
@@ -296,13 +323,18 @@ impl Speech {
         {
             let (kept, handle) = promise();
             let (links, pools) = (Arc::clone(&self.hearers), Pools::new(&self.pool, &self.engines));
+            let meter = self.meter.clone();
             runtime.spawn(
-                kept.keep(async move { chain::transcribe(&links, &pools, audio.into(), options, priority).await }),
+                kept.keep(
+                    async move { chain::transcribe(&links, &pools, audio.into(), options, priority, &meter).await },
+                ),
             );
             return Ok(handle);
         }
-        let stt = Arc::clone(&self.stt);
-        self.pool.submit(priority, move |cancel: &CancelFlag| stt.transcribe(&audio, &options, cancel))
+        let (stt, metered) = (Arc::clone(&self.stt), Metered::new(&self.meter, Self::first(&self.hearers, OWN_STT)));
+        self.pool.submit(priority, move |cancel: &CancelFlag| {
+            metered.hearing(audio.len(), options.rate_hz, || stt.transcribe(&audio, &options, cancel))
+        })
     }
 
     /// Judges on the pool whether `audio` (mono, at `rate_hz`) is a finished turn; `None` when no model is loaded or the
@@ -332,17 +364,19 @@ impl Speech {
         {
             let (kept, handle) = promise();
             let (links, pools) = (Arc::clone(&self.speakers), Pools::new(&self.pool, &self.engines));
-            runtime
-                .spawn(kept.keep(async move { chain::speak(&links, &pools, &text, rate_hz, priority, sender).await }));
+            let meter = self.meter.clone();
+            runtime.spawn(
+                kept.keep(async move { chain::speak(&links, &pools, &text, rate_hz, priority, &meter, sender).await }),
+            );
             return Ok((receiver, handle));
         }
-        let tts = Arc::clone(&self.tts);
+        let (tts, metered) = (Arc::clone(&self.tts), Metered::new(&self.meter, Self::first(&self.speakers, OWN_TTS)));
         let handle = self.pool.submit(priority, move |cancel: &CancelFlag| {
             let mut sink = |chunk: &[i16]| match sender.blocking_send(chunk.to_vec()) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             };
-            tts.synthesize_at(&text, rate_hz, &mut sink, cancel)
+            metered.speaking(&text, || tts.synthesize_at(&text, rate_hz, &mut sink, cancel))
         })?;
         Ok((receiver, handle))
     }

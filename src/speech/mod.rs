@@ -22,6 +22,7 @@ mod facade;
 pub mod fake;
 pub mod http;
 pub mod llm;
+mod metered;
 pub mod models;
 #[cfg(feature = "piper")]
 mod onnx;

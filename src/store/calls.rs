@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
 use super::{Result, Store, StoreError, own};
+use crate::domain::billing::Charge;
 use crate::domain::{
     CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
     TransferAttempt, Turn,
@@ -23,6 +24,8 @@ pub struct CloseCall {
     pub recording: RecordingState,
     pub transfers: Vec<TransferAttempt>,
     pub bridged_ms: u64,
+    /// What the call is charged, in the same transaction.
+    pub charge: Charge,
 }
 
 /// Where a page of calls ended; the text form is opaque to whoever passes it back.
@@ -56,8 +59,8 @@ impl Store {
         own(scope, call.tenant)?;
         let done = self.driver.execute(Access::Tenant(scope), sql(
             "INSERT INTO calls (tenant_id, id, profile_id, did, caller, sip_call_id, status, answered_at, ended_at,
-                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms, node_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                                end_cause, outcome, slots, summary, recording, transfers, bridged_ms, trunk, node_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(Id(call.tenant))
@@ -76,6 +79,7 @@ impl Store {
         .bind(Word(call.recording))
         .bind(Document(&call.transfers))
         .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))
+        .bind(&call.trunk)
         .bind(Id(self.node))).await?;
         if done > 0 {
             return Ok(());
@@ -156,6 +160,7 @@ impl Store {
             return transaction.fetch_optional(query).await?.map(drop).ok_or(StoreError::NotFound);
         }
         // What else the end of a call writes belongs here, before the commit.
+        super::ledger::charge(&mut transaction, scope, call, &close.charge).await?;
         transaction.commit().await
     }
 
@@ -297,6 +302,7 @@ pub(super) fn call_record(row: &Row) -> Result<CallRecord> {
         recording: row.get::<Word<_>>("recording")?.0,
         transfers: row.get::<Document<_>>("transfers")?.0,
         bridged_ms: u64::try_from(row.get::<i64>("bridged_ms")?).unwrap_or(0),
+        trunk: row.get("trunk")?,
     })
 }
 

@@ -20,6 +20,9 @@ pub enum StoreError {
     /// The profile names a person who may not be called.
     #[error(transparent)]
     Transfers(#[from] crate::domain::TransfersError),
+    /// The plan's values do not fit together.
+    #[error("the plan cannot be kept: {0}")]
+    Plan(#[from] crate::domain::billing::PlanError),
     /// The database, its folder or its lock file cannot be made or written.
     #[error("cannot write {}: {source}; make the folder writable for this user, or set `data_dir` to another", .path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },

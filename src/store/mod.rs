@@ -15,6 +15,7 @@ mod calls;
 mod driver;
 mod error;
 mod keys;
+mod ledger;
 mod privacy;
 mod profiles;
 mod repair;

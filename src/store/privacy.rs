@@ -16,6 +16,9 @@ pub const LOG_HOLD: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Kinds of events that outlive the words of a call: what the caller was told and wished, without a word of the caller's.
 pub const KEPT_EVENTS: [&str; 3] = ["notice", "recording_refused", "recording_read"];
 
+/// How often an event is put behind the others while more of them come in.
+const MOST_TRIES: u32 = 8;
+
 /// An erasure that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Erasure {
@@ -232,11 +235,10 @@ impl Store {
         self.driver.fetch_all(Access::Tenant(scope), query).await?.iter().map(erasure).collect()
     }
 
-    /// Adds one event behind all others of a call, also after its end.
+    /// Adds one event behind all others of a call, while it goes on and after its end.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::Conflict`] when another event came first,
-    /// or when the database fails.
+    /// [`StoreError::NotFound`] when the tenant has no such call, or when the database fails.
     pub async fn add_event(
         &self,
         scope: TenantScope,
@@ -247,16 +249,25 @@ impl Store {
     ) -> Result<()> {
         let record = self.call_record(scope, call).await?.ok_or(StoreError::NotFound)?;
         let at_ms = at.duration_since(record.answered_at).as_millis();
-        let query = sql("INSERT INTO call_events (tenant_id, call_id, seq, at_ms, kind, data)
-             SELECT $1, $2, COALESCE(MAX(seq), -1) + 1, $3, $4, $5 FROM call_events
-             WHERE tenant_id = $1 AND call_id = $2")
-        .bind(Id(scope.tenant()))
-        .bind(Id(call))
-        .bind(i64::try_from(at_ms.max(0)).unwrap_or(i64::MAX))
-        .bind(kind)
-        .bind(Document(data));
-        self.driver.execute(Access::Tenant(scope), query).await?;
-        Ok(())
+        let query = || {
+            // Far behind what a call that goes on writes itself.
+            sql("INSERT INTO call_events (tenant_id, call_id, seq, at_ms, kind, data)
+             SELECT $1, $2, CASE WHEN MAX(seq) >= 1000000 THEN MAX(seq) + 1 ELSE 1000000 END, $3, $4, $5
+             FROM call_events WHERE tenant_id = $1 AND call_id = $2")
+            .bind(Id(scope.tenant()))
+            .bind(Id(call))
+            .bind(i64::try_from(at_ms.max(0)).unwrap_or(i64::MAX))
+            .bind(kind)
+            .bind(Document(data))
+        };
+        for _ in 0..MOST_TRIES {
+            match self.driver.execute(Access::Tenant(scope), query()).await {
+                // Another one took the place at this moment.
+                Err(StoreError::Conflict) => {}
+                done => return done.map(drop),
+            }
+        }
+        Err(StoreError::Conflict)
     }
 
     async fn ids(&self, scope: TenantScope, query: super::driver::Sql) -> Result<Vec<CallId>> {

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::calls::call_record;
 use super::driver::{Access, Dialect, Id, Time, Word, sql};
 use super::{Result, Store};
+use crate::domain::billing::{Charge, DIRECT, LegUse, Prices, Usage};
 use crate::domain::{
     CallId, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, Speaker, TenantId, TenantScope, Turn,
 };
@@ -55,9 +56,11 @@ impl Store {
     /// The end is put at the end of the last stored turn: nobody knows the true one, and `now` may be days later. The
     /// recording's state stays: what exists of it is whole up to the last second.
     ///
+    /// Each is charged at `prices` by what is known of it: its trunk and its length.
+    ///
     /// # Errors
     /// When the database fails; then none is changed.
-    pub async fn repair_abandoned(&self, now: Timestamp) -> Result<Vec<(CallId, TenantId)>> {
+    pub async fn repair_abandoned(&self, now: Timestamp, prices: &Prices) -> Result<Vec<(CallId, TenantId)>> {
         let open = sql("SELECT * FROM calls WHERE status = 'active' AND NOT EXISTS (
                  SELECT 1 FROM nodes WHERE nodes.id = calls.node_id AND nodes.seen_at > $1)
              ORDER BY id")
@@ -82,12 +85,23 @@ impl Store {
             .bind(Word(record.outcome.unwrap_or_else(|| outcome(&record.slots))))
             .bind(summary(record, turns));
             if transaction.execute(query).await? > 0 {
+                let scope = TenantScope::proven(record.tenant);
+                let charge = known_charge(prices, record, last_sign_of_life(record, turns).min(now));
+                super::ledger::charge(&mut transaction, scope, record.id, &charge).await?;
                 repaired.push((record.id, record.tenant));
             }
         }
         transaction.commit().await?;
         Ok(repaired)
     }
+}
+
+/// What the record of a call tells of its costs: its leg, up to `ended_at`. What engines were given is not known.
+fn known_charge(prices: &Prices, record: &CallRecord, ended_at: Timestamp) -> Charge {
+    let ms = ended_at.as_millisecond().saturating_sub(record.answered_at.as_millisecond());
+    let trunk = record.trunk.clone().unwrap_or_else(|| DIRECT.to_owned());
+    let leg = LegUse { trunk, outbound: false, ms: u64::try_from(ms).unwrap_or(0) };
+    prices.charge(&Usage { legs: vec![leg], ..Usage::default() })
 }
 
 impl Store {

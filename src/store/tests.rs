@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::billing::{Charge, Prices};
 use crate::domain::{
     AgentProfile, ApiKeyId, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, DayHours, Did, E164,
     EndCause, Knowledge, ProfileId, RecordingState, Speaker, Tenant, TenantId, TransferAttempt, TransferKind,
@@ -108,6 +109,7 @@ fn profile(scope: TenantScope) -> AgentProfile {
         ask: vec![crate::domain::Ask::PinCode, crate::domain::Ask::Email],
         speech: crate::domain::SpeechChoice::default(),
         knowledge: Knowledge::default(),
+        emergency_transfers_only: false,
         transfers: Transfers {
             targets: vec![TransferTarget {
                 name: "Dr Sharma".to_owned(),
@@ -139,6 +141,7 @@ pub(crate) fn record(scope: TenantScope, second: i64) -> CallRecord {
         recording: RecordingState::Partial,
         transfers: Vec::new(),
         bridged_ms: 0,
+        trunk: Some("main-line".to_owned()),
     }
 }
 
@@ -180,6 +183,7 @@ pub(crate) fn close(second: i64) -> CloseCall {
         recording: RecordingState::Complete,
         transfers: vec![attempt(second)],
         bridged_ms: 61_500,
+        charge: Charge::default(),
     }
 }
 
@@ -411,7 +415,7 @@ async fn open_calls_are_repaired_after_a_crash(f: Fixture) {
     }
     f.store.close_call(f.ours, ended.id, &close(30)).await.unwrap();
 
-    let repaired = f.store.repair_abandoned(at(86_400)).await.unwrap();
+    let repaired = f.store.repair_abandoned(at(86_400), &Prices::default()).await.unwrap();
     assert_eq!(repaired, [(told.id, f.ours.tenant()), (silent.id, f.theirs.tenant())]);
     let stored = f.store.call_record(f.ours, told.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.end_cause), (CallStatus::Abandoned, Some(EndCause::Crash)));
@@ -427,7 +431,7 @@ async fn open_calls_are_repaired_after_a_crash(f: Fixture) {
     assert_eq!((stored.outcome, stored.ended_at), (Some(CallOutcome::Nothing), Some(at(5))));
     let stored = f.store.call_record(f.ours, ended.id).await.unwrap().unwrap();
     assert_eq!(stored.status, CallStatus::Completed);
-    assert_eq!(f.store.repair_abandoned(at(86_401)).await.unwrap(), []);
+    assert_eq!(f.store.repair_abandoned(at(86_401), &Prices::default()).await.unwrap(), []);
     assert_eq!(f.store.cut_off_since(at(0)).await.unwrap().len(), 2);
     assert_eq!(f.store.cut_off_since(at(1)).await.unwrap(), [(silent.id, f.theirs.tenant())]);
 }
@@ -436,29 +440,29 @@ async fn calls_of_a_process_that_lives_are_left_alone(f: Fixture) {
     let call = record(f.ours, 0);
     f.store.beat(at(0)).await.unwrap();
     f.store.open_call(f.ours, &call).await.unwrap();
-    assert_eq!(f.store.repair_abandoned(at(59)).await.unwrap(), []);
+    assert_eq!(f.store.repair_abandoned(at(59), &Prices::default()).await.unwrap(), []);
     f.store.beat(at(50)).await.unwrap();
-    assert_eq!(f.store.repair_abandoned(at(109)).await.unwrap(), []);
-    assert_eq!(f.store.repair_abandoned(at(110)).await.unwrap(), [(call.id, f.ours.tenant())]);
+    assert_eq!(f.store.repair_abandoned(at(109), &Prices::default()).await.unwrap(), []);
+    assert_eq!(f.store.repair_abandoned(at(110), &Prices::default()).await.unwrap(), [(call.id, f.ours.tenant())]);
     // One that has left does not live.
     let next = CallRecord { id: CallId::new(at(120), [3; 10]), ..record(f.ours, 120) };
     f.store.open_call(f.ours, &next).await.unwrap();
     f.store.beat(at(120)).await.unwrap();
     f.store.leave().await.unwrap();
-    assert_eq!(f.store.repair_abandoned(at(121)).await.unwrap(), [(next.id, f.ours.tenant())]);
+    assert_eq!(f.store.repair_abandoned(at(121), &Prices::default()).await.unwrap(), [(next.id, f.ours.tenant())]);
 }
 
 async fn a_call_that_was_taken_for_abandoned_gets_its_true_end(f: Fixture) {
     let call = record(f.ours, 0);
     f.store.open_call(f.ours, &call).await.unwrap();
-    f.store.repair_abandoned(at(90)).await.unwrap();
+    f.store.repair_abandoned(at(90), &Prices::default()).await.unwrap();
     // The process was only cut off from the database, and writes on.
     f.store.set_slots(f.ours, call.id, &slots(), None).await.unwrap();
     f.store.close_call(f.ours, call.id, &close(60)).await.unwrap();
     let stored = f.store.call_record(f.ours, call.id).await.unwrap().unwrap();
     assert_eq!((stored.status, stored.end_cause), (CallStatus::Completed, Some(EndCause::CallerHungUp)));
     assert_eq!(stored.summary, Some(close(60).summary));
-    assert_eq!(f.store.repair_abandoned(at(86_400)).await.unwrap(), []);
+    assert_eq!(f.store.repair_abandoned(at(86_400), &Prices::default()).await.unwrap(), []);
 }
 
 async fn keys_authenticate_their_owner_only(f: Fixture) {
@@ -508,6 +512,7 @@ async fn writers_do_not_disturb_each_other(f: Fixture) {
     assert_eq!(f.store.list_calls(f.ours, &CallFilter::default(), None, 50).await.unwrap().items.len(), 16);
 }
 
+mod ledger;
 mod opening;
 mod resources;
 mod row_security;

@@ -2,23 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::ears::{assert_caller_hears, assert_hears};
 use crate::harness::{Demo, MESSAGE, text, vca, wait_for};
-
-/// What the agent said, as recognised out of the audio at the caller's end.
-fn heard_by_caller(report: &Value) -> String {
-    let lines = report["conversation"].as_array().expect("a conversation");
-    let agent = lines.iter().filter(|line| line["speaker"] == "agent");
-    agent.filter_map(|line| line["text"].as_str()).collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
-fn assert_heard(report: &Value, words: &[&str]) {
-    let heard = heard_by_caller(report);
-    for word in words {
-        assert!(heard.contains(word), "the caller should have heard {word:?} in: {heard}");
-    }
-}
 
 #[test]
 fn a_caller_leaves_name_number_and_reason_and_hears_them_read_back() {
@@ -43,14 +28,13 @@ fn a_caller_leaves_name_number_and_reason_and_hears_them_read_back() {
     let detail = || format!("{call:#}\n{report:#}");
     assert_eq!(call["slots"]["name"], "Rahul Verma", "{}", detail());
     assert_eq!(call["slots"]["number"], "+919876543210", "{}", detail());
-    let reason = call["slots"]["reason"].as_str().unwrap_or_default().to_lowercase();
-    assert!(reason.contains("toothache"), "{}", detail());
-    let time = call["slots"]["preferred_time"].as_str().unwrap_or_default().to_lowercase();
-    assert!(time.contains("tomorrow evening"), "{}", detail());
+    for (slot, said) in [("reason", "toothache"), ("preferred_time", "tomorrow evening")] {
+        assert_hears(call["slots"][slot].as_str().unwrap_or_default(), &[said], detail);
+    }
     assert_eq!(call["outcome"], "appointment");
     assert_eq!(call["end_cause"], "agent_hung_up", "{}", detail());
     assert!(call["summary"].as_str().is_some_and(|s| s.contains("Rahul Verma")), "{}", detail());
-    assert_heard(&report, &["dental clinic", "recorded", "your name is rahul", "toothache", "tomorrow evening"]);
+    assert_caller_hears(&report, &["dental clinic", "recorded", "your name is rahul", "toothache", "tomorrow evening"]);
     let turns = call["turns"].as_array().expect("turns");
     let read_back = turns.iter().filter_map(|turn| turn["text"].as_str());
     let read_back = read_back.filter(|text| text.contains("nine eight seven six five, four three two one zero"));
@@ -68,7 +52,7 @@ fn a_caller_leaves_name_number_and_reason_and_hears_them_read_back() {
 fn opening_hours_are_told() {
     let demo = Demo::start();
     let report = demo.call(&["--say", "What time do you open on Monday?", "--say", "No, thank you. Goodbye."]);
-    assert_heard(&report, &["monday", "10 a"]);
+    assert_caller_hears(&report, &["monday", "10 a"]);
     assert_eq!(demo.closed_call()["outcome"], "answered");
 }
 
@@ -89,7 +73,7 @@ fn an_interruption_stops_the_agent_and_what_was_heard_is_kept() {
     let cut = cut.unwrap_or_else(|| panic!("an agent turn that was cut: {call:#}\n{report:#}"));
     let (heard, text) = (cut["heard"].as_str().unwrap_or_default(), cut["text"].as_str().unwrap_or_default());
     assert!(heard.len() < text.len() && text.starts_with(heard), "heard {heard:?} of {text:?}");
-    assert_heard(&report, &["monday", "10 a"]);
+    assert_caller_hears(&report, &["monday", "10 a"]);
 }
 
 #[test]
@@ -139,7 +123,7 @@ fn with_the_recogniser_down_the_number_is_taken_by_keypad() {
     let call = demo.closed_call();
     assert_eq!(call["slots"]["number"], "+919876543210", "{call:#}\n{report:#}");
     assert_eq!(call["outcome"], "message", "{call:#}");
-    assert_heard(&report, &["keypad"]);
+    assert_caller_hears(&report, &["keypad"]);
 }
 
 #[test]
@@ -147,7 +131,7 @@ fn a_disk_that_fills_up_ends_the_recording_and_not_the_call() {
     // Four seconds of both sides; the greeting alone is longer.
     let demo = Demo::start_with_room_for(128);
     let report = demo.call(&["--say", "What time do you open on Monday?", "--say", "No, thank you. Goodbye."]);
-    assert_heard(&report, &["recorded", "monday", "10 a"]);
+    assert_caller_hears(&report, &["recorded", "monday", "10 a"]);
     let call = demo.closed_call();
     assert_eq!((&call["recording"], &call["outcome"]), (&"failed".into(), &"answered".into()), "{call:#}");
     assert_eq!(call["status"], "completed", "{call:#}");

@@ -19,6 +19,7 @@ use vca::call::watchdog::Watchdog;
 use vca::call::{self, Node, Settings, SpoolFolder};
 use vca::cli::presence::LivePresence;
 use vca::dialogue::{Receptionist, demo_profile};
+use vca::domain::billing::Allowance;
 use vca::domain::{
     AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, E164, SpeechChoice, Tenant, TenantId, TenantScope,
     TenantStatus, Transfers, Trunk, Turn,
@@ -33,6 +34,7 @@ use vca::speech::pool::{Class, Priority};
 use vca::speech::prompt_cache::PromptCache;
 use vca::speech::{CancelFlag, Speech, SpeechToText, SttError, SttOptions, TextToSpeech, Transcript, TtsError};
 use vca::telemetry::Telemetry;
+use vca::vault::Recordings;
 
 use crate::harness::{DID, new_folder, wait_for};
 
@@ -68,6 +70,8 @@ pub struct Setting {
     /// Whether the fixed phrases are there, as [`Tones`] says them.
     pub prepared: bool,
     pub store: Keeping,
+    /// What its calls may spend.
+    pub allowance: Allowance,
 }
 
 impl Default for Setting {
@@ -82,6 +86,7 @@ impl Default for Setting {
             choice: SpeechChoice::default(),
             prepared: true,
             store: Keeping::Well,
+            allowance: Allowance::Full,
         }
     }
 }
@@ -103,7 +108,7 @@ impl Desk {
     }
 
     pub fn start_with(setting: Setting) -> Self {
-        let Setting { transfers, trunk, dead_media, stt, tts, engines, choice, prepared, store } = setting;
+        let Setting { transfers, trunk, dead_media, stt, tts, engines, choice, prepared, store, allowance } = setting;
         static PORTS: AtomicU16 = AtomicU16::new(45_000);
         let first = PORTS.fetch_add(40, Ordering::Relaxed);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -121,7 +126,7 @@ impl Desk {
         let media =
             MediaConfig { port_range: first..=first + 39, dead_media: Some(dead_media), ..MediaConfig::default() };
         let media = MediaEngine::start(media).expect("the media start");
-        let book = Arc::new(Book::new(transfers, choice, sender, store));
+        let book = Arc::new(Book::new(transfers, choice, sender, store, allowance));
         let (stop, stopped) = watch::channel(false);
         let live = Live::in_process("desk");
         let (sip, speech) = runtime.block_on(async {
@@ -211,7 +216,7 @@ impl Desk {
 
 fn settings(folder: &Path) -> Settings {
     Settings {
-        recordings: folder.join("recordings"),
+        recordings: Recordings::new(folder.join("recordings"), None, None),
         spool: SpoolFolder::new(&folder.join("spool")),
         answer_after: Duration::ZERO,
         longest_call: Duration::from_secs(300),
@@ -271,12 +276,18 @@ struct Book {
 }
 
 impl Book {
-    fn new(transfers: Transfers, speech: SpeechChoice, closings: Sender<Closing>, keeping: Keeping) -> Self {
+    fn new(
+        transfers: Transfers,
+        speech: SpeechChoice,
+        closings: Sender<Closing>,
+        keeping: Keeping,
+        allowance: Allowance,
+    ) -> Self {
         let id = TenantId::from_uuid(uuid::Uuid::from_u128(7));
         let tenant = Tenant { id, name: "Clinic".to_owned(), max_calls: 10 };
         let profile = AgentProfile { transfers, speech, record_calls: false, ..demo_profile() };
         Self {
-            route: Route { scope: TenantScope::proven(id), tenant, status: TenantStatus::Active, profile },
+            route: Route { scope: TenantScope::proven(id), tenant, status: TenantStatus::Active, profile, allowance },
             turns: Mutex::default(),
             closings: Mutex::new(closings),
             keeping,

@@ -12,7 +12,7 @@ use crate::far_end::{Phone, Voice};
 use crate::handovers::CALLER_HZ;
 use crate::harness::{DID, wait_for};
 
-fn engines(cloud: &Cloud) -> BTreeMap<String, EngineSpec> {
+pub fn engines(cloud: &Cloud) -> BTreeMap<String, EngineSpec> {
     let of = |kind| EngineSpec {
         url: Some(cloud.openai()),
         api_key: Some(Secret::new(KEY)),
@@ -26,7 +26,7 @@ fn engines(cloud: &Cloud) -> BTreeMap<String, EngineSpec> {
         .into()
 }
 
-fn choice() -> SpeechChoice {
+pub fn choice() -> SpeechChoice {
     SpeechChoice {
         stt: vec!["groq".to_owned()],
         tts: vec!["openai".to_owned()],
@@ -40,7 +40,7 @@ fn status(desk: &Desk, name: &str) -> EngineStatus {
 }
 
 /// Waits for a turn of the caller's with this text.
-fn expect_heard(desk: &Desk, text: &str) {
+pub fn expect_heard(desk: &Desk, text: &str) {
     wait_for(text, Duration::from_secs(20), || {
         desk.turns().iter().any(|turn| turn.speaker == Speaker::Caller && turn.text == text).then_some(())
     });

@@ -182,6 +182,18 @@ impl Demo {
         text.lines().find_map(value)
     }
 
+    /// GET of a file below `/v1`, as the demo tenant.
+    pub fn download(&self, path: &str) -> Vec<u8> {
+        let mut response = ureq::get(format!("http://{}{path}", self.http))
+            .config()
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build()
+            .header("Authorization", format!("Bearer {KEY}"))
+            .call()
+            .expect("HTTP answers");
+        response.body_mut().with_config().limit(100_000_000).read_to_vec().expect("a whole file")
+    }
+
     /// The newest call, once it is closed, with its turns.
     pub fn closed_call(&self) -> Value {
         wait_for("a closed call record", Duration::from_secs(15), || {

@@ -7,6 +7,7 @@ mod asterisk;
 mod barge_in;
 mod bridges;
 mod carriers;
+mod ceilings;
 #[expect(dead_code, reason = "the conformance suite in src/speech uses the other faults")]
 #[path = "../support/cloud.rs"]
 mod cloud;
@@ -14,7 +15,9 @@ mod codecs;
 mod conversations;
 mod corpus;
 mod database;
+mod deploy;
 mod desk;
+mod ears;
 mod failover;
 mod far_end;
 mod faults;
@@ -29,6 +32,7 @@ mod operation;
 mod overload;
 #[path = "../support/redis.rs"]
 mod redis;
+mod privacy;
 mod registrar;
 mod secure_voice;
 mod serve;
@@ -43,3 +47,4 @@ mod tls_trunk;
 mod traces;
 mod transfer;
 mod trunks;
+mod usage;

@@ -19,6 +19,7 @@ use vca::media::{
 use vca::sip::message::{NameAddr, Uri};
 use vca::sip::net::{self, IncomingCall, LegEvent, LegPolicy, OutgoingInvite, Stack, StackConfig, Transport};
 
+use crate::ears::assert_caller_hears;
 use crate::harness::{Demo, new_folder};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -46,10 +47,7 @@ fn a_trunk_that_requires_srtp_takes_no_other_call_and_understands_its_callers() 
         "No, thank you. Goodbye.",
     ]);
     assert_eq!(report["srtp"], "AES_CM_128_HMAC_SHA1_80", "{report:#}");
-    let lines = report["conversation"].as_array().expect("a conversation");
-    let agent = lines.iter().filter(|line| line["speaker"] == "agent").filter_map(|line| line["text"].as_str());
-    let heard = agent.collect::<Vec<_>>().join(" ").to_lowercase();
-    assert!(heard.contains("monday") && heard.contains("10 a"), "the caller understands: {heard}");
+    assert_caller_hears(&report, &["monday", "10 a"]);
     assert_eq!(demo.closed_call()["outcome"], Value::from("answered"), "the receptionist understood");
 }
 

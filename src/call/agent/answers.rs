@@ -121,6 +121,7 @@ impl Conversation<'_> {
             self.trace.turn(Duration::from_millis(answer.speech_end.0), &waterfall);
             waterfall
         });
+        self.note_notice(&ended);
         let started = ended.started.unwrap_or(ended.at);
         self.write_turn(Speaker::Agent, ended.text, ended.heard, started, ended.at, waterfall);
     }

@@ -412,7 +412,7 @@ impl Conversation<'_> {
         };
         let finished = bridge::run(caller, person, waits.until, &mut waits.stop).await;
         record.bridged_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if finished.recording_failed {
+        if finished.recording_failed && self.recording == crate::domain::RecordingState::Complete {
             self.recording = crate::domain::RecordingState::Failed;
         }
         let (cause, reason) = ending(&finished.over);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tracing::{debug, info};
 
 use super::leg::Answerer;
@@ -14,8 +15,8 @@ use super::transfer::Outgoing;
 use super::watchdog::Pulse;
 use crate::dialogue::{self, Line, Receptionist};
 use crate::domain::{
-    AgentProfile, CallOutcome, CallSlots, E164, EndCause, LivePhase, Pii, RecordingState, Speaker, TransferAttempt,
-    Turn, Waterfall,
+    AgentProfile, CallId, CallOutcome, CallSlots, E164, EndCause, LivePhase, Pii, RecordingState, Speaker, TenantId,
+    TransferAttempt, Turn, Waterfall,
 };
 use crate::media::{MediaEvent, MediaSession, dbfs};
 use crate::metrics::Metrics;
@@ -23,10 +24,12 @@ use crate::sip::net::{Leg, LegEvent};
 use crate::speech::pool::Class;
 use crate::speech::{Speech, SttOptions};
 use crate::telemetry::CallTrace;
+use crate::vault::Recordings;
 use crate::voice::{self, LineId, Ms, TurnController};
 
 mod advisor;
 mod answers;
+mod consent;
 mod ears;
 mod handover;
 mod hints;
@@ -69,6 +72,9 @@ pub struct Parts {
     pub pulse: Pulse,
     pub metrics: Arc<Metrics>,
     pub trace: CallTrace,
+    pub recordings: Recordings,
+    /// Of the tenant and the call.
+    pub id: (TenantId, CallId),
 }
 
 /// What a conversation came to.
@@ -131,6 +137,11 @@ pub struct Conversation<'a> {
     pulse: Pulse,
     metrics: Arc<Metrics>,
     trace: CallTrace,
+    /// What goes on beside the conversation; ends with it.
+    chores: JoinSet<()>,
+    recordings: Recordings,
+    id: (TenantId, CallId),
+    notice_noted: bool,
 }
 
 impl<'a> Conversation<'a> {
@@ -142,7 +153,7 @@ impl<'a> Conversation<'a> {
             capabilities: sdp,
             ears: Ears::new(Arc::clone(&speech), Arc::clone(&parts.metrics)),
             mouth: Mouth::new(Arc::clone(&speech), Arc::clone(&parts.metrics)),
-            advisor: Advisor::new(speech.models.order(&profile.speech.llm), profile.turns.llm_ms),
+            advisor: Advisor::new(speech.models_of(&profile.speech), profile.turns.llm_ms),
             turns: TurnController::new(profile.turns.clone()),
             time_zone: TimeZone::get(&profile.time_zone).unwrap_or(TimeZone::UTC),
             expect: dialogue::Expectation::Open,
@@ -176,6 +187,10 @@ impl<'a> Conversation<'a> {
             pulse: parts.pulse,
             metrics: parts.metrics,
             trace: parts.trace,
+            chores: JoinSet::new(),
+            recordings: parts.recordings,
+            id: parts.id,
+            notice_noted: false,
         };
         let mut media_events = media_events;
         let waits = Waits {
@@ -393,6 +408,7 @@ impl<'a> Conversation<'a> {
                     self.journal.slots(self.receptionist.slots().clone(), self.receptionist.outcome());
                 }
                 dialogue::Action::Transfer { target, summary } => self.hand_over_to = Some((target, summary)),
+                dialogue::Action::StopRecording => self.stop_recording(),
                 dialogue::Action::Consult(_) => {
                     self.answering = answering;
                     self.advisor.ask(self.receptionist.consultation());

@@ -105,6 +105,7 @@ fn record() -> CallRecord {
         recording: RecordingState::Off,
         transfers: Vec::new(),
         bridged_ms: 0,
+        trunk: None,
     }
 }
 
@@ -123,6 +124,7 @@ fn closing() -> Closing {
         recording: RecordingState::Off,
         transfers: Vec::new(),
         bridged_ms: 0,
+        usage: Default::default(),
     }
 }
 

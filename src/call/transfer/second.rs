@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tracing::info;
 
 use super::super::leg::Answerer;
 use super::super::ports::{NoLine, OutboundCall, OutboundLines};
+use crate::domain::billing::{DIRECT, LegUse, Meter};
 use crate::domain::{DialString, E164, TransferMode, Trunk};
 use crate::media::{Beside, MediaEngine, MediaEvent, MediaSession, SdpError, SdpSession, SessionOptions};
 use crate::sip::message::{NameAddr, Uri};
@@ -15,6 +17,8 @@ use crate::sip::net::{Leg, LegEvent, Stack, Transport};
 
 /// What calls to people are placed with, for one caller.
 pub struct Outgoing {
+    /// Counts the legs.
+    pub meter: Meter,
     pub stack: Stack,
     pub lines: Arc<dyn OutboundLines>,
     pub media: Arc<MediaEngine>,
@@ -42,8 +46,24 @@ pub struct SecondLeg {
     pub media: MediaSession,
     pub media_events: mpsc::Receiver<MediaEvent>,
     pub sdp: Answerer,
-    answered: bool,
+    answered: Option<Talking>,
+    /// For when it is answered.
+    bill: (Meter, String),
     _permit: Option<Box<dyn Send + Sync>>,
+}
+
+/// An answered leg, which is counted when it ends, whatever ends it.
+struct Talking {
+    meter: Meter,
+    trunk: String,
+    since: Instant,
+}
+
+impl Drop for Talking {
+    fn drop(&mut self) {
+        let ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.meter.leg(LegUse { trunk: std::mem::take(&mut self.trunk), outbound: true, ms });
+    }
 }
 
 /// Something happened on the second leg; `None` when that side of it is gone.
@@ -77,6 +97,9 @@ impl Outgoing {
     ) -> Result<Way, NoLine> {
         let (shown, trunk) = (self.did.clone(), self.trunk.as_ref().map(|trunk| trunk.name.clone()));
         let (source, transport) = (self.source, self.transport);
+        // Anything but a number goes to a machine, and not over the trunk.
+        let over = trunk.clone().filter(|_| matches!(to, DialString::Number(_))).unwrap_or_else(|| DIRECT.to_owned());
+        let bill = (self.meter.clone(), over);
         let call = OutboundCall { to, shown, caller, trunk, source, transport, may_refer };
         let mut line = self.lines.line(&call).await?;
         if line.transfer == TransferMode::Refer {
@@ -90,7 +113,8 @@ impl Outgoing {
         line.invite.body = Some(("application/sdp".to_owned(), offer));
         let (leg, events) = self.stack.invite(line.invite).await.map_err(|error| NoLine(error.to_string()))?;
         info!(leg = %leg.id(), "a person is called");
-        let second = SecondLeg { leg, events, media, media_events, sdp, answered: false, _permit: line.permit };
+        let (answered, permit) = (None, line.permit);
+        let second = SecondLeg { leg, events, media, media_events, sdp, answered, bill, _permit: permit };
         Ok(Way::Leg(Box::new(second)))
     }
 }
@@ -110,7 +134,8 @@ impl SecondLeg {
     /// # Errors
     /// When it cannot be used.
     pub fn answered(&mut self, sdp: &[u8]) -> Result<(), SdpError> {
-        self.answered = true;
+        let (meter, trunk) = self.bill.clone();
+        self.answered.get_or_insert_with(|| Talking { meter, trunk, since: Instant::now() });
         self.sdp.accept(sdp, &self.media)
     }
 
@@ -121,7 +146,7 @@ impl SecondLeg {
 
     /// Ends the leg now: CANCEL before the answer, BYE with this Reason after it.
     pub async fn end(self, reason: String) {
-        if self.answered {
+        if self.answered.is_some() {
             self.leg.bye(Some(reason)).await;
         } else {
             self.leg.cancel().await;

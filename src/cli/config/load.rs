@@ -10,7 +10,7 @@ use figment::providers::Serialized;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
-use super::{Config, DEFAULTS, engines, tenants, trunks};
+use super::{Config, DEFAULTS, engines, prices, tenants, trunks};
 
 /// What environment variables of ours begin with; `__` separates sections.
 pub(super) const ENV_PREFIX: &str = "VCA__";
@@ -107,6 +107,7 @@ impl Loaded {
             engine_env.into_iter().map(|(name, text)| (name[ENGINE_PREFIX.len()..].to_owned(), text)).collect();
         let (engines, engine_lines) = engines::engines(&mut lists, &origins, &engine_env)?;
         config.engines = engines;
+        config.prices = prices::prices(&mut lists, &origins)?;
         let section_lines = trunk_lines.into_iter().chain(engine_lines).collect();
         Ok(Self { config, origins, section_lines })
     }
@@ -128,9 +129,9 @@ impl Loaded {
     }
 }
 
-/// Takes `[[trunks]]`, `[[tenants]]` and `[engines.NAME]` out of a layer.
+/// Takes `[[trunks]]`, `[[tenants]]`, `[engines.NAME]` and `[prices]` out of a layer.
 fn take_lists(layer: &mut Layer) -> Table {
-    ["trunks", "tenants", "engines"].into_iter().filter_map(|key| layer.table.remove_entry(key)).collect()
+    ["trunks", "tenants", "engines", "prices"].into_iter().filter_map(|key| layer.table.remove_entry(key)).collect()
 }
 
 /// The environment variables that are ours; what is not UTF-8 is kept as well as it can be.

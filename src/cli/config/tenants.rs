@@ -8,9 +8,10 @@ use toml::Table;
 
 use super::load::{self, ConfigError, Origin};
 use super::trunks::{Entry, entries};
+use crate::domain::billing::Plan;
 use crate::domain::{
-    Ask, DayHours, DialString, E164, Faq, Holiday, Knowledge, Service, SpeechChoice, TransferKind, TransferTarget,
-    Transfers, TurnSettings, WeeklyHours,
+    Ask, DayHours, DialString, E164, Faq, Holiday, Knowledge, Retention, Service, SpeechChoice, TransferKind,
+    TransferTarget, Transfers, TurnSettings, WeeklyHours,
 };
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -46,6 +47,10 @@ pub struct TenantEntry {
     pub speech: Option<SpeechChoice>,
     /// What callers are asked for besides the usual: `["email", "pin_code"]`, in this order.
     pub ask: Option<Vec<Ask>>,
+    /// Keys of `[retention]` that are other for this tenant: `{ recordings_days = 30 }`.
+    pub retention: Option<Retention>,
+    /// What the tenant pays, what it covers, and ceilings on what a month may cost; see docs/billing.md.
+    pub plan: Option<Plan>,
     /// Keys of `[turns]` that are other for this tenant.
     #[serde(default)]
     turns: Table,
@@ -184,6 +189,9 @@ pub(super) fn tenants(table: &mut Table, origins: &BTreeMap<String, Origin>) -> 
         tenant
             .turns(&TurnSettings::default())
             .map_err(|error| entry.fault("turns", error, "write keys of [turns] as they stand there"))?;
+        if let Some(error) = tenant.plan.as_ref().and_then(|plan| plan.check().err()) {
+            return Err(entry.fault("plan", error.to_string(), "docs/billing.md shows one"));
+        }
         if let Some(error) = tenant.transfers().and_then(|transfers| transfers.check().err()) {
             return Err(entry.fault("transfers", error.to_string(), mend));
         }

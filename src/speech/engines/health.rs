@@ -69,6 +69,11 @@ impl Health {
         Arc::new(Self { name: name.to_owned(), hears, inner: Mutex::new(inner) })
     }
 
+    /// The engine, as the configuration calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether a request would be let through.
     pub fn is_well(&self, now: Instant) -> bool {
         self.lock().breaker.would_admit(now)

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{ChatModel, LanguageModel, LlmError, LlmRequest, LlmResponse};
+use crate::domain::billing::Meter;
 use crate::speech::engines::{Blame, BreakerSettings, EngineSpec, Health};
 use crate::speech::http::{self, HttpFailure, HttpLimits, HttpSetupError};
+use crate::speech::metered::Metered;
 
 /// Every model that the node declares, by its name.
 #[derive(Clone, Default)]
@@ -55,39 +57,52 @@ impl Models {
 
     /// The named ones in this order; a name that is not known is left out.
     pub fn order(&self, names: &[String]) -> ModelOrder {
-        ModelOrder(names.iter().filter_map(|name| self.0.get(name).cloned()).collect())
+        let models = names.iter().filter_map(|name| self.0.get(name).cloned()).collect();
+        ModelOrder { models, meter: Meter::default() }
     }
 }
 
 /// Models that are asked one after the other until one answers. Without any it fails at once, as
 /// [`NoModel`](super::NoModel) does.
 #[derive(Clone, Default)]
-pub struct ModelOrder(Vec<Arc<Entry>>);
+pub struct ModelOrder {
+    models: Vec<Arc<Entry>>,
+    meter: Meter,
+}
 
 impl ModelOrder {
+    /// The same, whose tokens `meter` counts: those that were asked for in vain too.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        Self { meter, ..self }
+    }
+
     /// Asks by the request's deadline. A model that hangs leaves a third of the time to the next one.
     ///
     /// # Errors
     /// The last model's failure.
     pub async fn complete(&self, request: &LlmRequest) -> Result<LlmResponse, LlmError> {
         let mut failure = LlmError::Unavailable;
-        for (at, entry) in self.0.iter().enumerate() {
+        for (at, entry) in self.models.iter().enumerate() {
             let now = Instant::now();
             let left = request.deadline.saturating_duration_since(now);
             if left.is_zero() {
                 return Err(LlmError::TimedOut);
             }
             let Some(permit) = entry.health.admit(false, now) else { continue };
-            let share = if at + 1 == self.0.len() { left } else { left * 2 / 3 };
+            let share = if at + 1 == self.models.len() { left } else { left * 2 / 3 };
             let limit = share.min(entry.timeout);
             let request = LlmRequest { deadline: now + limit, ..request.clone() };
+            let asking = Metered::new(&self.meter, entry.health.name()).asking(&request);
             let answer = tokio::time::timeout(limit, entry.model.complete(&request)).await;
             match answer.unwrap_or(Err(LlmError::TimedOut)) {
                 Ok(response) => {
+                    asking.answered(response.usage);
                     permit.succeeded(Instant::now());
                     return Ok(response);
                 }
                 Err(error) => {
+                    asking.failed(&error);
                     permit.failed(blame(&error), &error.to_string(), Instant::now());
                     failure = error;
                 }

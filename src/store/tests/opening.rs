@@ -13,7 +13,7 @@ async fn what_was_acknowledged_survives_a_process_that_never_closed() {
         std::fs::copy(f.folder.path().join(file), copy.path().join(file)).unwrap();
     }
     let reopened = Store::open(&copy.path().join("vca.sqlite")).await.unwrap();
-    assert_eq!(reopened.repair_abandoned(at(9)).await.unwrap(), [(call.id, f.ours.tenant())]);
+    assert_eq!(reopened.repair_abandoned(at(9), &Prices::default()).await.unwrap(), [(call.id, f.ours.tenant())]);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_lock_held_by_another_program_is_reported_after_the_timeout() {
     let store = Store::open_waiting(&path, Duration::from_millis(50)).await;
     let error = match store {
         Err(error) => error,
-        Ok(store) => store.repair_abandoned(at(0)).await.unwrap_err(),
+        Ok(store) => store.repair_abandoned(at(0), &Prices::default()).await.unwrap_err(),
     };
     assert!(matches!(error, StoreError::Locked), "{error:?}");
 }

@@ -288,7 +288,7 @@ async fn what_was_said_is_found(f: Fixture) {
     assert_eq!(f.store.list_calls(f.ours, &both, None, 10).await.unwrap().items.len(), 1);
     let other = CallFilter { text: both.text.clone(), ..dialled("+918047180001") };
     assert_eq!(f.store.list_calls(f.ours, &other, None, 10).await.unwrap().items, []);
-    f.store.repair_abandoned(at(99)).await.unwrap();
+    f.store.repair_abandoned(at(99), &Prices::default()).await.unwrap();
     assert_eq!(found(&f, f.ours, "goes").await, [at(3)], "a call that a crash cut off is found too");
 }
 

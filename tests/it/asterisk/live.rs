@@ -15,6 +15,7 @@ use vca::sip::net::dns::TableDns;
 use vca::sip::net::{self, StackConfig};
 use vca::sip::trunk::Trunks;
 
+use crate::ears::{assert_caller_hears, assert_hears};
 use crate::harness::{DID, Demo, new_folder, text, vca, wait_for};
 use crate::registrar::{Habits, PASSWORD, Registrar, USER};
 
@@ -141,15 +142,13 @@ fn a_call_passes_asterisk_and_its_media_runs_directly() {
     }
     let output = caller.wait_with_output().expect("it has ended");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("vca call prints JSON");
-    let heard = report["conversation"].as_array().expect("lines").iter().filter(|line| line["speaker"] == "agent");
-    let heard: Vec<String> = heard.map(|line| line["text"].as_str().unwrap_or_default().to_lowercase()).collect();
-    assert!(heard.join(" ").contains("open from"), "the answer is heard: {report:#}");
+    assert_caller_hears(&report, &["open from"]);
 
     let call = demo.closed_call();
     assert_eq!((&call["did"], &call["caller"]), (&DID.into(), &"+919812345678".into()), "{call:#}");
     let asked = call["turns"].as_array().expect("turns").iter().filter(|turn| turn["speaker"] == "caller");
-    let asked: Vec<String> = asked.map(|turn| turn["text"].as_str().unwrap_or_default().to_lowercase()).collect();
-    assert!(asked.join(" ").contains("open"), "the question is heard: {call:#}");
+    let asked: Vec<&str> = asked.filter_map(|turn| turn["text"].as_str()).collect();
+    assert_hears(&asked.join(" "), &["open"], || format!("{call:#}"));
     // Two ways at 50 packets a second, of which Asterisk saw only what came before the re-INVITEs.
     let seconds = report["duration_ms"].as_u64().expect("a length") / 1_000;
     let last = *relayed.last().expect("the call was seen at Asterisk");
