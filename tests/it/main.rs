@@ -30,9 +30,9 @@ mod models;
 mod nodes;
 mod operation;
 mod overload;
+mod privacy;
 #[path = "../support/redis.rs"]
 mod redis;
-mod privacy;
 mod registrar;
 mod secure_voice;
 mod serve;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use tempfile::TempDir;
 use vca::cli::config::Config;
@@ -197,6 +198,45 @@ fn redis_gone_and_back_in_the_middle_of_calls_leaves_them_alone() {
             (&Value::from("completed"), &Value::from("caller_hung_up"))
         );
     }
+}
+
+/// Files of an authority, and of a certificate for `localhost` by it.
+fn certificates(folder: &TempDir) -> [String; 3] {
+    let write = |name: &str, text: String| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).expect("a file is written");
+        file.display().to_string()
+    };
+    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let authority = write("ca.pem", params.self_signed(&key).expect("a certificate").pem());
+    let issuer = Issuer::new(params, key);
+    let (params, key) = (CertificateParams::new(vec!["localhost".to_owned()]), KeyPair::generate().expect("a key"));
+    let certificate = params.expect("a name").signed_by(&key, &issuer).expect("a certificate");
+    [authority, write("certificate.pem", certificate.pem()), write("key.pem", key.serialize_pem())]
+}
+
+#[test]
+fn redis_is_reached_with_a_password_over_tls_and_only_where_it_is_trusted() {
+    let folder = new_folder();
+    let [authority, certificate, key] = certificates(&folder);
+    let redis = Redis::start_with(|port| {
+        let port = port.to_string();
+        let tls = ["--port", "0", "--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key];
+        let more = ["--tls-ca-cert-file", &authority, "--tls-auth-clients", "no", "--requirepass", "open-sesame"];
+        tls.into_iter().chain(more).map(str::to_owned).collect()
+    });
+    let url = redis.url().replace("redis://127.0.0.1", "rediss://:open-sesame@localhost");
+    // Where the machine's authorities are, for libraries that ask the machine.
+    let trusting = Demo::mock(&[("VCA__REDIS__URL", &url), ("SSL_CERT_FILE", &authority)], &[]);
+    wait_for("Redis to be reached", LIMIT, || (trusting.metric("vca_live_redis_up") == Some(1.0)).then_some(()));
+    let wary = Demo::mock(&[("VCA__REDIS__URL", &url)], &[]);
+    answered(&wary).hang_up();
+    wait_for("a cap of its own", LIMIT, || {
+        (wary.metric("vca_live_fallbacks_total{what=\"cap\"}") >= Some(1.0)).then_some(())
+    });
+    assert_eq!(wary.metric("vca_live_redis_up"), Some(0.0));
 }
 
 #[test]

@@ -12,13 +12,20 @@ use ward::{Ward, free_port, wait_for_port};
 pub struct Redis {
     folder: PathBuf,
     port: u16,
+    settings: Vec<String>,
     server: Option<Ward>,
 }
 
 impl Redis {
     /// Starts one.
     pub fn start() -> Self {
+        Self::start_with(|_port| Vec::new())
+    }
+
+    /// The same with more arguments of its command line, which may name its port.
+    pub fn start_with(settings: impl Fn(u16) -> Vec<String>) -> Self {
         let mut redis = Self::absent();
+        redis.settings = settings(redis.port);
         redis.restart();
         redis
     }
@@ -28,7 +35,7 @@ impl Redis {
         let port = free_port();
         let folder = std::env::temp_dir().join(format!("vca-redis-{}-{port}", std::process::id()));
         std::fs::create_dir(&folder).expect("the temporary folder can be written");
-        Self { folder, port, server: None }
+        Self { folder, port, settings: Vec::new(), server: None }
     }
 
     /// Where it is reached.
@@ -42,7 +49,7 @@ impl Redis {
         assert!(there.is_ok(), "redis-server is missing: run scripts/setup --test");
         let mut server = Command::new("redis-server");
         server.args(["--bind", "127.0.0.1", "--port", &self.port.to_string(), "--save", "", "--appendonly", "no"]);
-        server.arg("--dir").arg(&self.folder);
+        server.arg("--dir").arg(&self.folder).args(&self.settings);
         self.server = Some(Ward::start(&server, "KILL", &self.folder));
         wait_for_port(self.port, "Redis");
     }
