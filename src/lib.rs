@@ -9,6 +9,7 @@
 //! * [`dialogue`] — the receptionist, pure → `domain`
 //! * [`speech`] — engines, prompt cache, worker pool → `domain`, `media`'s frame types
 //! * [`store`] — SQL → `domain`
+//! * [`notify`] — text messages and webhooks → `domain`, `store`
 //! * [`live`] — who is on the phone, on which node; caps, leases, events → `domain`
 //! * [`metrics`] — what is counted, for monitoring → `domain`
 //! * [`vault`] — recordings at rest → `domain`
@@ -26,6 +27,7 @@ pub mod domain;
 pub mod live;
 pub mod media;
 pub mod metrics;
+pub mod notify;
 pub mod privacy;
 pub mod sip;
 pub mod speech;

@@ -6,6 +6,7 @@
 mod check;
 mod engines;
 mod load;
+pub mod messages;
 mod prices;
 pub mod profile;
 mod tenants;
@@ -52,6 +53,8 @@ pub struct Config {
     pub redis: Redis,
     pub speech: Speech,
     pub turns: TurnSettings,
+    pub sms: messages::Sms,
+    pub webhooks: messages::Webhooks,
     pub log: Log,
     pub billing: Billing,
     pub telemetry: Telemetry,

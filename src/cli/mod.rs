@@ -16,6 +16,7 @@ pub mod database;
 pub mod demo;
 mod keys;
 mod log;
+mod messages;
 pub mod models;
 mod onboard;
 pub mod presence;

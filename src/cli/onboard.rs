@@ -37,6 +37,12 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
         let tenant = Tenant { id, name: entry.name.clone(), max_calls: entry.max_calls };
         store.put_tenant(scope, &tenant).await.map_err(|error| Failure::setup(&error))?;
         store.put_profile(scope, &profile).await.map_err(|error| Failure::setup(&error))?;
+        if let Some(notices) = &entry.notices {
+            store
+                .put_notice_settings(scope, notices)
+                .await
+                .map_err(|error| Failure::Setup(format!("the notices of tenant {:?}: {error}", entry.name)))?;
+        }
         if let Some(retention) = &entry.retention {
             store.set_retention(scope, retention).await.map_err(|error| Failure::setup(&error))?;
         }

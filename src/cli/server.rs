@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::Failure;
 use super::config::{Config, Loaded};
+use super::messages::{self, Messages};
 use super::presence::{self, LivePresence};
 use super::reload::Reloader;
 use super::wiring::{StoreBook, dependencies, trunk_list};
@@ -63,6 +64,7 @@ pub struct Server {
     /// Ends the taking of calls.
     shutdown: watch::Sender<bool>,
     stop_http: watch::Sender<bool>,
+    messages: Messages,
     /// Calls run on threads of their own, so that voice detection never delays signalling or HTTP.
     call_runtime: Option<tokio::runtime::Runtime>,
     _presynthesis: Option<Presynthesis>,
@@ -182,12 +184,14 @@ impl Server {
         };
         let (shutdown, stop) = watch::channel(false);
         let (stop_http, mut http_stop) = watch::channel(false);
+        let mut messages = Messages::start(config, &store).await?;
+        let routes = api::router(state).merge(messages.receipts.take().unwrap_or_default());
         let http_task = tokio::spawn(async move {
             let stopped = async move {
                 // A dropped sender stops it too.
                 let _ = http_stop.wait_for(|stop| *stop).await;
             };
-            if let Err(error) = api::serve(http_listener, api::router(state), Limits::default(), stopped).await {
+            if let Err(error) = api::serve(http_listener, routes, Limits::default(), stopped).await {
                 tracing::error!(%error, "the HTTP interface ended");
             }
         });
@@ -212,6 +216,7 @@ impl Server {
             .map_err(|error| Failure::setup(&error))?;
         // After all that takes time: calls that come from here on wait for milliseconds at most.
         let trunks = start_trunks(&stack, config.trunks.clone(), &live);
+        chores.spawn(messages::tell_trunk_states(store.clone(), trunks.clone(), config.trunks.clone()));
         let admission = Admission::new(config.sip.max_calls as usize);
         line_states.get_or_init(|| (trunks.clone(), admission.clone()));
         presence::tell_of_trunks(&mut chores, &trunks, &live, &store, |_| true);
@@ -259,6 +264,7 @@ impl Server {
             readiness,
             shutdown,
             stop_http,
+            messages,
             call_runtime,
             _presynthesis: presynthesis,
             telemetry,
@@ -327,6 +333,8 @@ impl Server {
         }
         self.live.stop().await;
         self.stack.shutdown().await;
+        // After the last call: what its end has written may go out at once.
+        self.messages.stop().await;
         self.stop_http.send_replace(true);
         if let Err(failure) = self.http_task.await {
             tracing::error!(error = %failure, "the HTTP task failed");

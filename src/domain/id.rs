@@ -125,6 +125,43 @@ id!(
     ErasureId, "era"
 );
 
+id!(
+    /// Identifies a message in the outbox, and is its idempotency key on every attempt.
+    MessageId, "msg"
+);
+id!(
+    /// Identifies a webhook endpoint of a tenant.
+    WebhookId, "hook"
+);
+
+impl CallId {
+    const CODE_DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+    /// The identifier in 22 letters and digits, for links that have to fit a text message.
+    pub fn code(self) -> String {
+        let mut rest = self.uuid().as_u128();
+        let mut digits = [b'0'; 22];
+        for digit in digits.iter_mut().rev() {
+            // Below 62, so that it fits.
+            *digit = Self::CODE_DIGITS[(rest % 62) as usize];
+            rest /= 62;
+        }
+        digits.iter().map(|digit| char::from(*digit)).collect()
+    }
+
+    /// Reads what [`CallId::code`] wrote; `None` for any other text.
+    pub fn from_code(code: &str) -> Option<Self> {
+        if code.len() != 22 {
+            return None;
+        }
+        let digit = |byte: u8| Self::CODE_DIGITS.iter().position(|digit| *digit == byte);
+        let value = code
+            .bytes()
+            .try_fold(0_u128, |value, byte| value.checked_mul(62)?.checked_add(u128::try_from(digit(byte)?).ok()?))?;
+        Some(Self::from_uuid(Uuid::from_u128(value)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,5 +174,17 @@ mod tests {
         assert_eq!(late.to_string().parse::<CallId>(), Ok(late));
         assert_eq!(late.to_string().parse::<TenantId>(), Err(IdError::Prefix { expected: "ten" }));
         assert_eq!("call_zz".parse::<CallId>(), Err(IdError::Digits));
+    }
+    #[test]
+    fn a_code_is_short_and_leads_back() {
+        for uuid in [0, 1, u128::MAX, 0x0190_3f5a_0000_7000_8000_0000_0000_0001] {
+            let id = CallId::from_uuid(Uuid::from_u128(uuid));
+            let code = id.code();
+            assert!(code.len() == 22 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{code}");
+            assert_eq!(CallId::from_code(&code), Some(id));
+        }
+        for wrong in ["", "0", "000000000000000000000-", "zzzzzzzzzzzzzzzzzzzzzz", "00000000000000000000000"] {
+            assert_eq!(CallId::from_code(wrong), None, "{wrong}");
+        }
     }
 }

@@ -11,6 +11,8 @@ mod id;
 mod ip_net;
 mod knowledge;
 mod live;
+mod message;
+mod notice;
 mod number;
 mod privacy;
 mod profile;
@@ -28,10 +30,17 @@ pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
 };
-pub use id::{ApiKeyId, CallId, ErasureId, IdError, NodeId, ProfileId, RandomBytes, TenantId};
+pub use id::{ApiKeyId, CallId, ErasureId, IdError, MessageId, NodeId, ProfileId, RandomBytes, TenantId, WebhookId};
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use live::{LiveCall, LivePhase, LiveTurn};
+pub use message::{
+    Attempt, Channel, EventKind, Message, MessageFilter, MessageState, ReceiptState, Topic, Webhook, WebhookChange,
+};
+pub use notice::{
+    CallerNotice, DltId, MOST_MOBILES, NoticeAbout, NoticeError, NoticeSettings, OwnerNotice, Piece, Placeholder,
+    SmsCategory, SmsHeader, SmsSender, SmsTemplate, SmsValue,
+};
 pub use number::{E164, NumberError};
 pub use privacy::{Pii, Secret};
 pub use profile::{AgentProfile, Ask, DayHours, SpeechChoice, TurnSettings, WeeklyHours};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
-use super::{Result, Store, StoreError, own};
+use super::{Result, Store, StoreError, fault, outbox, own};
 use crate::domain::billing::Charge;
 use crate::domain::{
     CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
@@ -57,7 +57,8 @@ impl Store {
     /// [`StoreError::Conflict`] when another call has the identifier, or when the database fails.
     pub async fn open_call(&self, scope: TenantScope, call: &CallRecord) -> Result<()> {
         own(scope, call.tenant)?;
-        let done = self.driver.execute(Access::Tenant(scope), sql(
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query = sql(
             "INSERT INTO calls (tenant_id, id, profile_id, did, caller, sip_call_id, status, answered_at, ended_at,
                                 end_cause, outcome, slots, summary, recording, transfers, bridged_ms, trunk, node_id)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
@@ -80,10 +81,14 @@ impl Store {
         .bind(Document(&call.transfers))
         .bind(i64::try_from(call.bridged_ms).unwrap_or(i64::MAX))
         .bind(&call.trunk)
-        .bind(Id(self.node))).await?;
-        if done > 0 {
+        .bind(Id(self.node));
+        if transaction.execute(query).await? > 0 {
+            outbox::call_started(&mut transaction, scope, call).await?;
+            transaction.commit().await?;
+            self.outbox.send_replace(());
             return Ok(());
         }
+        drop(transaction);
         let same = |there: CallRecord| there.sip_call_id == call.sip_call_id && there.answered_at == call.answered_at;
         if self.call_record(scope, call.id).await?.is_some_and(same) { Ok(()) } else { Err(StoreError::Conflict) }
     }
@@ -161,7 +166,12 @@ impl Store {
         }
         // What else the end of a call writes belongs here, before the commit.
         super::ledger::charge(&mut transaction, scope, call, &close.charge).await?;
-        transaction.commit().await
+        outbox::call_ended(&mut transaction, scope, call, close.ended_at).await?;
+        fault::at("outbox.writing");
+        transaction.commit().await?;
+        self.outbox.send_replace(());
+        fault::at("outbox.written");
+        Ok(())
     }
 
     /// Lists the tenant's calls, the latest first, `limit` (at least 1) at a time.

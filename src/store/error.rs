@@ -20,6 +20,12 @@ pub enum StoreError {
     /// The profile names a person who may not be called.
     #[error(transparent)]
     Transfers(#[from] crate::domain::TransfersError),
+    /// The tenant's notice settings cannot be followed.
+    #[error(transparent)]
+    Notice(#[from] crate::domain::NoticeError),
+    /// The tenant has as many of these as it may.
+    #[error("a tenant has at most {most} {what}; remove one first")]
+    TooMany { what: &'static str, most: usize },
     /// The plan's values do not fit together.
     #[error("the plan cannot be kept: {0}")]
     Plan(#[from] crate::domain::billing::PlanError),
@@ -87,7 +93,12 @@ impl StoreError {
     /// Whether the same call would fail again, however often it is tried: the database is there and says no.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::NotFound | Self::Conflict | Self::Transfers(_) | Self::Corrupt(_) => true,
+            Self::NotFound
+            | Self::Conflict
+            | Self::Transfers(_)
+            | Self::Notice(_)
+            | Self::TooMany { .. }
+            | Self::Corrupt(_) => true,
             Self::Database(sqlx::Error::Database(error)) => {
                 // Class 22 of PostgreSQL's codes: a value that its type cannot hold.
                 !matches!(error.kind(), sqlx::error::ErrorKind::Other)

@@ -7,15 +7,21 @@
 //! One set of queries for SQLite and PostgreSQL; everything that names a database is in `driver`.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 mod calls;
 mod driver;
 mod error;
+#[doc(hidden)]
+pub mod fault;
 mod keys;
 mod ledger;
+mod messages;
+mod outbox;
 mod privacy;
 mod profiles;
 mod repair;
@@ -24,16 +30,19 @@ mod tenants;
 pub(crate) mod tests;
 mod trunks;
 mod turns;
+mod webhooks;
 
 pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
 pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
+pub use messages::{Claimed, MessageCursor, MessagePage, Tried};
 pub use privacy::{Erasure, KEPT_EVENTS, LOG_HOLD};
 pub use profiles::{ProfileVersion, StoredProfile};
 pub use repair::NODE_HEARTBEAT;
 pub use tenants::{Account, Onboarding, Route};
 pub use trunks::{PasswordChange, StoredTrunk};
 pub use turns::{CallEvent, EVENT_NOTICE};
+pub use webhooks::{Endpoint, MOST_WEBHOOKS, OLD_SECRET_LIVES};
 
 use crate::domain::{NodeId, Secret, TenantScope};
 
@@ -58,6 +67,8 @@ pub struct PostgresOptions {
 #[derive(Clone)]
 pub struct Store {
     driver: driver::Driver,
+    /// Changes whenever this process has written to the outbox.
+    outbox: Arc<watch::Sender<()>>,
     /// This process, as the owner of the calls that it answers.
     node: NodeId,
 }
@@ -88,7 +99,8 @@ impl Store {
     }
 
     fn over(driver: driver::Driver) -> Self {
-        Self { driver, node: NodeId::new(Timestamp::now(), rand::random()) }
+        let node = NodeId::new(Timestamp::now(), rand::random());
+        Self { driver, outbox: Arc::new(watch::Sender::new(())), node }
     }
 
     /// Connects to PostgreSQL and brings the schema `vca` up to date, or checks it where `options.migrate` is false.

@@ -1,6 +1,6 @@
 //! Personal data in the store: how long it is kept, its erasure, and the numbers that are held for a year after that.
 //!
-//! What goes is what says who called and what was said: the turns, the event log but for [`KEPT_EVENTS`], the slots, the
+//! What goes is what says who called and what was said: the turns, the messages, the event log but for [`KEPT_EVENTS`], the slots, the
 //! summary, the caller's number and the SIP Call-ID. What stays is the call as a fact: when, how long, to which number, how
 //! it ended. The number itself is moved to a table that nothing reads but [`Store::held_number`], until a year after the call.
 
@@ -291,6 +291,8 @@ async fn erase_words(
         Dialect::Postgres => sql("DELETE FROM call_words WHERE tenant_id = $1 AND call_id = $2"),
     };
     transaction.execute(own(words)).await?;
+    // Messages say who called and what was said; their tries go with them.
+    transaction.execute(own(sql("DELETE FROM outbox WHERE tenant_id = $1 AND call_id = $2"))).await?;
     let mut events = own(sql("DELETE FROM call_events WHERE tenant_id = $1 AND call_id = $2"));
     for kind in KEPT_EVENTS {
         events.push(" AND kind <> ").push_bind(kind);

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::calls::call_record;
 use super::driver::{Access, Dialect, Id, Time, Word, sql};
-use super::{Result, Store};
+use super::{Result, Store, fault, outbox};
 use crate::domain::billing::{Charge, DIRECT, LegUse, Prices, Usage};
 use crate::domain::{
     CallId, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, Speaker, TenantId, TenantScope, Turn,
@@ -88,10 +88,16 @@ impl Store {
                 let scope = TenantScope::proven(record.tenant);
                 let charge = known_charge(prices, record, last_sign_of_life(record, turns).min(now));
                 super::ledger::charge(&mut transaction, scope, record.id, &charge).await?;
+                outbox::call_ended(&mut transaction, scope, record.id, now).await?;
                 repaired.push((record.id, record.tenant));
             }
         }
+        fault::at("outbox.writing");
         transaction.commit().await?;
+        if !repaired.is_empty() {
+            self.outbox.send_replace(());
+            fault::at("outbox.written");
+        }
         Ok(repaired)
     }
 }

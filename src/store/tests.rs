@@ -514,6 +514,7 @@ async fn writers_do_not_disturb_each_other(f: Fixture) {
 
 mod ledger;
 mod opening;
+mod outbox;
 mod resources;
 mod row_security;
 

@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "notify",
         ],
     ),
-    ("api", &["domain", "metrics", "store", "vault", "privacy", "live", "call::{handle, CallHandle}"]),
+    ("api", &["domain", "metrics", "store", "vault", "privacy", "live", "notify", "call::{handle, CallHandle}"]),
     (
         "cli",
         &[

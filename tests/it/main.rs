@@ -26,6 +26,7 @@ mod handovers;
 mod harness;
 mod ipv6;
 mod live;
+mod messages;
 mod models;
 mod nodes;
 mod operation;

@@ -56,6 +56,9 @@ pub fn check(config: &Config, locate: LocateModel<'_>) -> Vec<Finding> {
     turns(config, &mut findings);
     trunks(config, &mut findings);
     engines(config, &mut findings);
+    for (key, fault) in config.sms.faults() {
+        findings.error(key, fault);
+    }
     redis(config, &mut findings);
     if let Err(error) = writable(&config.data_dir) {
         let folder = config.data_dir.display();

@@ -10,8 +10,8 @@ use super::load::{self, ConfigError, Origin};
 use super::trunks::{Entry, entries};
 use crate::domain::billing::Plan;
 use crate::domain::{
-    Ask, DayHours, DialString, E164, Faq, Holiday, Knowledge, Retention, Service, SpeechChoice, TransferKind,
-    TransferTarget, Transfers, TurnSettings, WeeklyHours,
+    Ask, DayHours, DialString, E164, Faq, Holiday, Knowledge, NoticeSettings, Retention, Service, SpeechChoice,
+    TransferKind, TransferTarget, Transfers, TurnSettings, WeeklyHours,
 };
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -62,6 +62,8 @@ pub struct TenantEntry {
     services: Option<Vec<Service>>,
     faqs: Option<Vec<Faq>>,
     holidays: Option<Vec<ClosedDay>>,
+    /// How the tenant is told of its calls; absent: as the database has it.
+    pub notices: Option<NoticeSettings>,
 }
 
 /// A transfer target with its hours in words of the file.
