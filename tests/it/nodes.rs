@@ -155,7 +155,7 @@ fn a_live_call_is_seen_and_ended_from_the_other_node() {
         (listing.calls.len() == 1).then(|| listing.calls[0].clone())
     });
     assert_ne!(call.node, b.live().node());
-    let stranger = TenantScope::proven(TenantId::from_uuid(uuid::Uuid::from_u128(7)));
+    let stranger = TenantScope::proven(TenantId::from_uuid(uuid::Uuid::from_u128(u128::MAX)));
     assert!(runtime.block_on(b.live().hang_up(stranger, call.id)).is_err(), "another tenant's");
     let scope = TenantScope::proven(call.tenant);
     wait_for("the order to be passed on", LIMIT, || runtime.block_on(b.live().hang_up(scope, call.id)).ok());
