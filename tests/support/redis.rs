@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+#[expect(clippy::duplicate_mod, reason = "each kind of server is a module of its own, and all have their wards")]
 #[path = "ward.rs"]
 mod ward;
 
