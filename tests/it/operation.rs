@@ -125,7 +125,7 @@ impl Phone {
 /// The configuration of the test: trunks and tenants over settings that stay.
 fn configuration(trunks: &str, tenants: &[(&str, &str)]) -> String {
     let settings = "[sip]\nudp = \"127.0.0.1:0\"\ntcp = \"off\"\n[http]\nlisten = \"127.0.0.1:0\"\n[media]\n\
-                    port_min = 46000\nport_max = 46199\ndead_media_s = 600\n[turns]\nno_input_ms = 30000\n[speech.stt]\nmodel = \"none\"\n\
+                    port_min = 46000\nport_max = 46199\ndead_media_s = 600\n[turns]\nno_input_ms = 24000\n[speech.stt]\nmodel = \"none\"\n\
                     [log]\nformat = \"json\"\n";
     let tenant = |(name, did): &(&str, &str)| format!("[[tenants]]\nname = \"{name}\"\ndids = [\"{did}\"]\n");
     format!("{settings}{trunks}{}", tenants.iter().map(tenant).collect::<String>())
