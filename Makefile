@@ -11,7 +11,7 @@ BENCH ?= $(patsubst benches/%.rs,%,$(wildcard benches/*.rs))
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-asterisk bench eval-turns load simulate fmt lint setup deny clean
+.PHONY: help run test test-asterisk bench eval-turns load simulate openapi fmt lint setup deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-asterisk: ## Calls through a real Asterisk, when one is installed (ASTERISK
 	else \
 		ASTERISK="$$asterisk" $(CARGO) test --locked --test it -- --ignored --nocapture asterisk::live; \
 	fi
+
+openapi: ## Write docs/openapi.json anew, from the code
+	VCA_REWRITE_OPENAPI=1 $(CARGO) test --locked --lib -- api::tests::document::the_file_is_the_document
 
 fmt: ## Format the code
 	$(CARGO) fmt

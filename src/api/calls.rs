@@ -1,22 +1,33 @@
 //! `GET /v1/calls` and `GET /v1/calls/{id}`.
 
-use std::str::FromStr;
-
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::Uri;
 use jiff::Timestamp;
+use utoipa_axum::routes;
 
-use super::auth::{Authenticated, CallPath, no_call};
-use super::{ApiState, FieldError, Problem};
-use crate::domain::{CallFilter, CallRecord, E164, Turn};
+use super::extract::{IdPath, no_such};
+use super::guard::Authenticated;
+use super::routes::{Routes, Rule};
+use super::{ApiState, Problem, query, recording, transcript};
+use crate::domain::{CallFilter, CallId, CallOutcome, CallRecord, CallStatus, E164, Permission, SearchWords, Turn};
 use crate::store::Cursor;
 
-const DEFAULT_LIMIT: u32 = 50;
-const MAX_LIMIT: u32 = 200;
+/// The list's name in its cursors.
+const LIST: &str = "calls";
+
+/// A tenant's calls.
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .on(Rule::tenant(Permission::CallsRead), routes!(list))
+        .on(Rule::tenant(Permission::CallsRead), routes!(one))
+        .on(Rule::tenant(Permission::CallsRead), routes!(recording::download))
+        .on(Rule::tenant(Permission::CallsRead), routes!(transcript::transcript))
+        .on(Rule::tenant(Permission::CallsWrite), routes!(transcript::remove))
+}
 
 /// A call as the API shows it.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub(super) struct CallDto {
     #[serde(flatten)]
     record: CallRecord,
@@ -25,7 +36,7 @@ pub(super) struct CallDto {
 }
 
 /// A page of calls, the latest first.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub(super) struct CallPage {
     calls: Vec<CallDto>,
     /// To be passed back as `cursor`; `null` on the last page.
@@ -33,7 +44,7 @@ pub(super) struct CallPage {
 }
 
 /// A call with all that was said.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub(super) struct CallDetail {
     #[serde(flatten)]
     call: CallDto,
@@ -47,7 +58,20 @@ impl From<CallRecord> for CallDto {
     }
 }
 
-/// `GET /v1/calls`: the tenant's calls, the latest first, filtered and paged.
+/// The tenant's calls, the latest first, filtered and paged.
+#[utoipa::path(get, path = "/v1/calls", operation_id = "listCalls", tag = "calls",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "Rows of a page, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("status" = Option<CallStatus>, Query),
+        ("outcome" = Option<CallOutcome>, Query),
+        ("caller" = Option<String>, Query, description = "The caller's number, as people write it"),
+        ("did" = Option<String>, Query, description = "The number that was dialled, as people write it"),
+        ("text" = Option<String>, Query, description = "Words that were said: up to eight, each the beginning of one"),
+        ("from" = Option<Timestamp>, Query, description = "Answered at or after"),
+        ("until" = Option<Timestamp>, Query, description = "Answered before"),
+    ),
+    responses((status = 200, body = CallPage)))]
 pub(super) async fn list(
     State(state): State<ApiState>,
     Authenticated(scope): Authenticated,
@@ -57,21 +81,23 @@ pub(super) async fn list(
     let page = state.store.list_calls(scope, &query.filter, query.cursor, query.limit).await?;
     Ok(Json(CallPage {
         calls: page.items.into_iter().map(CallDto::from).collect(),
-        next_cursor: page.next.map(|cursor| cursor.to_string()),
+        next_cursor: page.next.map(|cursor| query::seal(LIST, cursor)),
     }))
 }
 
-/// `GET /v1/calls/{id}`: one call with its turns and their waterfalls.
+/// One call with its turns and their waterfalls.
+#[utoipa::path(get, path = "/v1/calls/{id}", operation_id = "getCall", tag = "calls",
+    params(("id" = CallId, Path)), responses((status = 200, body = CallDetail)))]
 pub(super) async fn one(
     State(state): State<ApiState>,
     Authenticated(scope): Authenticated,
-    CallPath(id): CallPath,
+    IdPath(id): IdPath<CallId>,
 ) -> Result<Json<CallDetail>, Problem> {
-    let (record, turns) = state.store.call(scope, id).await?.ok_or_else(no_call)?;
+    let (record, turns) = state.store.call(scope, id).await?.ok_or_else(no_such::<CallId>)?;
     Ok(Json(CallDetail { call: record.into(), turns }))
 }
 
-/// The parameters of a list, all optional.
+/// The parameters of the list, all optional.
 #[derive(Debug, Default)]
 struct ListQuery {
     filter: CallFilter,
@@ -80,62 +106,34 @@ struct ListQuery {
 }
 
 impl ListQuery {
-    const KNOWN: [&str; 7] = ["limit", "cursor", "status", "outcome", "caller", "from", "until"];
+    const KNOWN: [&str; 9] = ["limit", "cursor", "status", "outcome", "caller", "did", "text", "from", "until"];
 
-    /// Reads them by hand rather than by `serde`, so that a client hears of every mistake at once, by name.
     fn parse(uri: &Uri) -> Result<Self, Problem> {
-        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|_| Problem::bad_request(vec![FieldError::new("query", "is not a URL-encoded query")]))?;
-        let mut query = Self { limit: DEFAULT_LIMIT, ..Self::default() };
-        let mut errors = Vec::new();
-        for (n, (name, value)) in pairs.iter().enumerate() {
-            let read = if pairs[..n].iter().any(|(earlier, _)| earlier == name) {
-                Err("is given twice".to_owned())
-            } else {
-                query.read(name, value)
-            };
-            errors.extend(read.err().map(|message| FieldError::new(name, message)));
-        }
-        if errors.is_empty() { Ok(query) } else { Err(Problem::bad_request(errors)) }
+        let mut list = Self { limit: query::DEFAULT_LIMIT, ..Self::default() };
+        query::read(uri, |name, value| list.read(name, value))?;
+        Ok(list)
     }
 
     fn read(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
-            "limit" => {
-                let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-                self.limit = limit.ok_or_else(|| format!("must be a number from 1 to {MAX_LIMIT}"))?;
-            }
-            "cursor" => self.cursor = Some(parse(value)?),
-            "status" => self.filter.status = Some(word(value, "active, completed, abandoned")?),
+            "limit" => self.limit = query::limit(value)?,
+            "cursor" => self.cursor = Some(query::open(LIST, value)?),
+            "status" => self.filter.status = Some(query::word(value, "active, completed, abandoned")?),
             "outcome" => {
                 let words = "message, appointment, urgent, transferred, answered, wrong_number, nothing";
-                self.filter.outcome = Some(word(value, words)?);
+                self.filter.outcome = Some(query::word(value, words)?);
             }
-            "caller" => {
-                let number = E164::from_indian(&unspaced(value)).map_err(|error| error.to_string())?;
-                self.filter.caller = Some(number);
-            }
-            "from" => self.filter.from = Some(time(value)?),
-            "until" => self.filter.until = Some(time(value)?),
-            _ => return Err(format!("is not known here; known: {}", Self::KNOWN.join(", "))),
+            "caller" => self.filter.caller = Some(number(value)?),
+            "did" => self.filter.did = Some(number(value)?),
+            "text" => self.filter.text = Some(SearchWords::parse(value).map_err(|error| error.to_string())?),
+            "from" => self.filter.from = Some(query::time(value)?),
+            "until" => self.filter.until = Some(query::time(value)?),
+            _ => query::unknown(&Self::KNOWN)?,
         }
         Ok(())
     }
 }
 
-/// A `+` that a client forgot to encode arrives as a space.
-fn unspaced(value: &str) -> String {
-    value.replace(' ', "+")
-}
-
-fn parse<T: FromStr<Err: std::fmt::Display>>(value: &str) -> Result<T, String> {
-    value.parse().map_err(|error: T::Err| error.to_string())
-}
-
-fn word<T: serde::de::DeserializeOwned>(value: &str, known: &str) -> Result<T, String> {
-    serde_json::from_value(value.into()).map_err(|_| format!("must be one of {known}"))
-}
-
-fn time(value: &str) -> Result<Timestamp, String> {
-    unspaced(value).parse().map_err(|_| "must be a time such as 2026-01-31T18:30:00+05:30 or …Z".to_owned())
+fn number(value: &str) -> Result<E164, String> {
+    E164::from_indian(&query::unspaced(value)).map_err(|error| error.to_string())
 }

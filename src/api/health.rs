@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use utoipa_axum::routes;
 
+use super::routes::{Routes, Rule};
 use super::{ApiState, Problem};
 use crate::store::Store;
 
@@ -142,12 +143,29 @@ impl Dependencies {
     }
 }
 
-/// `GET /healthz`: the process runs and answers.
-pub(super) async fn live() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// The answer of a probe.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub(super) struct Health {
+    status: &'static str,
+    /// How each thing is that the node leans on: `state` (`up`, `degraded`, `down`), `required`, and `detail`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, value_type = Object)]
+    dependencies: Option<Value>,
 }
 
-/// `GET /readyz`: calls can be taken, or 503 with the reason; both with how each dependency is.
+pub(super) fn routes() -> Routes {
+    Routes::default().on(Rule::Open, routes!(live)).on(Rule::Open, routes!(ready))
+}
+
+/// The process runs and answers.
+#[utoipa::path(get, path = "/healthz", operation_id = "live", tag = "operation", responses((status = 200, body = Health)))]
+pub(super) async fn live() -> Json<Health> {
+    Json(Health { status: "ok", dependencies: None })
+}
+
+/// Calls can be taken, or 503 with the reason; both with how each dependency is.
+#[utoipa::path(get, path = "/readyz", operation_id = "ready", tag = "operation",
+    responses((status = 200, body = Health), (status = 503, content_type = "application/problem+json", body = Problem)))]
 pub(super) async fn ready(State(state): State<ApiState>) -> Result<Response, Problem> {
     let readiness = state.readiness.borrow().clone();
     match readiness {
@@ -170,18 +188,9 @@ pub(super) async fn ready(State(state): State<ApiState>) -> Result<Response, Pro
     };
     let reason = format!("not ready: {}", missing.join(", "));
     let is_ready = missing.is_empty();
-    let dependencies: serde_json::Map<String, Value> = found.into_iter().map(shown).collect();
+    let dependencies = Value::Object(found.into_iter().map(shown).collect());
     if is_ready {
-        return Ok(Json(json!({ "status": "ready", "dependencies": dependencies })).into_response());
+        return Ok(Json(Health { status: "ready", dependencies: Some(dependencies) }).into_response());
     }
-    let status = StatusCode::SERVICE_UNAVAILABLE;
-    let body = json!({
-        "type": "about:blank",
-        "title": "Service Unavailable",
-        "status": status.as_u16(),
-        "detail": reason,
-        "dependencies": dependencies,
-    });
-    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::RETRY_AFTER, "5")];
-    Ok((status, headers, body.to_string()).into_response())
+    Err(Problem::unavailable(reason).with_dependencies(dependencies))
 }

@@ -11,20 +11,28 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use jiff::Timestamp;
 
-use super::auth::{Authenticated, CallPath, no_call};
+use super::extract::{IdPath, no_such};
+use super::guard::Authenticated;
 use super::{ApiState, Problem};
-use crate::domain::RecordingState;
+use crate::domain::{CallId, RecordingState};
 use crate::vault::Recording;
 
 /// Sends the recording. A player seeks with `Range` (RFC 9110 §14.2). While the call goes on, what has been written so
 /// far is sent.
+#[utoipa::path(get, path = "/v1/calls/{id}/recording", operation_id = "getRecording", tag = "calls",
+    params(("id" = CallId, Path), ("range" = Option<String>, Header, description = "`bytes=0-65535`")),
+    responses(
+        (status = 200, content_type = "audio/wav", body = Vec<u8>),
+        (status = 206, content_type = "audio/wav", body = Vec<u8>),
+        (status = 416, content_type = "application/problem+json", body = Problem),
+    ))]
 pub(super) async fn download(
     State(state): State<ApiState>,
     Authenticated(scope): Authenticated,
-    CallPath(id): CallPath,
+    IdPath(id): IdPath<CallId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let record = state.store.call_record(scope, id).await?.ok_or_else(no_call)?;
+    let record = state.store.call_record(scope, id).await?.ok_or_else(no_such::<CallId>)?;
     match record.recording {
         RecordingState::Off => return Err(Problem::not_found("this call was not recorded")),
         RecordingState::Refused => return Err(Problem::not_found("the caller did not want to be recorded")),

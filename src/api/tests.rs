@@ -1,19 +1,25 @@
 //! Every route as its tenant, as another one, and without a key.
 
+mod access;
 mod connections;
+mod document;
+mod foundation;
+mod resources;
 mod trunks;
+mod walk;
 
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, StatusCode};
+use axum::routing::get;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::domain::{ApiKeyId, CallRecord, RecordingState, Speaker, TenantScope, Turn, Waterfall};
+use crate::domain::{ApiKeyId, By, CallRecord, Permission, RecordingState, Speaker, TenantScope, Turn, Waterfall};
 use crate::store::tests::{Fixture, at, close, number, record, sqlite, turn};
-use crate::store::{ApiKey, KeyOwner};
+use crate::store::{ApiKey, KeyOwner, NewKey};
 
 /// Each owner's key is made of one byte.
 const OURS: u8 = 1;
@@ -23,6 +29,7 @@ const PLATFORM: u8 = 3;
 struct Api {
     f: Fixture,
     router: Router,
+    state: ApiState,
     readiness: watch::Sender<Readiness>,
     /// What the list of trunks gives.
     trunks: Arc<Mutex<Option<Vec<TrunkView>>>>,
@@ -53,20 +60,45 @@ async fn api() -> Api {
     let (store, counted) = (f.store.clone(), Arc::clone(&metrics));
     let dependencies = Dependencies::default();
     dependencies.add_database(store.clone());
-    let asked = dependencies.clone();
-    let router = router(ApiState {
+    let state = ApiState {
         store,
         live: Live::in_process("test"),
         recordings,
         readiness: watched,
-        dependencies: asked,
+        dependencies: dependencies.clone(),
         trunks: list,
+        trunk_refresh: Arc::new(|| Box::pin(std::future::ready(false))),
+        trunk_profiles: resources::trunk_profiles(),
+        studio: Arc::new(resources::FakeStudio),
         metrics: counted,
-    });
-    Api { f, router, readiness, dependencies, trunks, metrics }
+        gate: Arc::default(),
+        passwords: Arc::default(),
+        setup: Arc::default(),
+    };
+    let router = router(state.clone());
+    Api { f, router, state, readiness, dependencies, trunks, metrics }
 }
 
 impl Api {
+    /// The same with other limits.
+    fn with_gate(self, config: &GateConfig) -> Self {
+        let state = ApiState { gate: Arc::new(Gate::new(config)), ..self.state.clone() };
+        Self { router: router(state.clone()), state, ..self }
+    }
+
+    /// Makes a key and gives the header that presents it.
+    async fn key(
+        &self,
+        byte: u8,
+        owner: KeyOwner,
+        scopes: Option<&[Permission]>,
+        expires_at: Option<jiff::Timestamp>,
+    ) -> String {
+        let new = NewKey { id: ApiKeyId::new(at(0), [byte; 10]), name: "test", scopes, expires_at };
+        self.f.store.add_api_key(owner, new, &ApiKey::generate([byte; 32]), &By::system(at(0))).await.unwrap();
+        bearer(byte)
+    }
+
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
@@ -111,8 +143,12 @@ impl Answer {
     /// Status, type and body, for a snapshot.
     fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), "application/problem+json");
-        assert_eq!(self.json()["status"], self.status.as_u16());
-        serde_json::to_string_pretty(&self.json()).unwrap()
+        let mut problem = self.json();
+        assert_eq!(problem["status"], self.status.as_u16());
+        // Another one in each run.
+        let name = problem.as_object_mut().unwrap().remove("request_id");
+        assert_eq!(name, Some(json!(self.header("x-request-id"))));
+        serde_json::to_string_pretty(&problem).unwrap()
     }
 }
 
@@ -290,15 +326,15 @@ async fn without_a_known_key_nothing_is_told() {
       "detail": "send an API key: `Authorization: Bearer vca_…`",
       "status": 401,
       "title": "Unauthorized",
-      "type": "about:blank"
+      "type": "urn:vca:problem:unauthorized"
     }
     "#);
     insta::assert_snapshot!(api.get(99, "/v1/calls").await.problem(), @r#"
     {
-      "detail": "the API key is not known",
+      "detail": "the API key is not known, or its time is over",
       "status": 401,
       "title": "Unauthorized",
-      "type": "about:blank"
+      "type": "urn:vca:problem:unauthorized"
     }
     "#);
     let lower =
@@ -326,7 +362,7 @@ async fn another_tenants_call_is_like_one_that_never_was() {
       "detail": "there is no such call",
       "status": 404,
       "title": "Not Found",
-      "type": "about:blank"
+      "type": "urn:vca:problem:not-found"
     }
     "#);
 }
@@ -355,7 +391,7 @@ async fn a_platform_key_names_its_tenant() {
       ],
       "status": 400,
       "title": "Bad Request",
-      "type": "about:blank"
+      "type": "urn:vca:problem:parameters"
     }
     "#);
 }
@@ -400,7 +436,7 @@ async fn wrong_parameters_are_all_named() {
         },
         {
           "field": "page",
-          "message": "is not known here; known: limit, cursor, status, outcome, caller, from, until"
+          "message": "is not known here; known: limit, cursor, status, outcome, caller, did, text, from, until"
         },
         {
           "field": "limit",
@@ -409,7 +445,7 @@ async fn wrong_parameters_are_all_named() {
       ],
       "status": 400,
       "title": "Bad Request",
-      "type": "about:blank"
+      "type": "urn:vca:problem:parameters"
     }
     "#);
 }
@@ -422,7 +458,7 @@ async fn unknown_routes_and_methods_are_problems() {
       "detail": "there is nothing at this path; the calls are at /v1/calls",
       "status": 404,
       "title": "Not Found",
-      "type": "about:blank"
+      "type": "urn:vca:problem:not-found"
     }
     "#);
     let posted = api.send(Method::POST, "/v1/calls", &[("authorization", &bearer(OURS))]).await;
@@ -432,7 +468,7 @@ async fn unknown_routes_and_methods_are_problems() {
       "detail": "this path does not take this method; the Allow header lists what it takes",
       "status": 405,
       "title": "Method Not Allowed",
-      "type": "about:blank"
+      "type": "urn:vca:problem:method-not-allowed"
     }
     "#);
 }
@@ -463,7 +499,7 @@ async fn probes_need_no_key_and_tell_the_state() {
       "detail": "starting: waiting for models",
       "status": 503,
       "title": "Service Unavailable",
-      "type": "about:blank"
+      "type": "urn:vca:problem:unavailable"
     }
     "#);
     assert_eq!(probe("/healthz").await.status, StatusCode::OK);
@@ -485,7 +521,7 @@ async fn probes_need_no_key_and_tell_the_state() {
       "detail": "the server failed to answer; its log says why",
       "status": 500,
       "title": "Internal Server Error",
-      "type": "about:blank"
+      "type": "urn:vca:problem:internal"
     }
     "#);
 }
@@ -529,7 +565,7 @@ async fn a_recording_that_is_not_there_says_why() {
       "detail": "the recording is not on this machine, or was removed",
       "status": 404,
       "title": "Not Found",
-      "type": "about:blank"
+      "type": "urn:vca:problem:not-found"
     }
     "#);
     insta::assert_snapshot!(api.get(OURS, &format!("/v1/calls/{}/recording", off.id)).await.problem(), @r#"
@@ -537,7 +573,7 @@ async fn a_recording_that_is_not_there_says_why() {
       "detail": "this call was not recorded",
       "status": 404,
       "title": "Not Found",
-      "type": "about:blank"
+      "type": "urn:vca:problem:not-found"
     }
     "#);
 }

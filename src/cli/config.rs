@@ -17,14 +17,17 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(in crate::cli) use check::choice_faults;
 pub use check::{Finding, LocateModel, Severity, check};
 pub use load::{ConfigError, Loaded, Origin, environment};
 pub use tenants::TenantEntry;
 
+use crate::api::GateConfig;
 use crate::domain::billing::{GstTerms, Gstin, Prices};
 use crate::domain::{IpNet, Retention, Secret, Trunk, TurnSettings};
 use crate::live::RedisOptions;
@@ -174,6 +177,30 @@ pub struct Media {
 #[serde(deny_unknown_fields)]
 pub struct Http {
     pub listen: SocketAddr,
+    /// Requests of one key or user.
+    pub requests_per_minute: NonZeroU32,
+    /// Requests of one key or user at once.
+    pub burst: NonZeroU32,
+    /// Attempts to sign in a minute, at one account and from one address.
+    pub sign_ins_per_minute: NonZeroU32,
+    /// Whether browsers send the session's cookie over TLS only.
+    pub secure_cookies: bool,
+    /// Origins whose web pages may read answers, `https://dashboard.example`.
+    pub cors_origins: Vec<String>,
+}
+
+impl Http {
+    /// How much may be asked of the API.
+    pub fn gate(&self) -> GateConfig {
+        GateConfig {
+            requests_per_minute: self.requests_per_minute,
+            burst: self.burst,
+            sign_ins_per_minute: self.sign_ins_per_minute,
+            secure_cookies: self.secure_cookies,
+            cors_origins: self.cors_origins.clone(),
+            ..GateConfig::default()
+        }
+    }
 }
 
 /// What connects several nodes.

@@ -23,7 +23,7 @@ pub(super) async fn first(
     let id = ApiKeyId::new(now, rand::random());
     match chosen {
         Some(key) => {
-            if store.authenticate(key.reveal()).await?.is_none() {
+            if store.authenticate(key.reveal(), now).await?.is_none() {
                 store.create_api_key(owner, id, &format!("{name}, chosen"), &key, now).await?;
             }
             Ok(Some(key))

@@ -41,7 +41,8 @@ impl Messages {
         let token = config.sms.receipts_token.as_ref();
         let receipts = token.map(|token| receipts::router(store.clone(), provider.clone(), token));
         let dashboard = config.sms.dashboard_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
-        let sms = SmsWay { provider, sender: config.sms.sender(), template: config.sms.template(), dashboard };
+        let (sender, template, prices) = (config.sms.sender(), config.sms.template(), config.prices.clone());
+        let sms = SmsWay { provider, sender, template, dashboard, prices };
         let webhooks = WebhookSender { http: webhooks, allow_private };
         Ok(Self { worker: Worker::start(store.clone(), Ways { sms, webhooks }), receipts })
     }

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::config::{Loaded, LocateModel, Severity, check, environment};
 use super::server::{self, Server};
-use super::{Failure, keys};
+use super::{Failure, keys, set_up};
 use crate::store::{ApiKey, KeyOwner};
 
 /// Answer calls, as the configuration says.
@@ -48,6 +48,11 @@ pub fn run(args: ServeArgs) -> Result<ExitCode, Failure> {
             && let Err(error) = keys::show(&key, server.http)
         {
             tracing::warn!(%error, "the API key could not be printed: start with --api-key to choose one");
+        }
+        if let Some(token) = &server.setup_token
+            && let Err(error) = set_up::show(token, server.http)
+        {
+            tracing::warn!(%error, "the token of the first user could not be printed");
         }
         server.run_until_signal().await?;
         Ok(ExitCode::SUCCESS)

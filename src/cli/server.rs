@@ -10,13 +10,15 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{info, warn};
 
-use super::Failure;
 use super::config::{Config, Loaded};
 use super::messages::{self, Messages};
 use super::presence::{self, LivePresence};
 use super::reload::Reloader;
+use super::stored_trunks::TrunkReloader;
+use super::studio::NodeStudio;
 use super::wiring::{StoreBook, dependencies, trunk_list};
-use crate::api::{self, ApiState, Limits, Readiness};
+use super::{Failure, set_up, stored_trunks};
+use crate::api::{self, ApiState, Gate, Limits, Readiness, SetupToken};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
 use crate::call::watchdog::Watchdog;
@@ -34,7 +36,7 @@ use crate::speech::fake::FakeTts;
 use crate::speech::llm::Models;
 use crate::speech::stt::NoRecogniser;
 use crate::speech::{Presynthesis, Speech, SpeechConfig, models};
-use crate::store::{NODE_HEARTBEAT, Store, StoreError};
+use crate::store::{NODE_HEARTBEAT, Store, StoreError, Token};
 use crate::telemetry::Telemetry;
 use crate::vault::Recordings;
 
@@ -53,11 +55,15 @@ pub struct Server {
     pub sip_udp: Option<SocketAddr>,
     pub sip_tcp: Option<SocketAddr>,
     pub http: SocketAddr,
+    /// What makes the first user, while there is none.
+    pub setup_token: Option<Token>,
     store: Store,
     speech: Arc<Speech>,
     stack: Stack,
     trunks: Trunks,
     live: Live,
+    /// What takes up trunks that the API sets up.
+    reloader: TrunkReloader,
     calls: JoinHandle<()>,
     http_task: JoinHandle<()>,
     readiness: watch::Sender<Readiness>,
@@ -149,6 +155,7 @@ impl Server {
     /// As [`Server::start`].
     #[doc(hidden)]
     pub async fn start_with(config: &Config, store: Store, engines: Option<Arc<Speech>>) -> Result<Self, Failure> {
+        let config = &stored_trunks::with_stored(config, &store).await?;
         let http_listener = tokio::net::TcpListener::bind(config.http.listen).await.map_err(|error| {
             let listen = config.http.listen;
             Failure::Setup(format!(
@@ -162,6 +169,7 @@ impl Server {
         let media = MediaEngine::start_with_keys(media_config(config), recordings.keys())
             .map_err(|error| Failure::setup(&error))?;
 
+        let (studio, reloader) = (NodeStudio::new(config), TrunkReloader::default());
         let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
         let line_states = Arc::new(OnceLock::new());
         let trunk_list = trunk_list(Arc::clone(&line_states));
@@ -169,6 +177,7 @@ impl Server {
         let telemetry = super::wiring::telemetry(&config.telemetry, &metrics)?;
         let live = presence::open(config, &metrics)?;
         let watchdog = Watchdog::start(Arc::clone(&metrics)).map_err(|error| Failure::setup(&error))?;
+        let setup_token = set_up::token(&store).await?;
         let dependencies = dependencies(&store, &trunk_list);
         if config.redis().is_some() {
             super::wiring::add_redis(&dependencies, &metrics);
@@ -180,7 +189,13 @@ impl Server {
             readiness: ready,
             dependencies: dependencies.clone(),
             trunks: trunk_list,
+            trunk_profiles: stored_trunks::profiles(config.sip.profiles_dir.clone()),
+            trunk_refresh: stored_trunks::refresh(Arc::clone(&reloader)),
+            studio: Arc::<NodeStudio>::clone(&studio),
             metrics: Arc::clone(&metrics),
+            gate: Arc::new(Gate::new(&config.http.gate())),
+            passwords: Arc::default(),
+            setup: Arc::new(SetupToken::new(setup_token.clone())),
         };
         let (shutdown, stop) = watch::channel(false);
         let (stop_http, mut http_stop) = watch::channel(false);
@@ -204,6 +219,7 @@ impl Server {
         };
         super::wiring::add_speech(&dependencies, &speech);
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
+        studio.open(&speech);
         let mut chores = JoinSet::new();
         chores.spawn(keep_alive(store.clone(), config.prices.clone()));
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
@@ -254,11 +270,13 @@ impl Server {
             sip_udp,
             sip_tcp,
             http,
+            setup_token,
             store,
             speech,
             stack,
             trunks,
             live,
+            reloader,
             calls,
             http_task,
             readiness,
@@ -290,6 +308,8 @@ impl Server {
     pub fn reload_on_hangup(&mut self, reloader: Arc<Reloader>) -> Result<(), Failure> {
         let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
             .map_err(|error| Failure::run(&error))?;
+        // Set once: a second one would be of the same server.
+        let _ = self.reloader.set(Arc::clone(&reloader));
         self.chores.spawn(async move {
             while hangup.recv().await.is_some() {
                 // What came of it is in the log; a signal has nobody to tell.

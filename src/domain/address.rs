@@ -12,6 +12,31 @@ pub struct PinCode(String);
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);
 
+impl utoipa::PartialSchema for PinCode {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("an Indian postal index number"))
+            .pattern(Some("^[1-8][0-9]{5}$"))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for PinCode {}
+
+impl utoipa::PartialSchema for EmailAddress {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("an e-mail address, in lower case, of the plain kind"))
+            .examples(["name@example.com"])
+            .max_length(Some(254))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for EmailAddress {}
+
 /// Why a text is no such address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{CallId, E164, EmailAddress, PinCode, ProfileId, SearchWords, TenantId, TransferAttempt};
 
 /// Where a call is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CallStatus {
     /// Answered and going on.
@@ -17,7 +17,7 @@ pub enum CallStatus {
 }
 
 /// What the caller came away with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CallOutcome {
     /// A message was left.
@@ -37,7 +37,7 @@ pub enum CallOutcome {
 }
 
 /// Who or what ended the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndCause {
     CallerHungUp,
@@ -63,7 +63,7 @@ pub enum EndCause {
 }
 
 /// Whether a recording exists and is complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordingState {
     /// The profile does not record.
@@ -81,7 +81,7 @@ pub enum RecordingState {
 }
 
 /// What the receptionist wrote down, as far as it got.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct CallSlots {
     pub name: Option<String>,
     /// The number to call back.
@@ -98,7 +98,7 @@ pub struct CallSlots {
 }
 
 /// One answered call.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct CallRecord {
     pub id: CallId,
     pub tenant: TenantId,
@@ -128,7 +128,7 @@ pub struct CallRecord {
 }
 
 /// Who spoke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Speaker {
     Caller,
@@ -136,7 +136,7 @@ pub enum Speaker {
 }
 
 /// One turn of the conversation. Offsets count from the answer.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Turn {
     /// From 0, in order, within the call.
     pub seq: u32,
@@ -155,7 +155,7 @@ pub struct Turn {
 ///
 /// Every figure is milliseconds after the caller's last voiced frame. From `endpoint_ms` to `first_packet_ms` they never
 /// decrease, where they are given; a transcription may begin, and a filler be heard, at any time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(default)]
 pub struct Waterfall {
     /// A worker took up the transcription whose words were used; before that it waited for a worker.
@@ -211,7 +211,7 @@ impl Waterfall {
 }
 
 /// Where an answer comes from when it cannot be what it should be, from the best on down.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rung {
     /// Ready phrases only.

@@ -91,6 +91,18 @@ macro_rules! id {
             }
         }
 
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .pattern(Some(concat!("^", $prefix, "_[0-9a-f]{32}$")))
+                    .examples([concat!($prefix, "_0199c82cc00070008000000000000001")])
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
@@ -119,6 +131,22 @@ id!(
 id!(
     /// Identifies an API key (not the secret itself).
     ApiKeyId, "key"
+);
+id!(
+    /// Identifies a person who signs in.
+    UserId, "user"
+);
+id!(
+    /// Identifies a person's signing-in on one browser.
+    SessionId, "sess"
+);
+id!(
+    /// Identifies an invitation to become a user.
+    InvitationId, "inv"
+);
+id!(
+    /// Identifies an entry of the audit log.
+    AuditId, "aud"
 );
 id!(
     /// Identifies an erasure of a caller's data.

@@ -3,8 +3,10 @@
 //! Nothing here does I/O, reads a clock or draws randomness: times and random bytes are parameters.
 #![deny(clippy::disallowed_methods)]
 
+mod access;
 mod address;
 mod answer;
+mod audit;
 pub mod billing;
 mod call;
 mod id;
@@ -21,16 +23,22 @@ mod search;
 mod tenant;
 mod transfer;
 mod trunk;
+mod user;
 mod words;
 
+pub use access::{Actor, Grant, Permission, PermissionError, Role};
 pub use address::{AddressError, EmailAddress, PinCode};
 pub use answer::Fit;
+pub use audit::{AuditEntry, By};
 pub use billing::Paise;
 pub use call::{
     CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
     Waterfall,
 };
-pub use id::{ApiKeyId, CallId, ErasureId, IdError, MessageId, NodeId, ProfileId, RandomBytes, TenantId, WebhookId};
+pub use id::{
+    ApiKeyId, AuditId, CallId, ErasureId, IdError, InvitationId, MessageId, NodeId, ProfileId, RandomBytes, SessionId,
+    TenantId, UserId, WebhookId,
+};
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
 pub use live::{LiveCall, LivePhase, LiveTurn};
@@ -55,4 +63,5 @@ pub use trunk::{
     Confidence, DidSource, DidSourceError, DtmfMode, Identity, NumberFormat, Prack, SessionTimerUse, SrtpUse,
     TransferMode, Trunk, TrunkCodec, TrunkMode, TrunkSettings, TrunkTransport,
 };
+pub use user::{Invitation, Session, User};
 pub use words::{SMALL, TENS, digit_words, in_words};

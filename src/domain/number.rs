@@ -7,6 +7,19 @@ use std::fmt;
 #[serde(transparent)]
 pub struct E164(String);
 
+impl utoipa::PartialSchema for E164 {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("a telephone number in E.164: `+` and 4 to 15 digits"))
+            .pattern(Some("^\\+[1-9][0-9]{3,14}$"))
+            .examples(["+919876543210"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for E164 {}
+
 /// Why a text is not a telephone number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NumberError {

@@ -44,7 +44,7 @@ pub struct AgentProfile {
 
 /// Engines of a profile, by the names that the node's configuration gives them, in the order in which they are tried.
 /// The node's own come last where they are not named, so that a caller is heard and answered whatever else fails.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpeechChoice {
     /// Speech to text; empty: the node's own.
@@ -58,7 +58,7 @@ pub struct SpeechChoice {
 }
 
 /// Something that a receptionist asks for only where its profile says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     Email,
@@ -78,7 +78,7 @@ pub struct DayHours {
 }
 
 /// Turn-taking: thresholds, in milliseconds where nothing else is said, and the words that do not take the turn.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnSettings {
     /// Silence after speech that starts a speculative transcription.

@@ -34,7 +34,7 @@ pub struct TransferTarget {
 }
 
 /// What the person who is called hears first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferKind {
     /// Who calls and why; the person presses 1 to take the call. The caller hears music meanwhile.
@@ -151,6 +151,18 @@ impl serde::Serialize for DialString {
     }
 }
 
+impl utoipa::PartialSchema for DialString {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("a telephone number, or `sip:user@127.0.0.1:port`"))
+            .examples(["+919845012345"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for DialString {}
+
 impl<'de> serde::Deserialize<'de> for DialString {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
@@ -158,7 +170,7 @@ impl<'de> serde::Deserialize<'de> for DialString {
 }
 
 /// What became of one attempt to hand the caller over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferResult {
     /// Caller and person talked.
@@ -176,7 +188,7 @@ pub enum TransferResult {
 }
 
 /// One attempt to hand the caller over.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct TransferAttempt {
     /// The target's name at the time.
     pub target: String,

@@ -139,7 +139,7 @@ impl Default for TrunkSettings {
 }
 
 /// Whether we register, or the carrier knows our address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrunkMode {
     Register,

@@ -16,6 +16,7 @@ use super::webhook::sender::WebhookSender;
 use super::webhook::signature::SigningSecret;
 use super::worker::{SmsWay, Ways, Worker};
 use super::*;
+use crate::domain::billing::{LineKind, Prices};
 use crate::domain::{
     Attempt, CallOutcome, EventKind, Message, MessageFilter, MessageState, NoticeSettings, OwnerNotice, Secret,
     SmsSender, SmsTemplate, SmsValue, Webhook, WebhookChange,
@@ -49,6 +50,7 @@ fn way(url: &str, template: SmsTemplate) -> SmsWay {
         sender: SmsSender { entity_id: "1101160000000000001".parse().unwrap(), header: "VCASMS".parse().unwrap() },
         template,
         dashboard: Some("https://vca.in".to_owned()),
+        prices: Prices { sms_per_segment: "18.5".parse().unwrap(), ..Prices::default() },
     }
 }
 
@@ -208,6 +210,9 @@ async fn the_owner_is_told_of_a_missed_call_and_the_report_is_passed_on() {
     assert!(text.starts_with("Missed call from 98765 43210, 14 s- See https://vca.in/c/"), "{text}");
     assert_eq!((sent.text.as_deref(), sent.segments, sent.provider_id.as_deref()), (Some(text), Some(1), Some("g-1")));
     assert_eq!(body["id"], sent.id.to_string());
+    let charged = f.store.ledger(f.ours, sent.call.unwrap()).await.unwrap().unwrap();
+    let costs: Vec<_> = charged.lines.iter().map(|line| (line.kind, line.quantity, line.paise.0)).collect();
+    assert_eq!(costs, [(LineKind::Sms, 1, 19)], "its call is charged for it, once");
     let report = async |token: &str, body: &'static str| {
         let request = Request::post(format!("/receipts/{token}")).body(Body::from(body)).unwrap();
         receipts.clone().oneshot(request).await.unwrap().status().as_u16()

@@ -17,6 +17,7 @@ use super::sms::provider::{SendError, Sms, SmsProvider};
 use super::sms::{quiet, template};
 use super::summary::Facts;
 use super::webhook::sender::{GONE, WebhookSender};
+use crate::domain::billing::Prices;
 use crate::domain::{Channel, MessageState, SmsSender, SmsTemplate, Topic};
 use crate::store::{Claimed, Store, StoreError, Tried};
 
@@ -40,6 +41,8 @@ pub struct SmsWay {
     pub template: SmsTemplate,
     /// Where calls are shown, without a slash at its end.
     pub dashboard: Option<String>,
+    /// What text messages cost.
+    pub prices: Prices,
 }
 
 /// Both ways out.
@@ -262,6 +265,7 @@ impl Lane {
             text: Some(rendered.text.clone()),
             segments: Some(rendered.size.segments),
             provider: Some(way.provider.name().to_owned()),
+            cost: Some(way.prices.sms(way.provider.name(), rendered.size.segments.into())),
             ..Tried::default()
         };
         let sms = Sms { key: claimed.message.id, to, sender: sender.clone(), rendered };

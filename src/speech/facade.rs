@@ -289,6 +289,11 @@ impl Speech {
         self.prompts.prepare(pools.of(self.voice_lane), texts, progress).await
     }
 
+    /// Whether anything of a text is heard when it is spoken.
+    pub fn is_speakable(text: &str) -> bool {
+        !super::tts::sentences(text).is_empty()
+    }
+
     /// Where lists of engines are worked through.
     fn runtime(&self) -> Option<Handle> {
         self.engines.network_handle().cloned().or_else(|| Handle::try_current().ok())

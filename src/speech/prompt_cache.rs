@@ -44,6 +44,16 @@ pub enum PromptError {
     Job { text: String, source: JobError },
 }
 
+impl PromptError {
+    /// The phrase that could not be made; `None` when it is the folder that fails.
+    pub fn phrase(&self) -> Option<&str> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Synthesis { text, .. } | Self::Job { text, .. } => Some(text),
+        }
+    }
+}
+
 /// What [`PromptCache::prepare`] did.
 #[derive(Debug, Default)]
 pub struct Prepared {

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
+use super::audit::Change;
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
 use super::{Result, Store, StoreError, fault, outbox, own};
 use crate::domain::billing::Charge;
 use crate::domain::{
-    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
+    By, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
     TransferAttempt, Turn,
 };
 
@@ -252,12 +253,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::StillUsed`] while it goes on, or when
     /// the database fails.
-    pub async fn delete_call(&self, scope: TenantScope, call: CallId) -> Result<()> {
+    pub async fn delete_call(&self, scope: TenantScope, call: CallId, by: &By) -> Result<()> {
         let query = sql("DELETE FROM calls WHERE tenant_id = $1 AND id = $2 AND status <> 'active'");
         let query = query.bind(Id(scope.tenant())).bind(Id(call));
-        if self.driver.execute(Access::Tenant(scope), query).await? > 0 {
-            return Ok(());
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        if transaction.execute(query).await? > 0 {
+            // That it was there is all that is kept of it.
+            transaction.audit(Some(scope.tenant()), by, Change::of("call.delete", call)).await?;
+            return transaction.commit().await;
         }
+        drop(transaction);
         match self.call_record(scope, call).await? {
             Some(_) => Err(StoreError::StillUsed),
             None => Err(StoreError::NotFound),

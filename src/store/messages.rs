@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
 use super::outbox::{Occurrence, delivered, tell};
 use super::{CursorError, Result, Store, StoreError};
+use crate::domain::billing::LedgerLine;
 use crate::domain::{
     Attempt, Channel, E164, EventKind, Message, MessageFilter, MessageId, MessageState, ReceiptState, TenantId,
     TenantScope, WebhookId,
@@ -37,6 +38,8 @@ pub struct Tried {
     pub segments: Option<u32>,
     pub provider: Option<String>,
     pub provider_id: Option<String>,
+    /// What it costs once it was taken over: added to the call that it is about.
+    pub cost: Option<LedgerLine>,
 }
 
 /// Where a page of messages ended; the text form is opaque to whoever passes it back.
@@ -216,6 +219,15 @@ impl Store {
         .bind(tried.status.map(i64::from))
         .bind(error.map(ToOwned::to_owned));
         transaction.execute(query).await?;
+        if error.is_none()
+            && let (Some(call), Some(line)) = (claimed.message.call, &tried.cost)
+        {
+            match super::ledger::add_line(&mut transaction, claimed.scope, call, line).await {
+                // A call of a version that charged none.
+                Ok(()) | Err(StoreError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
         transaction.commit().await
     }
 

@@ -13,11 +13,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+mod audit;
 mod calls;
 mod driver;
 mod error;
 #[doc(hidden)]
 pub mod fault;
+mod idempotency;
+mod invitations;
 mod keys;
 mod ledger;
 mod messages;
@@ -25,23 +28,28 @@ mod outbox;
 mod privacy;
 mod profiles;
 mod repair;
+mod sessions;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trunks;
 mod turns;
+mod users;
 mod webhooks;
 
 pub use calls::{CloseCall, Cursor, CursorError, Page};
 pub use error::StoreError;
-pub use keys::{ApiKey, ApiKeyError, KeyOwner, Principal};
+pub use idempotency::{Attempt, KEPT, Known, StoredAnswer};
+pub use keys::{ApiKey, ApiKeyError, KeyEntry, KeyOwner, NewKey, Principal};
 pub use messages::{Claimed, MessageCursor, MessagePage, Tried};
 pub use privacy::{Erasure, KEPT_EVENTS, LOG_HOLD};
 pub use profiles::{ProfileVersion, StoredProfile};
 pub use repair::NODE_HEARTBEAT;
+pub use sessions::{SESSION_IDLE, SESSION_LIFE, Token, owner_of};
 pub use tenants::{Account, Onboarding, Route};
 pub use trunks::{PasswordChange, StoredTrunk};
 pub use turns::{CallEvent, EVENT_NOTICE};
+pub use users::UserChange;
 pub use webhooks::{Endpoint, MOST_WEBHOOKS, OLD_SECRET_LIVES};
 
 use crate::domain::{NodeId, Secret, TenantScope};

@@ -1,7 +1,7 @@
 //! Personal data in the store: how long it is kept, its erasure, and the numbers that are held for a year after that.
 //!
 //! What goes is what says who called and what was said: the turns, the messages, the event log but for [`KEPT_EVENTS`], the slots, the
-//! summary, the caller's number and the SIP Call-ID. What stays is the call as a fact: when, how long, to which number, how
+//! summary, the messages about it, the caller's number and the SIP Call-ID. What stays is the call as a fact: when, how long, to which number, how
 //! it ended. The number itself is moved to a table that nothing reads but [`Store::held_number`], until a year after the call.
 
 use jiff::{SignedDuration, Timestamp};
@@ -168,6 +168,9 @@ impl Store {
             transaction.execute(query).await?;
         }
         erase_words(&mut transaction, self.driver.dialect(), scope, call, now).await?;
+        // What is on its way about the call names the caller: it is not sent any more.
+        let messages = sql("DELETE FROM outbox WHERE tenant_id = $1 AND call_id = $2");
+        transaction.execute(messages.bind(Id(scope.tenant())).bind(Id(call))).await?;
         let query = sql("UPDATE calls SET caller = NULL, slots = $3, summary = NULL, sip_call_id = '', erased_at = $4
              WHERE tenant_id = $1 AND id = $2")
         .bind(Id(scope.tenant()))

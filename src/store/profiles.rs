@@ -1,10 +1,12 @@
 //! Agent profiles: the draft that is edited, the versions that were published, and the one of them that answers.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
+use super::audit::Change;
 use super::driver::{Access, Document, Id, Row, Sql, Time, Transaction, sql};
 use super::{Listed, Result, Store, StoreError};
-use crate::domain::{AgentProfile, ProfileId, TenantScope};
+use crate::domain::{AgentProfile, By, ProfileId, TenantScope};
 
 /// A profile as its editor sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,15 +61,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::Transfers`], [`StoreError::Conflict`] when there is one of this identifier,
     /// [`StoreError::NotFound`] when the tenant does not exist, or when the database fails.
-    pub async fn create_profile(&self, scope: TenantScope, profile: &AgentProfile, now: Timestamp) -> Result<()> {
+    pub async fn create_profile(&self, scope: TenantScope, profile: &AgentProfile, by: &By) -> Result<()> {
         profile.transfers.check()?;
         let query = sql("INSERT INTO agent_profiles (tenant_id, id, document, updated_at) VALUES ($1, $2, $3, $4)")
             .bind(Id(scope.tenant()))
             .bind(Id(profile.id))
             .bind(Document(profile))
-            .bind(Time(now));
-        self.driver.execute(Access::Tenant(scope), query).await?;
-        Ok(())
+            .bind(Time(by.at));
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        transaction.execute(query).await?;
+        let change = Change::of("profile.create", profile.id).after(profile);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
     }
 
     /// Reads one profile; `None` when the tenant has no such one.
@@ -121,20 +126,24 @@ impl Store {
         scope: TenantScope,
         profile: &AgentProfile,
         revision: i64,
-        now: Timestamp,
+        by: &By,
     ) -> Result<i64> {
         profile.transfers.check()?;
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let before = draft_to_change(&mut transaction, scope, profile.id, revision).await?;
         let query = sql("UPDATE agent_profiles SET document = $4, updated_at = $5, revision = revision + 1
              WHERE tenant_id = $1 AND id = $2 AND revision = $3")
         .bind(Id(scope.tenant()))
         .bind(Id(profile.id))
         .bind(revision)
         .bind(Document(profile))
-        .bind(Time(now));
-        match self.driver.execute(Access::Tenant(scope), query).await? {
-            0 => Err(self.stale_or_missing(scope, profile.id).await?),
-            _ => Ok(revision + 1),
-        }
+        .bind(Time(by.at));
+        changed(transaction.execute(query).await?)?;
+        let (before, after) = differences(&before, profile);
+        let change = Change::of("profile.update", profile.id).before(&before).after(&after);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await?;
+        Ok(revision + 1)
     }
 
     /// Makes the draft that was read as `revision` a version, and has it answer from the next call on; the version.
@@ -146,25 +155,16 @@ impl Store {
         scope: TenantScope,
         id: ProfileId,
         revision: i64,
-        now: Timestamp,
+        by: &By,
     ) -> Result<ProfileVersion> {
         let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
-        let taken = sql("UPDATE agent_profiles SET updated_at = $4, revision = revision + 1
-             WHERE tenant_id = $1 AND id = $2 AND revision = $3")
-        .bind(Id(scope.tenant()))
-        .bind(Id(id))
-        .bind(revision)
-        .bind(Time(now));
-        if transaction.execute(taken).await? == 0 {
-            drop(transaction);
-            return Err(self.stale_or_missing(scope, id).await?);
-        }
-        let draft = sql("SELECT document FROM agent_profiles WHERE tenant_id = $1 AND id = $2");
-        let draft = transaction.fetch_optional(draft.bind(Id(scope.tenant())).bind(Id(id))).await?;
-        let Document(profile) = draft.ok_or(StoreError::NotFound)?.get::<Document<AgentProfile>>("document")?;
-        let version = publish(&mut transaction, scope, &profile, Some(now)).await?;
+        let profile = draft_to_change(&mut transaction, scope, id, revision).await?;
+        changed(transaction.execute(touch(scope, id, revision, by)).await?)?;
+        let version = publish(&mut transaction, scope, &profile, Some(by.at)).await?;
+        let change = Change::of("profile.publish", id).after(&version);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
         transaction.commit().await?;
-        Ok(ProfileVersion { version, profile, published_at: Some(now) })
+        Ok(ProfileVersion { version, profile, published_at: Some(by.at) })
     }
 
     /// Has an earlier version answer from the next call on. The draft stays as it is.
@@ -178,24 +178,20 @@ impl Store {
         id: ProfileId,
         version: i64,
         revision: i64,
-        now: Timestamp,
+        by: &By,
     ) -> Result<()> {
-        let query = sql("UPDATE agent_profiles SET published = $4, updated_at = $5, revision = revision + 1
-             WHERE tenant_id = $1 AND id = $2 AND revision = $3 AND EXISTS (
-                SELECT 1 FROM profile_versions v
-                WHERE v.tenant_id = agent_profiles.tenant_id AND v.profile_id = agent_profiles.id AND v.version = $4)")
-        .bind(Id(scope.tenant()))
-        .bind(Id(id))
-        .bind(revision)
-        .bind(version)
-        .bind(Time(now));
-        if self.driver.execute(Access::Tenant(scope), query).await? > 0 {
-            return Ok(());
-        }
-        if self.profile_version(scope, id, version).await?.is_none() {
-            return Err(StoreError::NotFound);
-        }
-        Err(self.stale_or_missing(scope, id).await?)
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        draft_to_change(&mut transaction, scope, id, revision).await?;
+        let known =
+            sql("SELECT version FROM profile_versions WHERE tenant_id = $1 AND profile_id = $2 AND version = $3");
+        let known = known.bind(Id(scope.tenant())).bind(Id(id)).bind(version);
+        transaction.fetch_optional(known).await?.ok_or(StoreError::NotFound)?;
+        changed(transaction.execute(touch(scope, id, revision, by)).await?)?;
+        let query = sql("UPDATE agent_profiles SET published = $3 WHERE tenant_id = $1 AND id = $2");
+        transaction.execute(query.bind(Id(scope.tenant())).bind(Id(id)).bind(version)).await?;
+        let change = Change::of("profile.roll_back", id).after(&version);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
     }
 
     /// Lists what was published, the latest first, `limit` (at least 1) of those before version `before`.
@@ -239,24 +235,67 @@ impl Store {
     /// # Errors
     /// [`StoreError::StillUsed`] while a number leads to it, [`StoreError::Stale`], [`StoreError::NotFound`], or when
     /// the database fails.
-    pub async fn delete_profile(&self, scope: TenantScope, id: ProfileId, revision: i64) -> Result<()> {
+    pub async fn delete_profile(&self, scope: TenantScope, id: ProfileId, revision: i64, by: &By) -> Result<()> {
         let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let before = draft_to_change(&mut transaction, scope, id, revision).await?;
         let leading = sql("SELECT number FROM dids WHERE tenant_id = $1 AND profile_id = $2 LIMIT 1");
         let leading = transaction.fetch_optional(leading.bind(Id(scope.tenant())).bind(Id(id))).await?;
         if leading.is_some() {
             return Err(StoreError::StillUsed);
         }
         let query = sql("DELETE FROM agent_profiles WHERE tenant_id = $1 AND id = $2 AND revision = $3");
-        let gone = transaction.execute(query.bind(Id(scope.tenant())).bind(Id(id)).bind(revision)).await?;
-        transaction.commit().await?;
-        if gone == 0 { Err(self.stale_or_missing(scope, id).await?) } else { Ok(()) }
+        changed(transaction.execute(query.bind(Id(scope.tenant())).bind(Id(id)).bind(revision)).await?)?;
+        let change = Change::of("profile.delete", id).before(&before);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
     }
+}
 
-    /// Why a write that named a revision has changed nothing.
-    async fn stale_or_missing(&self, scope: TenantScope, id: ProfileId) -> Result<StoreError> {
-        let known = self.profile(scope, id).await?;
-        Ok(if known.is_some() { StoreError::Stale } else { StoreError::NotFound })
+/// The draft that an editor has read as `revision`: `NotFound` when it is not there, `Stale` when it is another by now.
+async fn draft_to_change(
+    transaction: &mut Transaction,
+    scope: TenantScope,
+    id: ProfileId,
+    revision: i64,
+) -> Result<AgentProfile> {
+    let query = sql("SELECT * FROM agent_profiles WHERE tenant_id = $1 AND id = $2");
+    let row = transaction.fetch_optional(query.bind(Id(scope.tenant())).bind(Id(id))).await?;
+    let stored = stored(&row.ok_or(StoreError::NotFound)?)?;
+    if stored.revision == revision { Ok(stored.draft) } else { Err(StoreError::Stale) }
+}
+
+/// Raises the revision, and so locks the row against another editor until the end of the transaction.
+fn touch(scope: TenantScope, id: ProfileId, revision: i64, by: &By) -> Sql {
+    sql("UPDATE agent_profiles SET updated_at = $4, revision = revision + 1
+         WHERE tenant_id = $1 AND id = $2 AND revision = $3")
+    .bind(Id(scope.tenant()))
+    .bind(Id(id))
+    .bind(revision)
+    .bind(Time(by.at))
+}
+
+/// Whether a write that named the revision has found it: somebody may have come between the look and the write.
+fn changed(rows: u64) -> Result<()> {
+    if rows == 0 { Err(StoreError::Stale) } else { Ok(()) }
+}
+
+/// The fields that differ, before and after.
+fn differences(before: &AgentProfile, after: &AgentProfile) -> (Value, Value) {
+    let (Ok(Value::Object(mut before)), Ok(Value::Object(mut after))) =
+        (serde_json::to_value(before), serde_json::to_value(after))
+    else {
+        return (Value::Null, Value::Null);
+    };
+    let same: Vec<String> = before
+        .iter()
+        .filter(|(field, value)| after.get(*field) == Some(value))
+        .map(|(field, _)| field.clone())
+        .collect();
+    for field in same {
+        before.remove(&field);
+        after.remove(&field);
     }
+    (before.into(), after.into())
 }
 
 /// The version that answers; the profile is the next value.

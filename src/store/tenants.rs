@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::audit::Change;
 use super::driver::{Access, Document, Id, Row, Sql, Time, Word, sql};
 use super::{Listed, Result, Store, StoreError, own, profiles};
-use crate::domain::{AgentProfile, Did, E164, ProfileId, Tenant, TenantId, TenantScope, TenantStatus};
+use crate::domain::{AgentProfile, By, Did, E164, ProfileId, Tenant, TenantId, TenantScope, TenantStatus};
 
 /// Where a dialled number leads.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +84,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when a number is somebody's already (the tenant's own, said twice, too),
     /// [`StoreError::Transfers`], or when the database fails.
-    pub async fn onboard(&self, new: &Onboarding, now: Timestamp) -> Result<TenantScope> {
+    pub async fn onboard(&self, new: &Onboarding, by: &By) -> Result<TenantScope> {
         new.profile.transfers.check()?;
         let scope = TenantScope::proven(new.tenant.id);
         let mut transaction = self.driver.begin(Access::Platform).await?;
@@ -91,19 +92,23 @@ impl Store {
             .bind(Id(new.tenant.id))
             .bind(&new.tenant.name)
             .bind(i64::from(new.tenant.max_calls))
-            .bind(Time(now));
+            .bind(Time(by.at));
         transaction.execute(tenant).await?;
         let profile = sql("INSERT INTO agent_profiles (tenant_id, id, document, updated_at) VALUES ($1, $2, $3, $4)")
             .bind(Id(new.tenant.id))
             .bind(Id(new.profile.id))
             .bind(Document(&new.profile))
-            .bind(Time(now));
+            .bind(Time(by.at));
         transaction.execute(profile).await?;
-        profiles::publish(&mut transaction, scope, &new.profile, Some(now)).await?;
+        profiles::publish(&mut transaction, scope, &new.profile, Some(by.at)).await?;
         for number in &new.numbers {
             let did = Did { number: number.clone(), tenant: new.tenant.id, profile: new.profile.id };
             transaction.execute(new_did(&did)).await?;
         }
+        let made = serde_json::json!({
+            "tenant": new.tenant, "profile": new.profile.id, "numbers": new.numbers,
+        });
+        transaction.audit(Some(new.tenant.id), by, Change::of("tenant.create", new.tenant.id).after(&made)).await?;
         transaction.commit().await?;
         Ok(scope)
     }
@@ -135,17 +140,51 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is none, or when the database fails.
     pub async fn account(&self, scope: TenantScope) -> Result<Account> {
-        let query = sql("SELECT * FROM tenants WHERE id = $1").bind(Id(scope.tenant()));
-        account(&self.driver.fetch_one(Access::Tenant(scope), query).await?)
+        account(&self.driver.fetch_one(Access::Tenant(scope), account_of(scope)).await?)
     }
 
     /// Has a tenant's numbers answered, or not. Calls that go on are not cut.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such tenant, or when the database fails.
-    pub async fn set_tenant_status(&self, scope: TenantScope, status: TenantStatus) -> Result<()> {
+    pub async fn set_tenant_status(&self, scope: TenantScope, status: TenantStatus, by: &By) -> Result<()> {
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let before = transaction.fetch_optional(account_of(scope)).await?.ok_or(StoreError::NotFound)?;
+        let before = account(&before)?.status;
+        if before == status {
+            return Ok(());
+        }
         let query = sql("UPDATE tenants SET status = $2 WHERE id = $1").bind(Id(scope.tenant())).bind(Word(status));
-        if self.driver.execute(Access::Tenant(scope), query).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        transaction.execute(query).await?;
+        let action = match status {
+            TenantStatus::Active => "tenant.resume",
+            TenantStatus::Suspended => "tenant.suspend",
+        };
+        let change = Change::of(action, scope.tenant()).before(&before).after(&status);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
+    }
+
+    /// Changes a tenant's name and its number of calls at once.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such tenant, or when the database fails.
+    pub async fn change_tenant(&self, scope: TenantScope, tenant: &Tenant, by: &By) -> Result<()> {
+        own(scope, tenant.id)?;
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let before = transaction.fetch_optional(account_of(scope)).await?.ok_or(StoreError::NotFound)?;
+        let before = account(&before)?.tenant;
+        if before == *tenant {
+            return Ok(());
+        }
+        let query = sql("UPDATE tenants SET name = $2, max_calls = $3 WHERE id = $1")
+            .bind(Id(tenant.id))
+            .bind(&tenant.name)
+            .bind(i64::from(tenant.max_calls));
+        transaction.execute(query).await?;
+        let change = Change::of("tenant.update", tenant.id).before(&before).after(tenant);
+        transaction.audit(Some(tenant.id), by, change).await?;
+        transaction.commit().await
     }
 
     /// Reads the tenant of the scope.
@@ -185,32 +224,49 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when somebody has it, [`StoreError::NotFound`] when the profile is not the tenant's, or
     /// when the database fails.
-    pub async fn create_did(&self, scope: TenantScope, did: &Did) -> Result<()> {
+    pub async fn create_did(&self, scope: TenantScope, did: &Did, by: &By) -> Result<()> {
         own(scope, did.tenant)?;
-        self.driver.execute(Access::Tenant(scope), new_did(did)).await?;
-        Ok(())
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        transaction.execute(new_did(did)).await?;
+        let change = Change::of("did.create", &did.number).after(&did.profile);
+        transaction.audit(Some(did.tenant), by, change).await?;
+        transaction.commit().await
     }
 
     /// Has another of the tenant's profiles answer a number, from the next call on.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the number or the profile is not the tenant's, or when the database fails.
-    pub async fn attach_did(&self, scope: TenantScope, number: &E164, profile: ProfileId) -> Result<()> {
+    pub async fn attach_did(&self, scope: TenantScope, number: &E164, profile: ProfileId, by: &By) -> Result<()> {
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let row = transaction.fetch_optional(did_of(scope, number)).await?.ok_or(StoreError::NotFound)?;
+        let before = did(scope, &row)?.profile;
+        if before == profile {
+            return Ok(());
+        }
         let query = sql("UPDATE dids SET profile_id = $3 WHERE tenant_id = $1 AND number = $2")
             .bind(Id(scope.tenant()))
             .bind(Word(number))
             .bind(Id(profile));
-        if self.driver.execute(Access::Tenant(scope), query).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        transaction.execute(query).await?;
+        let change = Change::of("did.update", number).before(&before).after(&profile);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
     }
 
     /// Takes a number away; it is answered no more.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such number, or when the database fails.
-    pub async fn delete_did(&self, scope: TenantScope, number: &E164) -> Result<()> {
+    pub async fn delete_did(&self, scope: TenantScope, number: &E164, by: &By) -> Result<()> {
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let row = transaction.fetch_optional(did_of(scope, number)).await?.ok_or(StoreError::NotFound)?;
+        let before = did(scope, &row)?.profile;
         let query = sql("DELETE FROM dids WHERE tenant_id = $1 AND number = $2");
-        let query = query.bind(Id(scope.tenant())).bind(Word(number));
-        if self.driver.execute(Access::Tenant(scope), query).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        transaction.execute(query.bind(Id(scope.tenant())).bind(Word(number))).await?;
+        let change = Change::of("did.delete", number).before(&before);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
     }
 
     /// Reads one number; `None` when the tenant has no such one.
@@ -218,9 +274,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn did(&self, scope: TenantScope, number: &E164) -> Result<Option<Did>> {
-        let query = sql("SELECT number, profile_id FROM dids WHERE tenant_id = $1 AND number = $2");
-        let query = query.bind(Id(scope.tenant())).bind(Word(number));
-        self.driver.fetch_optional(Access::Tenant(scope), query).await?.map(|row| did(scope, &row)).transpose()
+        let row = self.driver.fetch_optional(Access::Tenant(scope), did_of(scope, number)).await?;
+        row.map(|row| did(scope, &row)).transpose()
     }
 
     /// Lists the tenant's numbers in order, `limit` (at least 1) of those after `after`.
@@ -278,6 +333,16 @@ fn account(row: &Row) -> Result<Account> {
 fn did(scope: TenantScope, row: &Row) -> Result<Did> {
     let (Word(number), Id(profile)) = (row.get("number")?, row.get("profile_id")?);
     Ok(Did { number, tenant: scope.tenant(), profile })
+}
+
+fn account_of(scope: TenantScope) -> Sql {
+    sql("SELECT * FROM tenants WHERE id = $1").bind(Id(scope.tenant()))
+}
+
+fn did_of(scope: TenantScope, number: &E164) -> Sql {
+    sql("SELECT number, profile_id FROM dids WHERE tenant_id = $1 AND number = $2")
+        .bind(Id(scope.tenant()))
+        .bind(Word(number))
 }
 
 fn new_did(did: &Did) -> Sql {

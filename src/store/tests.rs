@@ -7,12 +7,17 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use access::{
+    an_answer_is_kept_for_a_day, an_invitation_is_taken_up_once, keys_are_made_for_something_and_end, sessions_end,
+    users_belong_to_their_owner,
+};
+
 use super::*;
 use crate::domain::billing::{Charge, Prices};
 use crate::domain::{
-    AgentProfile, ApiKeyId, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, DayHours, Did, E164,
-    EndCause, Knowledge, ProfileId, RecordingState, Speaker, Tenant, TenantId, TransferAttempt, TransferKind,
-    TransferResult, TransferTarget, Transfers, Turn, TurnSettings, Waterfall, WeeklyHours,
+    Actor, AgentProfile, ApiKeyId, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, CallStatus, DayHours, Did,
+    E164, EndCause, Grant, Knowledge, ProfileId, RecordingState, Speaker, Tenant, TenantId, TransferAttempt,
+    TransferKind, TransferResult, TransferTarget, Transfers, Turn, TurnSettings, Waterfall, WeeklyHours,
 };
 
 /// A store with two tenants; the folder lives as long as the fixture.
@@ -82,6 +87,11 @@ conformance![
     keys_authenticate_their_owner_only,
     a_platform_key_acts_for_tenants_that_exist,
     writers_do_not_disturb_each_other,
+    users_belong_to_their_owner,
+    sessions_end,
+    an_invitation_is_taken_up_once,
+    keys_are_made_for_something_and_end,
+    an_answer_is_kept_for_a_day,
 ];
 
 pub(crate) fn at(second: i64) -> Timestamp {
@@ -472,13 +482,14 @@ async fn keys_authenticate_their_owner_only(f: Fixture) {
     f.store.create_api_key(KeyOwner::Tenant(f.ours), id(1), "first start", &key(1), at(0)).await.unwrap();
     f.store.create_api_key(KeyOwner::Tenant(f.theirs), id(2), "theirs", &key(2), at(0)).await.unwrap();
     assert!(f.store.has_api_keys().await.unwrap());
-    let ours = f.store.authenticate(key(1).reveal()).await.unwrap().unwrap();
-    assert_eq!(ours, Principal { key: id(1), owner: KeyOwner::Tenant(f.ours) });
-    assert_eq!(f.store.scope_for(ours, f.ours.tenant()).await.unwrap(), Some(f.ours));
-    assert_eq!(f.store.scope_for(ours, f.theirs.tenant()).await.unwrap(), None);
+    let ours = f.store.authenticate(key(1).reveal(), at(1)).await.unwrap().unwrap();
+    let expected = Principal { actor: Actor::ApiKey(id(1)), owner: KeyOwner::Tenant(f.ours), grant: Grant::Everything };
+    assert_eq!(ours, expected);
+    assert_eq!(f.store.scope_for(&ours, f.ours.tenant()).await.unwrap(), Some(f.ours));
+    assert_eq!(f.store.scope_for(&ours, f.theirs.tenant()).await.unwrap(), None);
     let nearly = format!("{}A", &key(1).reveal()[..46]);
     for presented in ["", "vca_", key(3).reveal(), &nearly, &key(1).reveal().to_lowercase()] {
-        assert_eq!(f.store.authenticate(presented).await.unwrap(), None, "{presented}");
+        assert_eq!(f.store.authenticate(presented, at(1)).await.unwrap(), None, "{presented}");
     }
     let again = f.store.create_api_key(KeyOwner::Platform, id(3), "again", &key(1), at(0)).await;
     assert!(matches!(again, Err(StoreError::Conflict)));
@@ -487,10 +498,10 @@ async fn keys_authenticate_their_owner_only(f: Fixture) {
 async fn a_platform_key_acts_for_tenants_that_exist(f: Fixture) {
     let key = ApiKey::generate([7; 32]);
     f.store.create_api_key(KeyOwner::Platform, ApiKeyId::new(at(0), [7; 10]), "operator", &key, at(0)).await.unwrap();
-    let operator = f.store.authenticate(key.reveal()).await.unwrap().unwrap();
-    assert_eq!(f.store.scope_for(operator, f.theirs.tenant()).await.unwrap(), Some(f.theirs));
+    let operator = f.store.authenticate(key.reveal(), at(1)).await.unwrap().unwrap();
+    assert_eq!(f.store.scope_for(&operator, f.theirs.tenant()).await.unwrap(), Some(f.theirs));
     let nobody = TenantId::from_uuid(Uuid::from_u128(404));
-    assert_eq!(f.store.scope_for(operator, nobody).await.unwrap(), None);
+    assert_eq!(f.store.scope_for(&operator, nobody).await.unwrap(), None);
 }
 
 async fn writers_do_not_disturb_each_other(f: Fixture) {
@@ -512,6 +523,7 @@ async fn writers_do_not_disturb_each_other(f: Fixture) {
     assert_eq!(f.store.list_calls(f.ours, &CallFilter::default(), None, 50).await.unwrap().items.len(), 16);
 }
 
+mod access;
 mod ledger;
 mod opening;
 mod outbox;

@@ -26,7 +26,7 @@ pub const MESSAGE: [&str; 12] = [
     "--say",
     "No, thank you.",
 ];
-const KEY: &str = "test-key-0123456789abcdef";
+pub const KEY: &str = "test-key-0123456789abcdef";
 
 /// Real engines share two cores: one whole call at a time.
 static ONE_CALL: Mutex<()> = Mutex::new(());

@@ -2,6 +2,7 @@
 
 mod admission;
 mod advice;
+mod api_document;
 mod arrows;
 mod asterisk;
 mod barge_in;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{Did, TrunkMode};
 
-fn trunk(name: &str, dids: &[&str]) -> TrunkView {
+pub(super) fn trunk(name: &str, dids: &[&str]) -> TrunkView {
     TrunkView {
         name: name.to_owned(),
         profile: "generic-register".to_owned(),

@@ -1,15 +1,15 @@
 //! What only several values together, or the machine, can show to be wrong.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use super::Config;
-use crate::domain::{E164, SrtpUse, TrunkMode, TrunkTransport};
+use crate::domain::{E164, SpeechChoice, SrtpUse, TrunkMode, TrunkTransport};
 use crate::speech::NO_TURN_MODEL;
-use crate::speech::engines::{Craft, OWN_STT, OWN_TTS};
+use crate::speech::engines::{Craft, EngineSpec, OWN_STT, OWN_TTS};
 
 /// Whether VCA can start all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,29 +248,33 @@ fn engines(config: &Config, findings: &mut Findings) {
     }
     for tenant in &config.tenants {
         let Some(choice) = &tenant.speech else { continue };
-        let chosen = [(&choice.stt, Craft::Hears), (&choice.tts, Craft::Speaks), (&choice.llm, Craft::Thinks)];
-        let wrong = chosen.into_iter().flat_map(|(names, craft)| wrong_choices(config, names, craft));
-        let voice = choice.voice.as_ref().and_then(|_| {
-            let first = choice.tts.first().map_or(OWN_TTS, String::as_str);
-            let fixed = config.engines.get(first).is_none_or(|spec| !spec.kind.is_remote());
-            fixed.then(|| format!("`{first}` speaks with one voice: leave `voice` out, or declare an engine with it"))
-        });
-        for message in wrong.chain(voice) {
+        for message in choice_faults(&config.engines, choice) {
             findings.error("tenants", format!("`speech` of {:?}: {message}", tenant.name));
         }
     }
 }
 
+/// What is wrong with a profile's choice of engines on this node.
+pub(in crate::cli) fn choice_faults(engines: &BTreeMap<String, EngineSpec>, choice: &SpeechChoice) -> Vec<String> {
+    let chosen = [(&choice.stt, Craft::Hears), (&choice.tts, Craft::Speaks), (&choice.llm, Craft::Thinks)];
+    let wrong = chosen.into_iter().flat_map(|(names, craft)| wrong_choices(engines, names, craft));
+    let voice = choice.voice.as_ref().and_then(|_| {
+        let first = choice.tts.first().map_or(OWN_TTS, String::as_str);
+        let fixed = engines.get(first).is_none_or(|spec| !spec.kind.is_remote());
+        fixed.then(|| format!("`{first}` speaks with one voice: leave `voice` out, or declare an engine with it"))
+    });
+    wrong.chain(voice).collect()
+}
+
 /// What is wrong with a list of engines that shall do `craft`.
-fn wrong_choices(config: &Config, names: &[String], craft: Craft) -> Vec<String> {
+fn wrong_choices(engines: &BTreeMap<String, EngineSpec>, names: &[String], craft: Craft) -> Vec<String> {
     let own = match craft {
         Craft::Hears => Some(OWN_STT),
         Craft::Speaks => Some(OWN_TTS),
         Craft::Thinks => None,
     };
-    let of_kind = |name: &str| config.engines.get(name).map(|spec| spec.kind.craft());
-    let known: Vec<&str> =
-        config.engines.keys().map(String::as_str).filter(|name| of_kind(name) == Some(craft)).collect();
+    let of_kind = |name: &str| engines.get(name).map(|spec| spec.kind.craft());
+    let known: Vec<&str> = engines.keys().map(String::as_str).filter(|name| of_kind(name) == Some(craft)).collect();
     let can = |craft: Craft| match craft {
         Craft::Hears => "recognise speech",
         Craft::Speaks => "speak",

@@ -14,7 +14,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, Transaction};
 
 use super::value::Value;
 use super::{ACQUIRE_TIMEOUT, Row, Sql, StoreError};
@@ -87,7 +87,14 @@ impl Sqlite {
         let name = to.to_str().ok_or_else(|| {
             unwritable(std::io::Error::new(std::io::ErrorKind::InvalidFilename, "the name is not UTF-8"))
         })?;
-        let done = sqlx::query("VACUUM INTO $1").bind(name).execute(&self.readers).await;
+        // The copy is a write to a connection that may only read, so this one does not go back to the others.
+        let mut connection = self.readers.acquire().await?.detach();
+        let done = async {
+            sqlx::query("PRAGMA query_only = OFF").execute(&mut connection).await?;
+            sqlx::query("VACUUM INTO $1").bind(name).execute(&mut connection).await
+        };
+        let done = done.await;
+        connection.close().await?;
         done.map_err(|error| opening_failed(to, error))?;
         // The copy is a backup only once it is on the disk.
         let file = File::open(to).map_err(unwritable)?;

@@ -145,3 +145,18 @@ fn one_line_with(error: &StoreError, parts: &[&str]) {
         assert!(text.contains(part), "{text} lacks {part}");
     }
 }
+
+#[tokio::test]
+async fn a_backup_is_whole_and_leaves_the_database_as_it_is() {
+    let f = sqlite().await;
+    let call = record(f.ours, 0);
+    f.store.open_call(f.ours, &call).await.unwrap();
+    let copy = f.folder.path().join("copy.sqlite");
+    let beside = Store::open_to_read(&f.folder.path().join("vca.sqlite")).await.unwrap();
+    beside.backup(&copy).await.unwrap();
+    assert!(matches!(beside.backup(&copy).await, Err(StoreError::Unwritable { .. })), "an older copy stays");
+    assert!(beside.set_slots(f.ours, call.id, &slots(), None).await.is_err(), "it still reads only");
+    f.store.backup(&f.folder.path().join("another.sqlite")).await.unwrap();
+    let restored = Store::open(&copy).await.unwrap();
+    assert_eq!(restored.call_record(f.ours, call.id).await.unwrap(), Some(call));
+}

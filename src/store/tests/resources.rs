@@ -1,7 +1,7 @@
 //! What the API keeps: tenants, numbers, profiles and their versions, trunks; and the search in calls.
 
 use super::*;
-use crate::domain::{SearchWords, TenantStatus, Trunk, TrunkMode, TrunkSettings};
+use crate::domain::{By, SearchWords, TenantStatus, Trunk, TrunkMode, TrunkSettings};
 
 conformance![
     a_tenant_is_onboarded_whole_or_not_at_all,
@@ -18,6 +18,10 @@ conformance![
     a_call_is_deleted_with_all_that_hangs_on_it,
     a_foreign_tenant_changes_no_resource,
 ];
+
+pub(super) fn by(second: i64) -> By {
+    By::system(at(second))
+}
 
 pub(super) fn trunk(name: &str) -> Trunk {
     let settings = TrunkSettings { mode: TrunkMode::Register, channels: 4, ..TrunkSettings::default() };
@@ -44,13 +48,13 @@ fn draft(scope: TenantScope, n: u128, address: &str) -> AgentProfile {
 
 async fn a_tenant_is_onboarded_whole_or_not_at_all(f: Fixture) {
     let new = onboarding(50, &["+918047180010", "+918047180011"]);
-    let scope = f.store.onboard(&new, at(5)).await.unwrap();
+    let scope = f.store.onboard(&new, &by(5)).await.unwrap();
     let route = f.store.find_did(&number("+918047180011")).await.unwrap().unwrap();
     assert_eq!((route.scope, route.status, &route.profile), (scope, TenantStatus::Active, &new.profile));
     let account = f.store.account(scope).await.unwrap();
     assert_eq!((account.tenant, account.created_at), (new.tenant.clone(), Some(at(5))));
     let second = onboarding(51, &["+918047180012", "+918047180010"]);
-    assert!(matches!(f.store.onboard(&second, at(6)).await, Err(StoreError::Conflict)));
+    assert!(matches!(f.store.onboard(&second, &by(6)).await, Err(StoreError::Conflict)));
     let none = TenantScope::proven(tenant_id(51));
     assert!(matches!(f.store.account(none).await, Err(StoreError::NotFound)));
     assert_eq!(f.store.find_did(&number("+918047180012")).await.unwrap(), None);
@@ -58,9 +62,9 @@ async fn a_tenant_is_onboarded_whole_or_not_at_all(f: Fixture) {
 
 async fn tenants_are_listed_in_pages_and_by_status(f: Fixture) {
     for n in 50..53 {
-        f.store.onboard(&onboarding(n, &[]), at(5)).await.unwrap();
+        f.store.onboard(&onboarding(n, &[]), &by(5)).await.unwrap();
     }
-    f.store.set_tenant_status(TenantScope::proven(tenant_id(51)), TenantStatus::Suspended).await.unwrap();
+    f.store.set_tenant_status(TenantScope::proven(tenant_id(51)), TenantStatus::Suspended, &by(1)).await.unwrap();
     let (mut read, mut after) = (Vec::new(), None);
     loop {
         let page = f.store.list_tenants(None, after, 2).await.unwrap();
@@ -77,13 +81,13 @@ async fn tenants_are_listed_in_pages_and_by_status(f: Fixture) {
 
 async fn a_suspended_tenant_is_found_as_such(f: Fixture) {
     let did = Did { number: number("+918047180000"), tenant: f.ours.tenant(), profile: profile(f.ours).id };
-    f.store.create_did(f.ours, &did).await.unwrap();
-    f.store.set_tenant_status(f.ours, TenantStatus::Suspended).await.unwrap();
+    f.store.create_did(f.ours, &did, &by(1)).await.unwrap();
+    f.store.set_tenant_status(f.ours, TenantStatus::Suspended, &by(1)).await.unwrap();
     // What the configuration file says of the tenant at the next start does not lift it.
     let tenant = f.store.tenant(f.ours).await.unwrap();
     f.store.put_tenant(f.ours, &tenant).await.unwrap();
     assert_eq!(f.store.find_did(&did.number).await.unwrap().unwrap().status, TenantStatus::Suspended);
-    f.store.set_tenant_status(f.ours, TenantStatus::Active).await.unwrap();
+    f.store.set_tenant_status(f.ours, TenantStatus::Active, &by(1)).await.unwrap();
     assert_eq!(f.store.find_did(&did.number).await.unwrap().unwrap().status, TenantStatus::Active);
 }
 
@@ -92,39 +96,39 @@ async fn numbers_come_move_and_go(f: Fixture) {
     f.store.put_profile(f.ours, &other).await.unwrap();
     let did = |text| Did { number: number(text), tenant: f.ours.tenant(), profile: profile(f.ours).id };
     for text in ["+918047180002", "+918047180000", "+918047180001"] {
-        f.store.create_did(f.ours, &did(text)).await.unwrap();
+        f.store.create_did(f.ours, &did(text), &by(1)).await.unwrap();
     }
-    assert!(matches!(f.store.create_did(f.ours, &did("+918047180000")).await, Err(StoreError::Conflict)));
+    assert!(matches!(f.store.create_did(f.ours, &did("+918047180000"), &by(1)).await, Err(StoreError::Conflict)));
     let first = f.store.list_dids(f.ours, None, 2).await.unwrap();
     assert_eq!((first.items.as_slice(), first.more), ([did("+918047180000"), did("+918047180001")].as_slice(), true));
     let second = f.store.list_dids(f.ours, Some(&first.items[1].number), 2).await.unwrap();
     assert_eq!((second.items.as_slice(), second.more), ([did("+918047180002")].as_slice(), false));
     let moved = number("+918047180002");
-    f.store.attach_did(f.ours, &moved, other.id).await.unwrap();
+    f.store.attach_did(f.ours, &moved, other.id, &by(1)).await.unwrap();
     assert_eq!(f.store.did(f.ours, &moved).await.unwrap().unwrap().profile, other.id);
     assert_eq!(f.store.find_did(&moved).await.unwrap().unwrap().profile, other);
     let unknown = ProfileId::from_uuid(Uuid::from_u128(99));
-    assert!(matches!(f.store.attach_did(f.ours, &moved, unknown).await, Err(StoreError::NotFound)));
-    f.store.delete_did(f.ours, &moved).await.unwrap();
-    assert!(matches!(f.store.delete_did(f.ours, &moved).await, Err(StoreError::NotFound)));
+    assert!(matches!(f.store.attach_did(f.ours, &moved, unknown, &by(1)).await, Err(StoreError::NotFound)));
+    f.store.delete_did(f.ours, &moved, &by(1)).await.unwrap();
+    assert!(matches!(f.store.delete_did(f.ours, &moved, &by(1)).await, Err(StoreError::NotFound)));
     assert_eq!(f.store.find_did(&moved).await.unwrap(), None);
 }
 
 async fn a_draft_answers_nobody_until_it_is_published(f: Fixture) {
     let new = draft(f.ours, 11, "First");
-    f.store.create_profile(f.ours, &new, at(1)).await.unwrap();
-    assert!(matches!(f.store.create_profile(f.ours, &new, at(1)).await, Err(StoreError::Conflict)));
+    f.store.create_profile(f.ours, &new, &by(1)).await.unwrap();
+    assert!(matches!(f.store.create_profile(f.ours, &new, &by(1)).await, Err(StoreError::Conflict)));
     let did = Did { number: number("+918047180000"), tenant: f.ours.tenant(), profile: new.id };
-    f.store.create_did(f.ours, &did).await.unwrap();
+    f.store.create_did(f.ours, &did, &by(1)).await.unwrap();
     assert_eq!(f.store.find_did(&did.number).await.unwrap(), None);
     let stored = f.store.profile(f.ours, new.id).await.unwrap().unwrap();
     let unpublished = StoredProfile { draft: new.clone(), revision: 1, published: None, updated_at: Some(at(1)) };
     assert_eq!(stored, unpublished);
-    let version = f.store.publish_profile(f.ours, new.id, 1, at(2)).await.unwrap();
+    let version = f.store.publish_profile(f.ours, new.id, 1, &by(2)).await.unwrap();
     assert_eq!(version, ProfileVersion { version: 1, profile: new.clone(), published_at: Some(at(2)) });
     assert_eq!(f.store.find_did(&did.number).await.unwrap().unwrap().profile, new);
     let changed = draft(f.ours, 11, "Second");
-    assert_eq!(f.store.change_profile(f.ours, &changed, 2, at(3)).await.unwrap(), 3);
+    assert_eq!(f.store.change_profile(f.ours, &changed, 2, &by(3)).await.unwrap(), 3);
     assert_eq!(f.store.find_did(&did.number).await.unwrap().unwrap().profile, new, "the draft is nobody's business");
     let stored = f.store.profile(f.ours, new.id).await.unwrap().unwrap();
     assert_eq!((stored.draft, stored.published, stored.updated_at), (changed, Some(1), Some(at(3))));
@@ -138,38 +142,39 @@ async fn a_profile_that_somebody_else_changed_is_not_overwritten(f: Fixture) {
     let id = profile(f.ours).id;
     let revision = f.store.profile(f.ours, id).await.unwrap().unwrap().revision;
     let change = |address| draft(f.ours, 10, address);
-    f.store.change_profile(f.ours, &change("First"), revision, at(1)).await.unwrap();
+    f.store.change_profile(f.ours, &change("First"), revision, &by(1)).await.unwrap();
     for stale in [
-        f.store.change_profile(f.ours, &change("Second"), revision, at(2)).await.map(drop),
-        f.store.publish_profile(f.ours, id, revision, at(2)).await.map(drop),
-        f.store.roll_back_profile(f.ours, id, 1, revision, at(2)).await,
-        f.store.delete_profile(f.ours, id, revision).await,
+        f.store.change_profile(f.ours, &change("Second"), revision, &by(2)).await.map(drop),
+        f.store.publish_profile(f.ours, id, revision, &by(2)).await.map(drop),
+        f.store.roll_back_profile(f.ours, id, 1, revision, &by(2)).await,
+        f.store.delete_profile(f.ours, id, revision, &by(1)).await,
     ] {
         assert!(matches!(stale, Err(StoreError::Stale)), "{stale:?}");
     }
     assert_eq!(f.store.profile(f.ours, id).await.unwrap().unwrap().draft.address, "First");
     let missing = draft(f.ours, 99, "Nowhere");
-    let missing = f.store.change_profile(f.ours, &missing, 1, at(2)).await;
+    let missing = f.store.change_profile(f.ours, &missing, 1, &by(2)).await;
     assert!(matches!(missing, Err(StoreError::NotFound)));
 }
 
 async fn an_earlier_version_answers_again(f: Fixture) {
     let id = profile(f.ours).id;
     let did = Did { number: number("+918047180000"), tenant: f.ours.tenant(), profile: id };
-    f.store.create_did(f.ours, &did).await.unwrap();
+    f.store.create_did(f.ours, &did, &by(1)).await.unwrap();
     let answering = async || f.store.find_did(&did.number).await.unwrap().unwrap().profile.address;
     for (address, second) in [("Second", 1), ("Third", 2)] {
         let revision = f.store.profile(f.ours, id).await.unwrap().unwrap().revision;
-        let revision = f.store.change_profile(f.ours, &draft(f.ours, 10, address), revision, at(second)).await.unwrap();
-        f.store.publish_profile(f.ours, id, revision, at(second)).await.unwrap();
+        let revision =
+            f.store.change_profile(f.ours, &draft(f.ours, 10, address), revision, &by(second)).await.unwrap();
+        f.store.publish_profile(f.ours, id, revision, &by(second)).await.unwrap();
     }
     assert_eq!(answering().await, "Third");
     let before = f.store.profile(f.ours, id).await.unwrap().unwrap();
-    f.store.roll_back_profile(f.ours, id, 2, before.revision, at(3)).await.unwrap();
+    f.store.roll_back_profile(f.ours, id, 2, before.revision, &by(3)).await.unwrap();
     let after = f.store.profile(f.ours, id).await.unwrap().unwrap();
     assert_eq!((answering().await.as_str(), after.published), ("Second", Some(2)));
     assert_eq!(after.draft, before.draft, "work on the draft is not thrown away");
-    let unknown = f.store.roll_back_profile(f.ours, id, 9, after.revision, at(4)).await;
+    let unknown = f.store.roll_back_profile(f.ours, id, 9, after.revision, &by(4)).await;
     assert!(matches!(unknown, Err(StoreError::NotFound)));
     let page = f.store.profile_versions(f.ours, id, None, 2).await.unwrap();
     let versions: Vec<_> = page.items.iter().map(|v| (v.version, v.profile.address.as_str())).collect();
@@ -182,11 +187,11 @@ async fn an_earlier_version_answers_again(f: Fixture) {
 async fn a_profile_that_a_number_leads_to_stays(f: Fixture) {
     let id = profile(f.ours).id;
     let did = Did { number: number("+918047180000"), tenant: f.ours.tenant(), profile: id };
-    f.store.create_did(f.ours, &did).await.unwrap();
+    f.store.create_did(f.ours, &did, &by(1)).await.unwrap();
     let revision = f.store.profile(f.ours, id).await.unwrap().unwrap().revision;
-    assert!(matches!(f.store.delete_profile(f.ours, id, revision).await, Err(StoreError::StillUsed)));
-    f.store.delete_did(f.ours, &did.number).await.unwrap();
-    f.store.delete_profile(f.ours, id, revision).await.unwrap();
+    assert!(matches!(f.store.delete_profile(f.ours, id, revision, &by(1)).await, Err(StoreError::StillUsed)));
+    f.store.delete_did(f.ours, &did.number, &by(1)).await.unwrap();
+    f.store.delete_profile(f.ours, id, revision, &by(1)).await.unwrap();
     assert_eq!(f.store.profile(f.ours, id).await.unwrap(), None);
     assert_eq!(f.store.profile_version(f.ours, id, 1).await.unwrap(), None, "versions go with it");
     assert!(f.store.profile(f.theirs, id).await.unwrap().is_some());
@@ -195,7 +200,7 @@ async fn a_profile_that_a_number_leads_to_stays(f: Fixture) {
 async fn a_profile_of_the_file_makes_a_version_only_when_it_changes(f: Fixture) {
     let id = profile(f.ours).id;
     let edited = draft(f.ours, 10, "Edited");
-    f.store.change_profile(f.ours, &edited, 1, at(1)).await.unwrap();
+    f.store.change_profile(f.ours, &edited, 1, &by(1)).await.unwrap();
     f.store.put_profile(f.ours, &profile(f.ours)).await.unwrap();
     let stored = f.store.profile(f.ours, id).await.unwrap().unwrap();
     assert_eq!((stored.draft, stored.published), (edited, Some(1)), "a start changes nothing");
@@ -207,9 +212,9 @@ async fn a_profile_of_the_file_makes_a_version_only_when_it_changes(f: Fixture) 
 
 async fn passwords_go_in_and_come_out_at_one_place_only(f: Fixture) {
     for name in ["line-b", "line-a"] {
-        f.store.create_trunk(&trunk(name), at(1)).await.unwrap();
+        f.store.create_trunk(&trunk(name), &by(1)).await.unwrap();
     }
-    assert!(matches!(f.store.create_trunk(&trunk("line-a"), at(1)).await, Err(StoreError::Conflict)));
+    assert!(matches!(f.store.create_trunk(&trunk("line-a"), &by(1)).await, Err(StoreError::Conflict)));
     let page = f.store.list_trunks(None, 1).await.unwrap();
     assert_eq!((page.items[0].name.as_str(), page.items[0].has_password, page.more), ("line-a", true, true));
     let rest = f.store.list_trunks(Some("line-a"), 1).await.unwrap();
@@ -223,15 +228,15 @@ async fn passwords_go_in_and_come_out_at_one_place_only(f: Fixture) {
     ] {
         let mut known = f.store.stored_trunk("line-a").await.unwrap().unwrap();
         known.settings.channels += 1;
-        f.store.change_trunk(&known, &change, at(2)).await.unwrap();
+        f.store.change_trunk(&known, &change, &by(2)).await.unwrap();
         assert_eq!(secret().await, expected.map(Secret::new));
-        assert!(matches!(f.store.change_trunk(&known, &change, at(2)).await, Err(StoreError::Stale)));
+        assert!(matches!(f.store.change_trunk(&known, &change, &by(2)).await, Err(StoreError::Stale)));
     }
     let known = f.store.stored_trunk("line-a").await.unwrap().unwrap();
     assert_eq!((known.settings.channels, known.has_password, known.updated_at), (7, false, at(2)));
-    f.store.delete_trunk("line-a").await.unwrap();
-    assert!(matches!(f.store.delete_trunk("line-a").await, Err(StoreError::NotFound)));
-    assert!(matches!(f.store.change_trunk(&known, &PasswordChange::Keep, at(3)).await, Err(StoreError::NotFound)));
+    f.store.delete_trunk("line-a", &by(1)).await.unwrap();
+    assert!(matches!(f.store.delete_trunk("line-a", &by(1)).await, Err(StoreError::NotFound)));
+    assert!(matches!(f.store.change_trunk(&known, &PasswordChange::Keep, &by(3)).await, Err(StoreError::NotFound)));
 }
 
 /// Three closed calls, one of them a foreign tenant's, and one that goes on; their transcripts.
@@ -297,10 +302,10 @@ async fn a_call_is_deleted_with_all_that_hangs_on_it(f: Fixture) {
     let (closed, active, foreign) = (record(f.ours, 0).id, record(f.ours, 3).id, record(f.theirs, 2).id);
     let event = CallEvent { seq: 0, at_ms: 0, kind: EVENT_NOTICE.to_owned(), data: serde_json::Value::Null };
     f.store.append_events(f.ours, closed, &[event]).await.unwrap();
-    assert!(matches!(f.store.delete_call(f.ours, active).await, Err(StoreError::StillUsed)));
-    assert!(matches!(f.store.delete_call(f.ours, foreign).await, Err(StoreError::NotFound)));
-    f.store.delete_call(f.ours, closed).await.unwrap();
-    assert!(matches!(f.store.delete_call(f.ours, closed).await, Err(StoreError::NotFound)));
+    assert!(matches!(f.store.delete_call(f.ours, active, &by(1)).await, Err(StoreError::StillUsed)));
+    assert!(matches!(f.store.delete_call(f.ours, foreign, &by(1)).await, Err(StoreError::NotFound)));
+    f.store.delete_call(f.ours, closed, &by(1)).await.unwrap();
+    assert!(matches!(f.store.delete_call(f.ours, closed, &by(1)).await, Err(StoreError::NotFound)));
     assert_eq!(f.store.call(f.ours, closed).await.unwrap(), None);
     assert_eq!(f.store.turns(f.ours, closed).await.unwrap(), []);
     assert_eq!(f.store.events(f.ours, closed).await.unwrap(), []);
@@ -311,26 +316,26 @@ async fn a_call_is_deleted_with_all_that_hangs_on_it(f: Fixture) {
 
 async fn a_foreign_tenant_changes_no_resource(f: Fixture) {
     let other = draft(f.ours, 11, "Ours");
-    f.store.create_profile(f.ours, &other, at(0)).await.unwrap();
-    f.store.publish_profile(f.ours, other.id, 1, at(0)).await.unwrap();
+    f.store.create_profile(f.ours, &other, &by(0)).await.unwrap();
+    f.store.publish_profile(f.ours, other.id, 1, &by(0)).await.unwrap();
     let did = Did { number: number("+918047180000"), tenant: f.ours.tenant(), profile: other.id };
-    f.store.create_did(f.ours, &did).await.unwrap();
+    f.store.create_did(f.ours, &did, &by(1)).await.unwrap();
     let theirs = f.theirs;
     let stolen = Did { tenant: theirs.tenant(), profile: profile(theirs).id, ..did.clone() };
-    assert!(matches!(f.store.create_did(theirs, &stolen).await, Err(StoreError::Conflict)));
+    assert!(matches!(f.store.create_did(theirs, &stolen, &by(1)).await, Err(StoreError::Conflict)));
     assert_eq!(f.store.did(theirs, &did.number).await.unwrap(), None);
     assert_eq!(f.store.list_dids(theirs, None, 9).await.unwrap().items, []);
     assert_eq!(f.store.profile(theirs, other.id).await.unwrap(), None);
     assert_eq!(f.store.profile_versions(theirs, other.id, None, 9).await.unwrap().items, []);
     let renamed = AgentProfile { address: "taken over".to_owned(), ..other.clone() };
     for refused in [
-        f.store.create_did(theirs, &did).await,
-        f.store.attach_did(theirs, &did.number, profile(theirs).id).await,
-        f.store.delete_did(theirs, &did.number).await,
-        f.store.change_profile(theirs, &renamed, 2, at(1)).await.map(drop),
-        f.store.publish_profile(theirs, other.id, 2, at(1)).await.map(drop),
-        f.store.roll_back_profile(theirs, other.id, 1, 2, at(1)).await,
-        f.store.delete_profile(theirs, other.id, 2).await,
+        f.store.create_did(theirs, &did, &by(1)).await,
+        f.store.attach_did(theirs, &did.number, profile(theirs).id, &by(1)).await,
+        f.store.delete_did(theirs, &did.number, &by(1)).await,
+        f.store.change_profile(theirs, &renamed, 2, &by(1)).await.map(drop),
+        f.store.publish_profile(theirs, other.id, 2, &by(1)).await.map(drop),
+        f.store.roll_back_profile(theirs, other.id, 1, 2, &by(1)).await,
+        f.store.delete_profile(theirs, other.id, 2, &by(1)).await,
     ] {
         assert!(matches!(refused, Err(StoreError::NotFound)), "{refused:?}");
     }

@@ -23,7 +23,7 @@ async fn a_forgotten_scope_finds_nothing() {
     f.store.open_call(f.ours, &record(f.ours, 0)).await.unwrap();
     f.store.append_turn(f.ours, record(f.ours, 0).id, &turn(0, Speaker::Caller, "hello")).await.unwrap();
     f.store.close_call(f.ours, record(f.ours, 0).id, &close(9)).await.unwrap();
-    f.store.create_trunk(&resources::trunk("line"), at(0)).await.unwrap();
+    f.store.create_trunk(&resources::trunk("line"), &resources::by(0)).await.unwrap();
     let mut nobody = for_nobody(&f.store).await;
     for table in ["tenants", "agent_profiles", "profile_versions", "calls", "turns", "call_words", "trunks"] {
         assert_eq!(count(&mut nobody, table).await, 0, "{table}");
