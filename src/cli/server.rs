@@ -295,6 +295,11 @@ impl Server {
         &self.trunks
     }
 
+    /// Calls that go on, here and on the other nodes.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
     /// What takes up a changed configuration while this server runs; `running` is the one that it was started with.
     pub fn reloader(&self, file: Option<std::path::PathBuf>, running: Loaded) -> Reloader {
         let trunks = (self.trunks.clone(), self.live.clone());

@@ -34,9 +34,11 @@ impl Leases {
         self.asked.notified().await;
     }
 
-    /// Every lease, and whether it is held.
+    /// Every lease that somebody here wants still, and whether it is held. One that nobody wants ends by itself.
     pub fn all(&self) -> Vec<(String, bool)> {
-        self.lock().iter().map(|(name, held)| (name.clone(), *held.borrow())).collect()
+        let mut leases = self.lock();
+        leases.retain(|_, held| held.receiver_count() > 0);
+        leases.iter().map(|(name, held)| (name.clone(), *held.borrow())).collect()
     }
 
     pub fn set(&self, name: &str, held: bool) {

@@ -197,8 +197,8 @@ impl Live {
         if told == Some(true) { Ok(()) } else { Err(HangUpError::Unreachable) }
     }
 
-    /// Asks for the lease of this name, for as long as this node lives: true while it is this node's, which of all nodes
-    /// at most one is while they can agree. A node alone has every lease.
+    /// Asks for the lease of this name, until the receiver is dropped: true while it is this node's. Of all nodes at most
+    /// one has it while they can agree; a node alone has every lease.
     pub fn lease(&self, name: &str) -> watch::Receiver<bool> {
         self.shared.leases.get(name)
     }

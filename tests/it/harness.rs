@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use vca::domain::ApiKeyId;
+use vca::store::{ApiKey, KeyOwner, Store};
 
 pub const DID: &str = "+918047180000";
 /// What a caller of `vca call` says and types to leave a message of Anita Desai's, with +91 99887 76655.
@@ -46,7 +48,8 @@ pub struct Demo {
     log: mpsc::Receiver<String>,
     /// Kept so that its standard output stays open.
     _out: mpsc::Receiver<String>,
-    _turn: MutexGuard<'static, ()>,
+    /// Absent for one that runs beside others.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Demo {
@@ -69,6 +72,12 @@ impl Demo {
         Self::start_as(vca(), sip, data, settings, args)
     }
 
+    /// Starts one of several on a folder of its own, without a conversation: a prompt is played to callers.
+    pub fn mock(settings: &[(&str, &str)], args: &[&str]) -> Self {
+        let args: Vec<&str> = ["--mock-agent"].into_iter().chain(args.iter().copied()).collect();
+        Self::launch(vca(), "127.0.0.1:0", folder_with_operator(), settings, &args, None)
+    }
+
     /// Starts with room for no more than `kilobytes` of recordings: a file system of its own, in a namespace that
     /// ends with the process.
     pub fn start_with_room_for(kilobytes: u32) -> Self {
@@ -85,8 +94,18 @@ impl Demo {
         Self::start_as(command, "127.0.0.1:0", data, &[], &[])
     }
 
-    fn start_as(mut command: Command, sip: &str, data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
-        let turn = one_call_at_a_time();
+    fn start_as(command: Command, sip: &str, data: TempDir, settings: &[(&str, &str)], args: &[&str]) -> Self {
+        Self::launch(command, sip, data, settings, args, Some(one_call_at_a_time()))
+    }
+
+    fn launch(
+        mut command: Command,
+        sip: &str,
+        data: TempDir,
+        settings: &[(&str, &str)],
+        args: &[&str],
+        turn: Option<MutexGuard<'static, ()>>,
+    ) -> Self {
         command.args(["demo", "--sip", sip, "--http", "127.0.0.1:0", "--api-key", KEY]);
         command.arg("--data").arg(data.path()).args(args).envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("vca starts");
@@ -152,6 +171,17 @@ impl Demo {
         (response.status().as_u16(), response.body_mut().read_json().unwrap_or(Value::Null))
     }
 
+    /// A figure that the operator's monitoring reads, of a node on a [`folder_with_operator`].
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let mut response = ureq::get(format!("http://{}/metrics", self.http))
+            .header("Authorization", format!("Bearer {}", operator_key().reveal()))
+            .call()
+            .expect("HTTP answers");
+        let text = response.body_mut().read_to_string().expect("text");
+        let value = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+        text.lines().find_map(value)
+    }
+
     /// GET of a file below `/v1`, as the demo tenant.
     pub fn download(&self, path: &str) -> Vec<u8> {
         let mut response = ureq::get(format!("http://{}{path}", self.http))
@@ -211,6 +241,24 @@ fn is_root() -> bool {
 
 pub fn new_folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
+}
+
+fn operator_key() -> ApiKey {
+    ApiKey::generate([7; 32])
+}
+
+/// A folder whose database knows a key of the platform's operator.
+pub fn folder_with_operator() -> TempDir {
+    let folder = new_folder();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let store = Store::open(&folder.path().join("vca.sqlite")).await.expect("a database");
+        let (now, id) = (jiff::Timestamp::now(), [7; 10]);
+        let id = ApiKeyId::new(now, id);
+        store.create_api_key(KeyOwner::Platform, id, "operator", &operator_key(), now).await.expect("a key");
+        store.close().await;
+    });
+    folder
 }
 
 /// The binary under test, with prompts that all tests share.

@@ -56,7 +56,7 @@ fn a_watched_call_shows_its_turns_and_is_ended_in_order() {
     let shown = desk.block_on(desk.live.get(scope, call.id)).expect("it goes on");
     assert_eq!(shown.last_turn.map(|turn| turn.text.0), Some("I want to leave a message.".to_owned()));
 
-    let stranger = TenantScope::proven(TenantId::from_uuid(uuid::Uuid::from_u128(7)));
+    let stranger = TenantScope::proven(TenantId::from_uuid(uuid::Uuid::from_u128(u128::MAX)));
     assert_eq!(desk.block_on(desk.live.hang_up(stranger, call.id)), Err(HangUpError::NoSuchCall));
     assert_eq!(desk.block_on(desk.live.hang_up(scope, call.id)), Ok(()));
     phone.expect_bye(&dialog);

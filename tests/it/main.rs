@@ -29,9 +29,12 @@ mod ipv6;
 mod live;
 mod messages;
 mod models;
+mod nodes;
 mod operation;
 mod overload;
 mod privacy;
+#[path = "../support/redis.rs"]
+mod redis;
 mod registrar;
 mod secure_voice;
 mod serve;

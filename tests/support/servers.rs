@@ -1,69 +1,17 @@
 //! Real servers for tests: each on a free port of the loopback, in a temporary folder, gone with the process that
 //! started it, however that ends.
 
-use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to answer.
-const START: Duration = Duration::from_secs(60);
+#[path = "ward.rs"]
+mod ward;
 
-/// A program that is stopped, and whose folder is removed, when this is dropped or the process that holds it dies.
-struct Ward {
-    shell: Child,
-}
-
-impl Ward {
-    /// Runs `program` under a shell that reads its standard input: a line stops the program, and so does the end of
-    /// the input, which no death of ours can withhold; that one removes `folder` too.
-    fn start(program: &Command, signal: &str, folder: &Path) -> Self {
-        const SCRIPT: &str = r#"
-            signal=$1; folder=$2; shift 2
-            "$@" </dev/null >>"$folder.log" 2>&1 &
-            if read -r _; then kill -s "$signal" $!; wait $!; else kill -s "$signal" $!; wait $!; rm -rf "$folder" "$folder.log"; fi
-        "#;
-        let shell = Command::new("sh")
-            .args(["-c", SCRIPT, "sh", signal])
-            .arg(folder)
-            .arg(program.get_program())
-            .args(program.get_args())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sh is there");
-        Self { shell }
-    }
-}
-
-impl Drop for Ward {
-    fn drop(&mut self) {
-        if let Some(mut input) = self.shell.stdin.take() {
-            // Nobody reads on when the program is gone already.
-            let _ = input.write_all(b"\n");
-        }
-        let _ = self.shell.wait();
-    }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of the loopback is free");
-    listener.local_addr().expect("a bound socket has an address").port()
-}
-
-fn wait_for_port(port: u16, what: &str) {
-    let until = Instant::now() + START;
-    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-        assert!(Instant::now() < until, "{what} does not answer on port {port}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use ward::{START, Ward, free_port, wait_for_port};
 
 /// A PostgreSQL server of its own.
 pub struct Postgres {

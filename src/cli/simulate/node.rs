@@ -50,6 +50,8 @@ impl OwnNode {
         log::start(&config.log)?;
         let folder = Folder(std::env::temp_dir().join(format!("vca-simulate-{}", std::process::id())));
         config.data_dir.clone_from(&folder.0);
+        // It is no node of anybody's platform.
+        config.redis.url = None;
         config.database.url = None;
         config.prompts_dir.get_or_insert_with(|| cache.join("prompts"));
         // What is measured are calls.

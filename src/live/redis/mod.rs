@@ -33,9 +33,9 @@ use link::Link;
 use listener::Listener;
 
 /// How long a call stays known without word from its node.
-const CALL_LIFETIME: Duration = Duration::from_secs(10);
+pub(super) const CALL_LIFETIME: Duration = Duration::from_secs(10);
 /// Between two words of a node for its calls.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Between two tries while Redis is away.
 const RETRY: Duration = Duration::from_millis(500);
 /// What may wait to be told to the other nodes.
@@ -100,6 +100,8 @@ struct Common {
     /// A call of this node has something new to show.
     changed: Notify,
     observer: Observer,
+    /// The log has said once whether Redis answers.
+    said: AtomicBool,
     /// No more leases are taken.
     leaving: AtomicBool,
 }
@@ -115,6 +117,7 @@ impl Common {
 
     /// Redis has answered.
     fn found(&self) {
+        self.said.store(true, Ordering::Release);
         if !self.up.send_replace(true) {
             tracing::info!("Redis answers: live calls are shared with the other nodes");
             (self.observer)(Notice::Up(true));
@@ -123,7 +126,8 @@ impl Common {
 
     /// Redis has not answered. It is not asked again until it answers the keeper.
     fn lost(&self, away: &Away) {
-        if self.up.send_replace(false) {
+        let first = !self.said.swap(true, Ordering::AcqRel);
+        if self.up.send_replace(false) || first {
             tracing::warn!(
                 error = away.0,
                 "Redis does not answer: calls go on, caps are this node's own until it is back"
@@ -146,7 +150,8 @@ impl Redis {
         let link = Link::new(options, &shared.node, CALL_LIFETIME)?;
         let (up, changed) = (watch::Sender::new(false), Notify::new());
         observer(Notice::Up(false));
-        let common = Arc::new(Common { link, up, changed, observer, leaving: AtomicBool::new(false) });
+        let (said, leaving) = (AtomicBool::new(false), AtomicBool::new(false));
+        let common = Arc::new(Common { link, up, changed, observer, said, leaving });
         let (notes, queue) = mpsc::channel(QUEUE);
         let mut tasks = JoinSet::new();
         tasks.spawn(Keeper::new(Arc::clone(&common), Arc::clone(shared), queue).run());
