@@ -13,7 +13,7 @@ use garde::Validate;
 use serde::de::DeserializeOwned;
 
 use super::{FieldError, Problem};
-use crate::domain::{ApiKeyId, CallId, InvitationId, ProfileId, SessionId, TenantId, UserId};
+use crate::domain::{ApiKeyId, CallId, InvitationId, MessageId, ProfileId, SessionId, TenantId, UserId, WebhookId};
 
 /// What an identifier is one of, for a 404: "there is no such call".
 pub(super) trait Noun {
@@ -35,6 +35,8 @@ nouns! {
     UserId = "user",
     SessionId = "session",
     InvitationId = "invitation",
+    MessageId = "message",
+    WebhookId = "webhook",
 }
 
 /// Extracts the `{id}` of the path. A text that cannot be an identifier names nothing that exists: 404.

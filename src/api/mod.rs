@@ -34,6 +34,7 @@ mod invitations;
 mod keys;
 mod live;
 mod merge;
+mod messages;
 mod metrics;
 mod passwords;
 mod patch;
@@ -53,6 +54,7 @@ mod transcript;
 mod trunk_settings;
 mod trunks;
 mod users;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -130,6 +132,8 @@ fn resources() -> Routes {
         .and(dids::routes())
         .and(profiles::routes())
         .and(live::routes())
+        .and(messages::routes())
+        .and(webhooks::routes())
         .and(sessions::routes())
         .and(users::routes())
         .and(invitations::routes())

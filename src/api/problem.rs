@@ -301,6 +301,7 @@ impl From<StoreError> for Problem {
             StoreError::Conflict => Self::conflict("it is there already, or belongs to something else"),
             StoreError::Stale => Self::precondition_failed(),
             StoreError::StillUsed => Self::conflict("it is still in use"),
+            StoreError::TooMany { .. } => Self::conflict(error.to_string()),
             StoreError::NotFound => Self::not_found("there is no such resource"),
             StoreError::Locked | StoreError::Full | StoreError::Timeout => {
                 tracing::error!(error = %error, "the database is not available to a request");

@@ -548,3 +548,46 @@ async fn first_events(response: Response) -> Vec<u8> {
     tokio::time::resume();
     told
 }
+
+#[tokio::test]
+async fn an_endpoint_is_told_its_secret_once_and_messages_are_sent_again() {
+    let api = api().await;
+    let body = json!({"url": "https://example.com/hook", "events": ["call.ended"]});
+    let made = api.create(OURS, "/v1/webhooks", body).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&made.body));
+    let secret = made.json()["secret"].as_str().unwrap().to_owned();
+    assert!(secret.starts_with("whsec_"));
+    let path = made.header("location").to_owned();
+    let listed = api.get(OURS, "/v1/webhooks").await;
+    assert_eq!(listed.json()["webhooks"][0]["events"], json!(["call.ended"]));
+    let rotated = api.create(OURS, &format!("{path}/rotate-secret"), Value::Null).await.json();
+    assert_ne!(rotated["secret"], secret);
+    for answer in [&listed, &api.get(OURS, &path).await] {
+        assert!(!String::from_utf8_lossy(&answer.body).contains("whsec_"));
+    }
+    for (body, field) in [
+        (json!({"url": "http://127.0.0.1:9/"}), "url"),
+        (json!({"url": "nowhere"}), "url"),
+        (json!({"url": "https://example.com/", "events": ["call.began"]}), "events[0]"),
+    ] {
+        let refused = api.create(OURS, "/v1/webhooks", body).await;
+        assert_eq!((refused.status, refused.fields()), (StatusCode::UNPROCESSABLE_ENTITY, vec![field.to_owned()]));
+    }
+    let call = api.call(api.f.ours, 0, None).await;
+    api.f.store.close_call(api.f.ours, call.id, &close(60)).await.unwrap();
+    let messages = api.get(OURS, &format!("/v1/messages?channel=webhook&call={}", call.id)).await.json();
+    assert_eq!(
+        (messages["messages"].as_array().unwrap().len(), &messages["messages"][0]["state"]),
+        (1, &json!("pending"))
+    );
+    let message = format!("/v1/messages/{}", messages["messages"][0]["id"].as_str().unwrap());
+    assert_eq!(api.get(OURS, &message).await.json()["tries"], json!([]));
+    assert_eq!(api.create(OURS, &format!("{message}/resend"), Value::Null).await.status, StatusCode::ACCEPTED);
+    assert_eq!(api.create(THEIRS, &format!("{message}/resend"), Value::Null).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(api.get(THEIRS, "/v1/messages").await.json()["messages"], json!([]));
+    let off = api.write(OURS, Method::PATCH, &path, None, json!({"enabled": false})).await.json();
+    assert_eq!((&off["enabled"], &off["url"]), (&json!(false), &json!("https://example.com/hook")));
+    assert_eq!(api.write(THEIRS, Method::DELETE, &path, None, Value::Null).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(api.write(OURS, Method::DELETE, &path, None, Value::Null).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(api.get(OURS, &path).await.status, StatusCode::NOT_FOUND);
+}

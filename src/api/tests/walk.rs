@@ -28,6 +28,8 @@ struct Ours {
     invitation: String,
     profile: String,
     tenant: String,
+    message: String,
+    webhook: String,
 }
 
 impl Ours {
@@ -43,6 +45,10 @@ impl Ours {
             &self.session
         } else if path.starts_with("/v1/invitations/") {
             &self.invitation
+        } else if path.starts_with("/v1/messages/") {
+            &self.message
+        } else if path.starts_with("/v1/webhooks/") {
+            &self.webhook
         } else if path.starts_with("/v1/profiles/") {
             &self.profile
         } else {
@@ -62,6 +68,8 @@ fn body(name: &str, operation: &Value) -> Value {
         "createUser" => {
             json!({ "email": "new@example.com", "name": "N", "role": "viewer", "password": "correct horse battery" })
         }
+        "createWebhook" => json!({ "url": "https://example.com/" }),
+        "updateWebhook" => json!({}),
         "createTenant" => json!({ "name": "n" }),
         "createDid" => json!({ "number": "+918047180002", "profile_id": "prof_0000000000000000000000000000000a" }),
         "createProfile" => json!({ "business_name": "n" }),
@@ -118,6 +126,11 @@ async fn walk() -> Walk {
     let call = api.call(f.ours, 0, Some(b"RIFF")).await;
     let entry = api.state.live.enter(f.ours, call.id, 3).await.unwrap();
     entry.answered(&call, None);
+    let webhook = crate::domain::WebhookId::new(at(0), [OURS; 10]);
+    f.store.create_webhook(f.ours, webhook, "https://example.com/", &[], &Secret::new("whsec_x"), at(0)).await.unwrap();
+    let told = api.call(f.ours, 50, None).await;
+    f.store.close_call(f.ours, told.id, &close(60)).await.unwrap();
+    let messages = f.store.messages(f.ours, &crate::domain::MessageFilter::default(), None, 1).await.unwrap();
     // Of an identifier that the other tenant has not got.
     let mut profile = f.store.profiles(f.ours).await.unwrap().remove(0);
     profile.id = crate::domain::ProfileId::new(at(0), [OURS; 10]);
@@ -141,6 +154,8 @@ async fn walk() -> Walk {
         invitation: invitation.id.to_string(),
         profile: profile.id.to_string(),
         tenant: f.ours.tenant().to_string(),
+        message: messages.items[0].id.to_string(),
+        webhook: webhook.to_string(),
     };
     let steps = operations(&document())
         .into_iter()
