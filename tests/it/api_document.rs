@@ -39,8 +39,8 @@ fn the_api_keeps_to_its_document() {
         .arg(format!("http://{}/openapi.json", demo.http))
         .args(["--header", &format!("Authorization: Bearer {}", crate::harness::KEY)])
         .args([
-            "--exclude-checks",
-            LEFT_OUT,
+            "--checks",
+            CHECKS,
             "--phases",
             "examples,coverage,fuzzing",
             "--max-examples",

@@ -30,6 +30,7 @@ mod live;
 mod messages;
 mod models;
 mod nodes;
+mod onboarding;
 mod operation;
 mod overload;
 mod privacy;
