@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 use vca::cli::config::Config;
+use vca::domain::{CallOutcome, EndCause, Waterfall};
 use vca::metrics::Metrics;
 
 use crate::harness::{new_folder, text, vca};
@@ -17,7 +19,19 @@ fn file(name: &str) -> String {
 
 /// The names of the series that `/metrics` can give, by the types that it tells.
 fn series() -> BTreeSet<String> {
-    let text = Metrics::default().encode().expect("metrics can be written");
+    let (metrics, moment) = (Metrics::default(), Duration::from_millis(1));
+    // A family tells its type once something was counted.
+    metrics.answered(&Waterfall { stt_ms: Some(1), ..Waterfall::default() });
+    metrics.filled("phrase");
+    metrics.prompt(true);
+    metrics.transcribed("engine", moment, moment);
+    metrics.spoke("engine", moment, moment);
+    metrics.failed("engine", "failed");
+    metrics.watched("filler");
+    metrics.traced("dropped", 1);
+    metrics.call_ended(CallOutcome::Nothing, EndCause::CallerHungUp);
+    metrics.call_refused(503);
+    let text = metrics.encode().expect("metrics can be written");
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let names = types.flat_map(|(name, kind)| match kind {
         "counter" => vec![format!("{name}_total")],

@@ -66,7 +66,7 @@ fn is_active(demo: &Demo) -> bool {
 
 #[test]
 fn a_drain_lets_the_call_go_on_refuses_others_and_ends_in_words() {
-    let mut demo = Demo::start_with(&[("VCA__SIP__DRAIN_S", "10")]);
+    let mut demo = Demo::start_with(&[("VCA__SIP__DRAIN_S", "18")]);
     let caller = demo.caller(&["--silent", "60"]).stdout(std::process::Stdio::piped()).spawn().expect("vca call runs");
     wait_for("the call", LIMIT, || is_active(&demo).then_some(()));
     demo.terminate();
@@ -125,7 +125,7 @@ impl Phone {
 /// The configuration of the test: trunks and tenants over settings that stay.
 fn configuration(trunks: &str, tenants: &[(&str, &str)]) -> String {
     let settings = "[sip]\nudp = \"127.0.0.1:0\"\ntcp = \"off\"\n[http]\nlisten = \"127.0.0.1:0\"\n[media]\n\
-                    port_min = 46000\nport_max = 46199\ndead_media_s = 600\n[speech.stt]\nmodel = \"none\"\n\
+                    port_min = 46000\nport_max = 46199\ndead_media_s = 600\n[turns]\nno_input_ms = 24000\n[speech.stt]\nmodel = \"none\"\n\
                     [log]\nformat = \"json\"\n";
     let tenant = |(name, did): &(&str, &str)| format!("[[tenants]]\nname = \"{name}\"\ndids = [\"{did}\"]\n");
     format!("{settings}{trunks}{}", tenants.iter().map(tenant).collect::<String>())
