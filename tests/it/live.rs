@@ -61,7 +61,7 @@ fn a_watched_call_shows_its_turns_and_is_ended_in_order() {
     assert_eq!(desk.block_on(desk.live.hang_up(scope, call.id)), Ok(()));
     phone.expect_bye(&dialog);
     let closing = desk.closed();
-    assert_eq!((closing.end_cause, closing.outcome), (EndCause::Operator, CallOutcome::Nothing));
+    assert_eq!((closing.end_cause, closing.outcome), (EndCause::Operator, CallOutcome::Message));
     let ended = loop {
         match next(&desk, &mut events) {
             Happening::CallTurn { .. } => {}
@@ -69,7 +69,7 @@ fn a_watched_call_shows_its_turns_and_is_ended_in_order() {
         }
     };
     let cause = Some(EndCause::Operator);
-    assert_eq!(ended, Happening::CallEnded { call: call.id, cause, outcome: Some(CallOutcome::Nothing) });
+    assert_eq!(ended, Happening::CallEnded { call: call.id, cause, outcome: Some(CallOutcome::Message) });
     assert_eq!(the_call(&desk), None);
 }
 
