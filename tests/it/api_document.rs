@@ -38,16 +38,7 @@ fn the_api_keeps_to_its_document() {
         .arg("run")
         .arg(format!("http://{}/openapi.json", demo.http))
         .args(["--header", &format!("Authorization: Bearer {}", crate::harness::KEY)])
-        .args([
-            "--checks",
-            CHECKS,
-            "--phases",
-            "examples,coverage,fuzzing",
-            "--max-examples",
-            "15",
-            "--max-time",
-            "60",
-        ])
+        .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--max-time", "60"])
         .args([
             "--workers",
             "2",

@@ -35,7 +35,8 @@ fn send(http: SocketAddr, method: &str, path: &str, key: &str, body: &Value) -> 
 fn one_request_makes_a_business_whose_number_is_answered_in_its_name() {
     let _turn = one_call_at_a_time();
     let folder = new_folder();
-    let settings = "[sip]\nudp = \"127.0.0.1:0\"\ntcp = \"off\"\n[http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n";
+    let settings =
+        "[sip]\nudp = \"127.0.0.1:0\"\ntcp = \"off\"\n[http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n";
     let (node, ready) = serve::ready(serve::serve(folder.path(), settings));
     let address = |text: &str| -> SocketAddr { text.parse().expect("an address") };
     let http = address(ready["http"].as_str().expect("an address for HTTP"));
