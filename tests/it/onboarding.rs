@@ -51,11 +51,11 @@ fn one_request_makes_a_business_whose_number_is_answered_in_its_name() {
     assert!(!nobody.status.success() && text(&nobody.stderr).contains("404"), "{}", text(&nobody.stderr));
 
     let body = json!({
-        "name": "Kiran Tailors",
+        "name": "Sunshine Bakery",
         "numbers": ["080 4718 0055"],
         "profile": {
-            "business_name": "Kiran Tailors",
-            "visit_word": "fitting",
+            "business_name": "Sunshine Bakery",
+            "visit_word": "visit",
             "address": "4, Church Street, Bengaluru",
             "hours": {"mon": ["11:00-20:00"]},
         },
@@ -67,7 +67,7 @@ fn one_request_makes_a_business_whose_number_is_answered_in_its_name() {
     let answered = call(&["--say", "Where are you located?", "--say", "No, thank you. Goodbye."]);
     assert!(answered.status.success(), "{}", text(&answered.stderr));
     let report: Value = serde_json::from_slice(&answered.stdout).expect("vca call prints JSON");
-    assert_caller_hears(&report, &["Kiran Tailors", "Church Street"]);
+    assert_caller_hears(&report, &["Sunshine Bakery", "Church Street"]);
     let listed = wait_for("the call in the list", Duration::from_secs(15), || {
         let (_, page) = send(http, "GET", &format!("/v1/calls?text=located&did={}", &NUMBER[1..]), key, &Value::Null);
         page["calls"].get(0).cloned()

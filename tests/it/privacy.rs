@@ -46,7 +46,7 @@ fn a_sealed_recording_is_played_exported_and_erased() {
 
     let folder = new_folder();
     let out = folder.path().join("export");
-    let output = privacy(demo.data(), &["export", "--out"]).arg(&out).output().expect("vca runs");
+    let output = privacy(demo.data(), &["export"]).arg("--out").arg(&out).output().expect("vca runs");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let document = std::fs::read(out.join("export.json")).expect("export.json");
     let document: Value = serde_json::from_slice(&document).expect("JSON");
@@ -64,7 +64,7 @@ fn a_sealed_recording_is_played_exported_and_erased() {
     assert!(text(&output.stdout).contains("1 calls and 1 recordings are erased"), "{}", text(&output.stdout));
     assert!(files(&demo).is_empty());
     let again = folder.path().join("again");
-    let output = privacy(demo.data(), &["export", "--out"]).arg(&again).output().expect("vca runs");
+    let output = privacy(demo.data(), &["export"]).arg("--out").arg(&again).output().expect("vca runs");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let document = std::fs::read_to_string(again.join("export.json")).expect("export.json");
     assert!(document.contains("\"calls\": []"), "{document}");
