@@ -277,6 +277,8 @@ impl Server {
             .arg(folder.join("data"))
             .env("VCA__DATABASE__URL", url)
             .env("VCA__LOG__LEVEL", "warn")
+            .env("VCA__HTTP__REQUESTS_PER_MINUTE", "1000000")
+            .env("VCA__HTTP__BURST", "1000000")
             .stdout(Stdio::piped())
             .stderr(File::create(folder.join("vca.log")).expect("a file"))
             .spawn()

@@ -267,6 +267,8 @@ pub fn vca() -> Command {
     command.env("VCA__PROMPTS_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("prompts"));
     // A minute of processor time for each voice, which tests of other things need.
     command.env("VCA__SPEECH__PRESYNTHESIS", "false");
+    // A test that waits for something asks more often than a client may.
+    command.env("VCA__HTTP__REQUESTS_PER_MINUTE", "1000000").env("VCA__HTTP__BURST", "1000000");
     command.env("RUST_BACKTRACE", "1");
     command
 }
