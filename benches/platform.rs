@@ -77,10 +77,10 @@ async fn fill(store: &Store, url: &str, rows: u64) {
                                 outcome, slots, summary, recording, transfers, bridged_ms)
          SELECT lpad(to_hex(n % {TENANTS} + 1), 32, '0')::uuid, gen_random_uuid(), gen_random_uuid(), '{DID}',
                 '+9198' || lpad((n * 7919 % 100000000)::text, 8, '0'), 'sip-' || n, 'completed', at, at + interval '80 s',
-                'caller_hung_up', (ARRAY['message', 'answered', 'nothing', 'appointment'])[n % 4 + 1],
+                'caller_hung_up', (ARRAY['message', 'answered', 'nothing', 'appointment'])[(n / {TENANTS} % 4 + 1)::int],
                 '{{\"name\": \"Ravi Kumar\", \"number\": \"+919876543210\", \"reason\": \"a broken tooth\"}}',
                 'Ravi Kumar asks to be called back about a broken tooth.', 'complete', '[]', 0
-         FROM (SELECT n, now() - n * interval '2 years' / {rows} AS at FROM generate_series(1, {rows}) n) calls"
+         FROM (SELECT n, now() - n::float8 * interval '2 years' / {rows} AS at FROM generate_series(1::bigint, {rows}) n) calls"
     );
     let began = Instant::now();
     connection.execute(AssertSqlSafe(fill)).await.expect("the table is filled");
