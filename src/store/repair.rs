@@ -59,46 +59,52 @@ impl Store {
     /// Each is charged at `prices` by what is known of it: its trunk and its length.
     ///
     /// # Errors
-    /// When the database fails; then none is changed.
+    /// When the database fails; what was closed until then stays closed.
     pub async fn repair_abandoned(&self, now: Timestamp, prices: &Prices) -> Result<Vec<(CallId, TenantId)>> {
         let open = sql("SELECT * FROM calls WHERE status = 'active' AND NOT EXISTS (
                  SELECT 1 FROM nodes WHERE nodes.id = calls.node_id AND nodes.seen_at > $1)
              ORDER BY id")
         .bind(Time(before(now, NODE_EXPIRY)));
         let open = self.driver.fetch_all(Access::Platform, open).await?;
-        let mut cut_off = Vec::with_capacity(open.len());
+        let mut repaired = Vec::with_capacity(open.len());
         for row in &open {
             let record = call_record(row)?;
-            let turns = self.turns(TenantScope::proven(record.tenant), record.id).await?;
-            cut_off.push((record, turns));
-        }
-        let mut repaired = Vec::with_capacity(open.len());
-        let mut transaction = self.driver.begin(Access::Platform).await?;
-        for (record, turns) in &cut_off {
-            let query = sql("UPDATE calls SET status = $3, ended_at = $4, end_cause = $5, outcome = $6, summary = $7
-                 WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
-            .bind(Id(record.tenant))
-            .bind(Id(record.id))
-            .bind(Word(CallStatus::Abandoned))
-            .bind(Time(last_sign_of_life(record, turns).min(now)))
-            .bind(Word(EndCause::Crash))
-            .bind(Word(record.outcome.unwrap_or_else(|| outcome(&record.slots))))
-            .bind(summary(record, turns));
-            if transaction.execute(query).await? > 0 {
-                let scope = TenantScope::proven(record.tenant);
-                let charge = known_charge(prices, record, last_sign_of_life(record, turns).min(now));
-                super::ledger::charge(&mut transaction, scope, record.id, &charge).await?;
-                outbox::call_ended(&mut transaction, scope, record.id, now).await?;
+            if self.close_abandoned(&record, now, prices).await? {
                 repaired.push((record.id, record.tenant));
             }
         }
-        fault::at("outbox.writing");
-        transaction.commit().await?;
         if !repaired.is_empty() {
             self.outbox.send_replace(());
             fault::at("outbox.written");
         }
         Ok(repaired)
+    }
+
+    /// Closes one of them, and says whether it was still open. A transaction for each: one that held the sums of several
+    /// tenants could wait for a call that ends, and that one for it.
+    async fn close_abandoned(&self, record: &CallRecord, now: Timestamp, prices: &Prices) -> Result<bool> {
+        let scope = TenantScope::proven(record.tenant);
+        let turns = self.turns(scope, record.id).await?;
+        let ended_at = last_sign_of_life(record, &turns).min(now);
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query = sql("UPDATE calls SET status = $3, ended_at = $4, end_cause = $5, outcome = $6, summary = $7
+             WHERE tenant_id = $1 AND id = $2 AND status = 'active'")
+        .bind(Id(record.tenant))
+        .bind(Id(record.id))
+        .bind(Word(CallStatus::Abandoned))
+        .bind(Time(ended_at))
+        .bind(Word(EndCause::Crash))
+        .bind(Word(record.outcome.unwrap_or_else(|| outcome(&record.slots))))
+        .bind(summary(record, &turns));
+        if transaction.execute(query).await? == 0 {
+            return Ok(false);
+        }
+        let charge = known_charge(prices, record, ended_at);
+        super::ledger::charge(&mut transaction, scope, record.id, &charge).await?;
+        outbox::call_ended(&mut transaction, scope, record.id, now).await?;
+        fault::at("outbox.writing");
+        transaction.commit().await?;
+        Ok(true)
     }
 }
 

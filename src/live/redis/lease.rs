@@ -82,6 +82,14 @@ impl Leaser {
                         _ => {}
                     }
                     self.shared.leases.set(&name, holds);
+                    // Asked while the leases were given back: this one goes back too.
+                    if self.common.leaving.load(Ordering::Acquire) {
+                        self.shared.leases.set(&name, false);
+                        if holds && let Err(away) = self.common.link.release(&name).await {
+                            self.common.lost(&away);
+                        }
+                        return;
+                    }
                 }
                 Err(away) => return self.common.lost(&away),
             }

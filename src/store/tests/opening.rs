@@ -92,7 +92,7 @@ async fn a_lock_held_by_another_program_is_reported_after_the_timeout() {
     let store = Store::open_waiting(&path, Duration::from_millis(50)).await;
     let error = match store {
         Err(error) => error,
-        Ok(store) => store.repair_abandoned(at(0), &Prices::default()).await.unwrap_err(),
+        Ok(store) => store.beat(at(0)).await.unwrap_err(),
     };
     assert!(matches!(error, StoreError::Locked), "{error:?}");
 }
