@@ -77,6 +77,8 @@ pub struct Server {
     telemetry: Telemetry,
     /// What nobody waits for; aborted when dropped.
     chores: JoinSet<()>,
+    /// Says that this node lives, for as long as it has calls.
+    heartbeat: JoinSet<()>,
 }
 
 /// Opens the database, makes it when it is not there, and closes what a crash left open.
@@ -221,7 +223,8 @@ impl Server {
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
         studio.open(&speech);
         let mut chores = JoinSet::new();
-        chores.spawn(keep_alive(store.clone(), config.prices.clone()));
+        let mut heartbeat = JoinSet::new();
+        heartbeat.spawn(keep_alive(store.clone(), config.prices.clone()));
         chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
         super::upkeep::start(&mut chores, &store, &recordings, config.retention);
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
@@ -287,6 +290,7 @@ impl Server {
             _presynthesis: presynthesis,
             telemetry,
             chores,
+            heartbeat,
         })
     }
 
@@ -351,6 +355,7 @@ impl Server {
         if let Err(failure) = (&mut self.calls).await {
             tracing::error!(error = %failure, "the task that answers calls failed");
         }
+        self.heartbeat.shutdown().await;
         self.live.stop().await;
         self.stack.shutdown().await;
         // After the last call: what its end has written may go out at once.
