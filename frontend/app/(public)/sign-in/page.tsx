@@ -1,0 +1,15 @@
+import type { Metadata } from "next";
+import { Suspense } from "react";
+
+import { SignIn } from "./sign-in";
+import { en } from "@/lib/strings/en";
+
+export const metadata: Metadata = { title: en.session.signIn };
+
+export default function SignInPage() {
+  return (
+    <Suspense>
+      <SignIn />
+    </Suspense>
+  );
+}
