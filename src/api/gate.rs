@@ -108,10 +108,17 @@ impl Gate {
     /// An attempt to sign in at this account, from this address where it is known. A rate and not a lock: nobody can keep
     /// somebody else out for long.
     pub(super) fn sign_in(&self, ip: Option<IpAddr>, account: &str) -> Result<(), Problem> {
+        self.stranger_tries(ip)?;
+        self.accounts.check(account.to_owned()).map_err(Standing::problem)?;
+        Ok(())
+    }
+
+    /// An attempt with a token that names no account: the address alone is held to the rate, so that nobody's attempts
+    /// keep somebody else's token from being taken up.
+    pub(super) fn stranger_tries(&self, ip: Option<IpAddr>) -> Result<(), Problem> {
         if ip.is_some() {
             self.sign_ins.check(Source::of(ip)).map_err(Standing::problem)?;
         }
-        self.accounts.check(account.to_owned()).map_err(Standing::problem)?;
         Ok(())
     }
 

@@ -5,7 +5,8 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 use super::guard::Caller;
 use super::routes::IDEMPOTENCY_HEADER;
@@ -17,7 +18,18 @@ const LONGEST: usize = 255;
 
 /// Marks an answer that holds something that is shown once; this is what a repeated request gets instead.
 #[derive(Debug, Clone)]
-pub(super) struct ShownOnce(pub serde_json::Value);
+struct ShownOnce(serde_json::Value);
+
+/// An answer that holds a secret; `again` is the same without it, and the only one that is kept.
+///
+/// # Errors
+/// A problem when `again` cannot be written as JSON.
+pub(super) fn shown_once(answer: impl IntoResponse, again: &impl serde::Serialize) -> Result<Response, Problem> {
+    let again = serde_json::to_value(again).map_err(|_| Problem::internal())?;
+    let mut response = answer.into_response();
+    response.extensions_mut().insert(ShownOnce(again));
+    Ok(response)
+}
 
 /// The key of a POST, if it has one; what is wrong with it is said by [`once`].
 pub(super) fn key(request: &Request) -> Option<String> {
@@ -46,11 +58,12 @@ async fn carried_out(
     }
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Problem::too_large())?;
-    let mut digest = Sha256::new().chain_update(parts.uri.to_string()).chain_update([0]);
+    let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).map_err(|_| Problem::internal())?;
+    let mut mac = mac.chain_update(parts.uri.to_string()).chain_update([0]);
     if let Some(scope) = caller.scope {
-        digest = digest.chain_update(scope.tenant().to_string());
+        mac.update(scope.tenant().to_string().as_bytes());
     }
-    let hash = digest.chain_update([0]).chain_update(&body).finalize().into();
+    let hash = mac.chain_update([0]).chain_update(&body).finalize().into_bytes().into();
     let tenant = caller.scope.map(|scope| scope.tenant());
     let attempt = Attempt { actor: caller.principal.actor, tenant, key: &key, hash };
     match state.store.begin_attempt(attempt, caller.now).await? {

@@ -3,17 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use garde::Validate;
 use jiff::{SignedDuration, Timestamp};
 use utoipa_axum::routes;
 
 use super::extract::{Body, IdPath};
 use super::guard::{Caller, Stranger};
-use super::idempotency::ShownOnce;
 use super::routes::{Routes, Rule};
 use super::users::may_give;
-use super::{ApiState, Problem, passwords};
+use super::{ApiState, Problem, idempotency, passwords};
 use crate::domain::{Actor, By, EmailAddress, Invitation, InvitationId, Permission, Role, Secret, User, UserId};
 use crate::store::Token;
 
@@ -96,10 +95,8 @@ pub(super) async fn create(
     let token = Token::generate(rand::random());
     state.store.invite(&invitation, &token, &caller.by()).await?;
     let shown = NewInvitationToken { invitation, token: Some(token.reveal().to_owned()) };
-    let again = serde_json::to_value(NewInvitationToken { token: None, ..shown.clone() }).unwrap_or_default();
-    let mut response = (StatusCode::CREATED, Json(shown)).into_response();
-    response.extensions_mut().insert(ShownOnce(again));
-    Ok(response)
+    let again = NewInvitationToken { token: None, ..shown.clone() };
+    idempotency::shown_once((StatusCode::CREATED, Json(shown)), &again)
 }
 
 /// Takes an invitation back.
@@ -123,7 +120,7 @@ pub(super) async fn accept(
     about: Stranger,
     Body(acceptance): Body<Acceptance>,
 ) -> Result<(StatusCode, Json<User>), Problem> {
-    state.gate.sign_in(about.peer, "invitations")?;
+    state.gate.stranger_tries(about.peer)?;
     let now = Timestamp::now();
     let unknown = || Problem::forbidden("the invitation is not known, was taken up or back, or its week is over");
     let invitation = state.store.invitation(acceptance.token.reveal(), now).await?.ok_or_else(unknown)?;

@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use garde::Validate;
 use jiff::Timestamp;
 use utoipa_axum::routes;
 
 use super::extract::{Body, IdPath};
 use super::guard::Caller;
-use super::idempotency::ShownOnce;
+use super::idempotency;
 use super::routes::{Routes, Rule};
 use super::users::covers;
 use super::{ApiState, FieldError, Patch, Problem, query};
@@ -112,7 +112,7 @@ pub(super) async fn create(
     let entry = NewKey { id, name: &new.name, scopes: scopes.as_deref(), expires_at: new.expires_at };
     state.store.add_api_key(caller.owner(), entry, &key, &caller.by()).await?;
     let entry = state.store.api_key(caller.owner(), id).await?;
-    Ok(shown_once(StatusCode::CREATED, entry, &key))
+    shown(StatusCode::CREATED, entry, &key)
 }
 
 /// One key, without its secret.
@@ -170,7 +170,7 @@ pub(super) async fn rotate(
     may_touch(&state, &caller, id).await?;
     let key = ApiKey::generate(rand::random());
     let entry = state.store.rotate_api_key(caller.owner(), id, &key, &caller.by()).await?;
-    Ok(shown_once(StatusCode::OK, entry, &key))
+    shown(StatusCode::OK, entry, &key)
 }
 
 /// A key that may do more than the caller is not the caller's to use: a rotated one is in his hands.
@@ -186,10 +186,8 @@ fn in_future(end: Option<Timestamp>, now: Timestamp) -> Result<(), Problem> {
     }
 }
 
-fn shown_once(status: StatusCode, entry: KeyEntry, key: &ApiKey) -> Response {
+fn shown(status: StatusCode, entry: KeyEntry, key: &ApiKey) -> Result<Response, Problem> {
     let shown = NewApiKeySecret { entry, secret: Some(key.reveal().to_owned()) };
-    let again = serde_json::to_value(NewApiKeySecret { secret: None, ..shown.clone() }).unwrap_or_default();
-    let mut response = (status, Json(shown)).into_response();
-    response.extensions_mut().insert(ShownOnce(again));
-    response
+    let again = NewApiKeySecret { secret: None, ..shown.clone() };
+    idempotency::shown_once((status, Json(shown)), &again)
 }

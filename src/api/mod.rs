@@ -85,6 +85,7 @@ use routes::Routes;
 
 use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::notify::webhook::endpoints::Endpoints;
 use crate::store::Store;
 use crate::vault::Recordings;
 
@@ -116,6 +117,8 @@ pub struct ApiState {
     /// How much may be asked.
     pub gate: Arc<Gate>,
     pub passwords: Arc<Passwords>,
+    /// Where tenants are told of calls, as the configuration lets them be.
+    pub endpoints: Endpoints,
     /// What makes the first user.
     pub setup: Arc<SetupToken>,
 }

@@ -9,10 +9,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use jiff::Timestamp;
 
 use super::extract::{IdPath, no_such};
-use super::guard::Authenticated;
+use super::guard::{Authenticated, Caller};
 use super::{ApiState, Problem};
 use crate::domain::{CallId, RecordingState};
 use crate::vault::Recording;
@@ -29,6 +28,7 @@ use crate::vault::Recording;
 pub(super) async fn download(
     State(state): State<ApiState>,
     Authenticated(scope): Authenticated,
+    caller: Caller,
     IdPath(id): IdPath<CallId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -44,10 +44,8 @@ pub(super) async fn download(
     let recording = state.recordings.open(record.tenant, record.id).await.map_err(|error| failed(&error))?;
     let (length, recording) = (recording.length(), Arc::new(recording));
     let wanted = wanted(&headers, length);
-    // A player asks for parts one after the other: it is one reading.
-    if matches!(&wanted, Wanted::Whole | Wanted::Part(Range { start: 0, .. })) {
-        let nothing = serde_json::json!({});
-        state.store.add_event(scope, id, "recording_read", &nothing, Timestamp::now()).await?;
+    if wanted != Wanted::Nothing {
+        state.store.note_reading(scope, id, caller.principal.actor, caller.now).await?;
     }
     let common = [
         (header::CONTENT_TYPE, "audio/wav".to_owned()),

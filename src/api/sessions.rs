@@ -144,7 +144,7 @@ pub(super) async fn set_up(
     about: Stranger,
     Body(set_up): Body<SetUp>,
 ) -> Result<Response, Problem> {
-    state.gate.sign_in(about.peer, "set-up")?;
+    state.gate.stranger_tries(about.peer)?;
     let refused = || Problem::forbidden("there is a user already, or this is not the token that `vca serve` printed");
     if !state.setup.is(set_up.token.reveal()) {
         return Err(refused());

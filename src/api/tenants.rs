@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{FromRequestParts, RawPathParams, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use jiff::Timestamp;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -14,7 +14,7 @@ use super::extract::{Body, no_such};
 use super::guard::{Authenticated, Caller};
 use super::profiles::{Profile, rehearse};
 use super::routes::{Routes, Rule};
-use super::{ApiState, FieldError, Patch, Problem, query};
+use super::{ApiState, FieldError, Patch, Problem, idempotency, query};
 use crate::domain::{ApiKeyId, E164, Permission, ProfileId, Tenant, TenantId, TenantScope, TenantStatus};
 use crate::store::{Account, ApiKey, KeyOwner, Listed, NewKey, Onboarding, StoreError};
 
@@ -37,7 +37,7 @@ pub(super) fn routes() -> Routes {
 }
 
 /// A business whose calls are answered.
-#[derive(Debug, serde::Serialize, ToSchema)]
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
 pub(super) struct TenantView {
     id: TenantId,
     name: String,
@@ -81,13 +81,13 @@ pub(super) struct NewTenant {
 }
 
 /// A business that is answered from now on.
-#[derive(Debug, serde::Serialize, ToSchema)]
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
 pub(super) struct Onboarded {
     tenant: TenantView,
     profile_id: ProfileId,
     numbers: Vec<E164>,
-    /// A key of the tenant's own. It is told this once.
-    api_key: String,
+    /// A key of the tenant's own. It is told this once: `null` when the answer is repeated for the same Idempotency-Key.
+    api_key: Option<String>,
     /// Phrases that are ready to be spoken at once.
     phrases_ready: usize,
     /// Phrases that are still being made.
@@ -206,11 +206,12 @@ pub(super) async fn create(
         tenant: account.into(),
         profile_id: onboarding.profile.id,
         numbers: onboarding.numbers,
-        api_key: key.reveal().to_owned(),
+        api_key: Some(key.reveal().to_owned()),
         phrases_ready: phrases.ready,
         phrases_waiting: phrases.waiting,
     };
-    Ok((StatusCode::CREATED, location, Json(onboarded)).into_response())
+    let again = Onboarded { api_key: None, ..onboarded.clone() };
+    idempotency::shown_once((StatusCode::CREATED, location, Json(onboarded)), &again)
 }
 
 /// One tenant.

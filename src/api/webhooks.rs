@@ -13,12 +13,11 @@ use utoipa_axum::routes;
 use super::extract::{Body, IdPath, no_such};
 use super::guard::{Authenticated, Caller};
 use super::routes::{Routes, Rule};
-use super::{ApiState, FieldError, Problem};
+use super::{ApiState, FieldError, Problem, idempotency};
 use crate::domain::{
     EventKind, MessageFilter, MessageState, Permission, TenantScope, Webhook, WebhookChange, WebhookId,
 };
-use crate::notify::webhook::guard::check_url;
-use crate::notify::webhook::signature::SigningSecret;
+use crate::notify::webhook::endpoints::EndpointError;
 
 /// Endpoints.
 pub(super) fn routes() -> Routes {
@@ -33,7 +32,7 @@ pub(super) fn routes() -> Routes {
 }
 
 /// An endpoint, without its secret.
-#[derive(Debug, serde::Serialize, ToSchema)]
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
 pub(super) struct WebhookView {
     id: WebhookId,
     url: String,
@@ -52,12 +51,12 @@ pub(super) struct WebhookList {
 }
 
 /// An endpoint and the secret that signs what it gets; told this once.
-#[derive(Debug, serde::Serialize, ToSchema)]
+#[derive(Debug, Clone, serde::Serialize, ToSchema)]
 pub(super) struct WebhookWithSecret {
     #[serde(flatten)]
     webhook: WebhookView,
-    /// `whsec_…`, as Standard Webhooks has it.
-    secret: String,
+    /// `whsec_…`, as Standard Webhooks has it. `null` when the answer is repeated for the same Idempotency-Key.
+    secret: Option<String>,
 }
 
 /// A new endpoint.
@@ -112,10 +111,19 @@ impl From<Webhook> for WebhookView {
     }
 }
 
-fn reachable(url: &str) -> Result<(), Problem> {
-    check_url(url, false)
-        .map(drop)
-        .map_err(|refused| Problem::invalid(vec![FieldError::new("url", refused.to_string())]))
+impl From<EndpointError> for Problem {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::Url(refused) => Self::invalid(vec![FieldError::new("url", refused.to_string())]),
+            EndpointError::Secret(refused) => Self::invalid(vec![FieldError::new("secret", refused.to_string())]),
+            EndpointError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// The answer that tells a secret, which no repetition of the request tells again.
+fn told_once(answer: impl IntoResponse, told: &WebhookWithSecret) -> Result<Response, Problem> {
+    idempotency::shown_once(answer, &WebhookWithSecret { secret: None, ..told.clone() })
 }
 
 async fn stored(state: &ApiState, scope: TenantScope, id: WebhookId) -> Result<Webhook, Problem> {
@@ -143,14 +151,11 @@ pub(super) async fn create(
     caller: Caller,
     Body(NewWebhook { url, events }): Body<NewWebhook>,
 ) -> Result<Response, Problem> {
-    reachable(&url)?;
-    let id = WebhookId::new(caller.now, rand::random());
-    let secret = SigningSecret::generate(rand::random()).text();
-    let webhook = state.store.create_webhook(scope, id, &url, &events, &secret, caller.now).await?;
-    state.store.note(scope, &caller.by(), "webhook.create", &id).await?;
-    let location = [(header::LOCATION, format!("/v1/webhooks/{id}"))];
-    let body = WebhookWithSecret { webhook: webhook.into(), secret: secret.reveal().to_owned() };
-    Ok((StatusCode::CREATED, location, Json(body)).into_response())
+    let (webhook, secret) = state.endpoints.create(scope, &url, &events, None, caller.now).await?;
+    state.store.note(scope, &caller.by(), "webhook.create", &webhook.id).await?;
+    let location = [(header::LOCATION, format!("/v1/webhooks/{}", webhook.id))];
+    let told = WebhookWithSecret { webhook: webhook.into(), secret: Some(secret.reveal().to_owned()) };
+    told_once((StatusCode::CREATED, location, Json(told.clone())), &told)
 }
 
 /// One endpoint.
@@ -176,12 +181,9 @@ pub(super) async fn change(
     Body(ChangedWebhook { url, events, enabled }): Body<ChangedWebhook>,
 ) -> Result<Json<WebhookView>, Problem> {
     stored(&state, scope, id).await?;
-    if let Some(url) = &url {
-        reachable(url)?;
-    }
-    state.store.change_webhook(scope, id, &WebhookChange { url, events, enabled }).await?;
+    let webhook = state.endpoints.change(scope, id, WebhookChange { url, events, enabled }).await?;
     state.store.note(scope, &caller.by(), "webhook.update", &id).await?;
-    Ok(Json(stored(&state, scope, id).await?.into()))
+    Ok(Json(webhook.into()))
 }
 
 /// Removes an endpoint and all messages to it.
@@ -207,12 +209,12 @@ pub(super) async fn rotate(
     Authenticated(scope): Authenticated,
     caller: Caller,
     IdPath(id): IdPath<WebhookId>,
-) -> Result<Json<WebhookWithSecret>, Problem> {
+) -> Result<Response, Problem> {
     let webhook = stored(&state, scope, id).await?;
-    let secret = SigningSecret::generate(rand::random()).text();
-    state.store.rotate_webhook_secret(scope, id, &secret, caller.now).await?;
+    let secret = state.endpoints.rotate(scope, id, caller.now).await?;
     state.store.note(scope, &caller.by(), "webhook.rotate_secret", &id).await?;
-    Ok(Json(WebhookWithSecret { webhook: webhook.into(), secret: secret.reveal().to_owned() }))
+    let told = WebhookWithSecret { webhook: webhook.into(), secret: Some(secret.reveal().to_owned()) };
+    told_once(Json(told.clone()), &told)
 }
 
 /// Sends again what was given up for an endpoint, once it is mended.

@@ -381,13 +381,13 @@ async fn converse(
         transfers: finished.transfers,
         usage: meter.read(),
     };
+    // The line is free; a bucket or a database that is slow may keep the rest open for a while.
+    drop(slot);
+    present.ended(cause, outcome);
     if closing.recording == RecordingState::Refused
         && let Err(error) = node.settings.recordings.delete(route.scope.tenant(), id).await
     {
         error!(call = %id, %error, "the recording that the caller did not want is removed later");
     }
-    // The line is free; a database that is slow may keep the record open for a while.
-    drop(slot);
-    present.ended(cause, outcome);
     journal.close(closing).await;
 }

@@ -220,13 +220,8 @@ impl Writer {
     }
 
     async fn put(&mut self, entry: &Entry) {
-        if let Some(spool) = &mut self.spool {
-            match spool.append(entry).await {
-                Ok(()) => return,
-                Err(failure) => error!(call = %self.call, error = %failure, "the spool cannot be written"),
-            }
-            // In order, so that a later state is not overwritten by an earlier one.
-            self.empty_spool().await;
+        if self.append(entry).await {
+            return;
         }
         let failure = match entry.store(&*self.book, self.scope, self.call).await {
             Ok(()) => return,
@@ -243,6 +238,25 @@ impl Writer {
             Err(disk) => {
                 error!(call = %self.call, error = %disk, "the database is away, and the call's record cannot be kept on disk either");
                 self.store_with_patience(entry).await;
+            }
+        }
+    }
+
+    /// Puts an entry behind those on disk; `false` when none are there any more, so that it is for the database. It never
+    /// goes past them: a later state would be overwritten by an earlier one.
+    async fn append(&mut self, entry: &Entry) -> bool {
+        let give_up = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let Some(spool) = &mut self.spool else { return false };
+            let Err(disk) = spool.append(entry).await else { return true };
+            if tokio::time::Instant::now() >= give_up {
+                lost(self.call, entry, &PortError { message: disk.to_string(), refused: false });
+                return true;
+            }
+            error!(call = %self.call, error = %disk, "the spool cannot be written");
+            self.empty_spool().await;
+            if self.spool.is_some() {
+                tokio::time::sleep(self.pause).await;
             }
         }
     }

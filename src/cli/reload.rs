@@ -163,8 +163,9 @@ fn is_taken_up(key: &str) -> bool {
     key == "sip.peers" || key == "sip.profiles_dir" || key.starts_with("trunks.") || key.starts_with("turns.")
 }
 
-/// Has the fixed lines of every receptionist spoken, as at the start; those that are ready cost nothing.
-async fn prepare_lines(speech: Arc<Speech>, store: Store) {
+/// Has the fixed lines of every receptionist spoken, while calls are taken already: somebody else's server must not delay
+/// them. Those that are ready cost nothing.
+pub(super) async fn prepare_lines(speech: Arc<Speech>, store: Store) {
     let routes = match store.routes().await {
         Ok(routes) => routes,
         Err(error) => return warn!(%error, "new phrases are made when they are needed"),

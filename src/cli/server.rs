@@ -29,6 +29,7 @@ use crate::domain::billing::Prices;
 use crate::live::Live;
 use crate::media::{self, MediaConfig, MediaEngine};
 use crate::metrics::Metrics;
+use crate::notify::webhook::endpoints::Endpoints;
 use crate::sip::net::dns::{Dns, SystemDns, TableDns};
 use crate::sip::net::{self, Peers, Rate, Stack, StackConfig};
 use crate::sip::trunk::Trunks;
@@ -185,6 +186,7 @@ impl Server {
             super::wiring::add_redis(&dependencies, &metrics);
         }
         let state = ApiState {
+            endpoints: Endpoints { store: store.clone(), allow_private: config.webhooks.allow_private },
             store: store.clone(),
             live: live.clone(),
             recordings: recordings.clone(),
@@ -225,7 +227,7 @@ impl Server {
         let mut chores = JoinSet::new();
         let mut heartbeat = JoinSet::new();
         heartbeat.spawn(keep_alive(store.clone(), config.prices.clone()));
-        chores.spawn(prepare_chosen_voices(Arc::clone(&speech), store.clone()));
+        chores.spawn(super::reload::prepare_lines(Arc::clone(&speech), store.clone()));
         super::upkeep::start(&mut chores, &store, &recordings, config.retention);
         let call_runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CALL_THREADS)
@@ -484,27 +486,4 @@ async fn load_speech(config: &Config, store: &Store) -> Result<Arc<Speech>, Fail
     let ready = texts.iter().filter(|text| speech.prompts.get(text).is_some()).count();
     info!(ready, of = texts.len(), "phrases ready");
     Ok(speech)
-}
-
-/// Has the fixed lines of tenants that chose another voice spoken in it, while calls are taken already: somebody else's
-/// server must not delay the start.
-async fn prepare_chosen_voices(speech: Arc<Speech>, store: Store) {
-    let routes = match store.routes().await {
-        Ok(routes) => routes,
-        Err(error) => return warn!(%error, "phrases of other voices are made when they are needed"),
-    };
-    for (_, route) in routes {
-        let chosen = speech.of(&route.profile.speech);
-        if Arc::ptr_eq(&chosen, &speech) {
-            continue;
-        }
-        let lines = Receptionist::fixed_lines(&route.profile);
-        let prepared = chosen.prepare(&lines, &mut |_, _| {}).await;
-        if let Some(error) = prepared.failed.first() {
-            let failed = prepared.failed.len();
-            warn!(%error, failed, "phrases of another voice are not ready; they will be made when they are needed");
-        }
-        let (engine, voice) = (chosen.tts.name(), chosen.tts.voice());
-        info!(tenant = %route.tenant.id, engine, voice, made = prepared.made, "phrases of another voice ready");
-    }
 }

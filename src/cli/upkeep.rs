@@ -73,9 +73,12 @@ async fn upload(store: Store, recordings: Recordings) {
     }
 }
 
-/// Moves the recordings of all calls that are over; how many.
+/// Moves the recordings of all calls that are over; how many. One that cannot be moved keeps none of the others.
+///
+/// # Errors
+/// When the folder or the database cannot be read, and, after the others were moved, what failed last.
 async fn upload_all(store: &Store, recordings: &Recordings) -> Result<u32, privacy::PrivacyError> {
-    let mut moved = 0;
+    let (mut moved, mut failed) = (0, None);
     for (tenant, call) in recordings.local(MOST_FILES).await? {
         let Some(scope) = store.scope_of_call(call).await?.filter(|scope| scope.tenant() == tenant) else { continue };
         let record = store.call_record(scope, call).await?;
@@ -83,9 +86,11 @@ async fn upload_all(store: &Store, recordings: &Recordings) -> Result<u32, priva
             record.status != CallStatus::Active && privacy::has_recording(record.recording)
         };
         if record.is_some_and(|record| is_over(&record)) {
-            recordings.upload(tenant, call).await?;
-            moved += 1;
+            match recordings.upload(tenant, call).await {
+                Ok(_) => moved += 1,
+                Err(error) => failed = Some(error),
+            }
         }
     }
-    Ok(moved)
+    failed.map_or(Ok(moved), |error| Err(error.into()))
 }

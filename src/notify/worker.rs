@@ -199,11 +199,11 @@ impl Lane {
         let Some(webhook) = claimed.message.webhook else { return Ok(()) };
         match next {
             // One endpoint that does not answer must not fill the lane with tries that hang.
-            Some(next) => self.store.defer_webhook(claimed.scope, webhook, next).await,
+            Some(next) if error.status.is_none() => self.store.defer_webhook(claimed.scope, webhook, next).await,
             None if error.status == Some(GONE) => {
                 self.store.disable_webhook(claimed.scope, webhook, "the endpoint answered 410: it is gone").await
             }
-            None => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 

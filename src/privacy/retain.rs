@@ -57,19 +57,11 @@ async fn of_tenant(
     now: Timestamp,
     sum: &mut Retained,
 ) -> Result<(), PrivacyError> {
-    if let Some(before) = Retention::before(days.recordings_days, now) {
-        for _ in 0..MOST / BATCH {
-            let calls = store.recorded_before(scope, before, BATCH).await?;
-            for call in &calls {
-                recordings.delete(scope.tenant(), *call).await?;
-                store.set_recording(scope, *call, RecordingState::Erased).await?;
-                sum.recordings += 1;
-            }
-            if calls.len() < BATCH as usize {
-                break;
-            }
-        }
-    }
+    // A bucket that does not answer keeps nothing else: its error is told last.
+    let recordings = match Retention::before(days.recordings_days, now) {
+        Some(before) => remove_recordings(store, recordings, scope, before, sum).await,
+        None => Ok(()),
+    };
     if let Some(before) = Retention::before(days.transcripts_days, now) {
         for _ in 0..MOST / BATCH {
             let calls = store.erase_words(scope, before, now, BATCH).await?;
@@ -86,6 +78,27 @@ async fn of_tenant(
             if calls < BATCH {
                 break;
             }
+        }
+    }
+    recordings
+}
+
+async fn remove_recordings(
+    store: &Store,
+    recordings: &Recordings,
+    scope: TenantScope,
+    before: Timestamp,
+    sum: &mut Retained,
+) -> Result<(), PrivacyError> {
+    for _ in 0..MOST / BATCH {
+        let calls = store.recorded_before(scope, before, BATCH).await?;
+        for call in &calls {
+            recordings.delete(scope.tenant(), *call).await?;
+            store.set_recording(scope, *call, RecordingState::Erased).await?;
+            sum.recordings += 1;
+        }
+        if calls.len() < BATCH as usize {
+            break;
         }
     }
     Ok(())

@@ -97,7 +97,7 @@ impl Store {
     /// Keeps what has been taken down so far, so that a crash loses nothing that the caller has said.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the tenant has no such call or it was closed in order, or when the database fails.
+    /// [`StoreError::NotFound`] when the tenant has no such call, or it was closed in order or erased, or when the database fails.
     pub async fn set_slots(
         &self,
         scope: TenantScope,
@@ -110,7 +110,7 @@ impl Store {
             .execute(
                 Access::Tenant(scope),
                 sql("UPDATE calls SET slots = $3, outcome = $4
-                     WHERE tenant_id = $1 AND id = $2 AND status <> 'completed'")
+                     WHERE tenant_id = $1 AND id = $2 AND status <> 'completed' AND erased_at IS NULL")
                 .bind(Id(scope.tenant()))
                 .bind(Id(call))
                 .bind(Document(slots))
@@ -149,7 +149,7 @@ impl Store {
         let query =
             sql("UPDATE calls SET status = 'completed', ended_at = $3, end_cause = $4, outcome = $5, slots = $6,
                               summary = $7, recording = $8, transfers = $9, bridged_ms = $10
-             WHERE tenant_id = $1 AND id = $2 AND status <> 'completed'")
+             WHERE tenant_id = $1 AND id = $2 AND status <> 'completed' AND erased_at IS NULL")
             .bind(Id(scope.tenant()))
             .bind(Id(call))
             .bind(Time(close.ended_at))

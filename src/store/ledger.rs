@@ -42,10 +42,12 @@ pub(super) async fn charge(
              ON CONFLICT (tenant_id, month) DO UPDATE SET calls = usage_months.calls + 1,
                  minutes = usage_months.minutes + excluded.minutes,
                  cost_paise = usage_months.cost_paise + excluded.cost_paise
-             RETURNING minutes");
+             RETURNING minutes, extra_minutes");
     let counted = counted.bind(Id(scope.tenant())).bind(month.to_string()).bind(int(charge.minutes)).bind(cost.0);
     let counted = transaction.fetch_optional(counted).await?.ok_or(StoreError::NotFound)?;
-    let (extra, price) = plan.extra(charge.minutes, count(&counted, "minutes")?);
+    // What was billed beyond the plan before does not count again, also when a call was charged anew in between.
+    let unbilled = count(&counted, "minutes")?.saturating_sub(count(&counted, "extra_minutes")?);
+    let (extra, price) = plan.extra(charge.minutes, unbilled);
     if extra > 0 {
         let query = sql("UPDATE usage_months SET extra_minutes = extra_minutes + $3, price_paise = price_paise + $4
              WHERE tenant_id = $1 AND month = $2");

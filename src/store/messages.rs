@@ -103,7 +103,12 @@ impl Store {
             .bind(Time(now.checked_add(lease).unwrap_or(now)))
             .bind(i64::from(limit));
         let rows = transaction.fetch_all(query).await?;
-        let mut taken = rows.iter().map(claimed).collect::<Result<Vec<_>>>()?;
+        let readable = |row| {
+            // It stays taken until its lease is over, and keeps nobody else waiting.
+            let unreadable = |error: &StoreError| tracing::warn!(%error, "a message of the outbox cannot be read");
+            claimed(row).inspect_err(unreadable).ok()
+        };
+        let mut taken: Vec<Claimed> = rows.iter().filter_map(readable).collect();
         transaction.commit().await?;
         taken.sort_by_key(|claimed| (claimed.message.due_at, claimed.message.id));
         Ok(taken)
@@ -255,14 +260,15 @@ impl Store {
                 _ => continue,
             };
             let query = sql("UPDATE outbox SET state = $3, finished_at = $4, last_error = $5
-                             WHERE tenant_id = $1 AND id = $2")
+                             WHERE tenant_id = $1 AND id = $2 AND state = $6")
             .bind(Id(message.tenant))
             .bind(Id(message.id))
             .bind(Word(state))
             .bind(Time(now))
-            .bind(why.filter(|_| state == MessageState::Undelivered).map(ToOwned::to_owned));
-            transaction.execute(query).await?;
-            if state == MessageState::Delivered {
+            .bind(why.filter(|_| state == MessageState::Undelivered).map(ToOwned::to_owned))
+            .bind(Word(message.state));
+            // Zero when the same report came twice at once: the other one has told of it.
+            if transaction.execute(query).await? > 0 && state == MessageState::Delivered {
                 let (subject, scope) = (message.id.to_string(), TenantScope::proven(message.tenant));
                 let event = EventKind::MessageDelivered;
                 let occurrence =

@@ -8,13 +8,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::driver::{Access, Dialect, Document, Id, Row, Time, Transaction, Word, sql};
 use super::{Result, Store, StoreError};
-use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, ErasureId, Retention, TenantId, TenantScope};
+use crate::domain::{
+    Actor, CallId, CallRecord, CallSlots, CallStatus, E164, ErasureId, Retention, TenantId, TenantScope,
+};
 
 /// How long traffic data are kept after a call, whatever is erased (DPDP Rules 2025, rule 8 (3)).
 pub const LOG_HOLD: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// Kinds of events that outlive the words of a call: what the caller was told and wished, without a word of the caller's.
 pub const KEPT_EVENTS: [&str; 3] = ["notice", "recording_refused", "recording_read"];
+
+/// How long what one reader reads of a recording is one reading.
+pub const ONE_READING: SignedDuration = SignedDuration::from_mins(10);
 
 /// How often an event is put behind the others while more of them come in.
 const MOST_TRIES: u32 = 8;
@@ -168,9 +173,6 @@ impl Store {
             transaction.execute(query).await?;
         }
         erase_words(&mut transaction, self.driver.dialect(), scope, call, now).await?;
-        // What is on its way about the call names the caller: it is not sent any more.
-        let messages = sql("DELETE FROM outbox WHERE tenant_id = $1 AND call_id = $2");
-        transaction.execute(messages.bind(Id(scope.tenant())).bind(Id(call))).await?;
         let query = sql("UPDATE calls SET caller = NULL, slots = $3, summary = NULL, sip_call_id = '', erased_at = $4
              WHERE tenant_id = $1 AND id = $2")
         .bind(Id(scope.tenant()))
@@ -238,30 +240,29 @@ impl Store {
         self.driver.fetch_all(Access::Tenant(scope), query).await?.iter().map(erasure).collect()
     }
 
-    /// Adds one event behind all others of a call, while it goes on and after its end.
+    /// Writes into the log of a call, while it goes on or after its end, that somebody reads its recording. The parts
+    /// that a player asks for one after the other are one reading: the same reader is written down once in [`ONE_READING`].
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such call, or when the database fails.
-    pub async fn add_event(
-        &self,
-        scope: TenantScope,
-        call: CallId,
-        kind: &str,
-        data: &serde_json::Value,
-        at: Timestamp,
-    ) -> Result<()> {
+    pub async fn note_reading(&self, scope: TenantScope, call: CallId, reader: Actor, at: Timestamp) -> Result<()> {
         let record = self.call_record(scope, call).await?.ok_or(StoreError::NotFound)?;
         let at_ms = at.duration_since(record.answered_at).as_millis();
+        let millis = |ms: i128| i64::try_from(ms).unwrap_or(i64::MAX);
+        let data = serde_json::json!({ "by": reader });
         let query = || {
             // Far behind what a call that goes on writes itself.
             sql("INSERT INTO call_events (tenant_id, call_id, seq, at_ms, kind, data)
              SELECT $1, $2, CASE WHEN MAX(seq) >= 1000000 THEN MAX(seq) + 1 ELSE 1000000 END, $3, $4, $5
-             FROM call_events WHERE tenant_id = $1 AND call_id = $2")
+             FROM call_events WHERE tenant_id = $1 AND call_id = $2
+             HAVING NOT EXISTS (SELECT 1 FROM call_events
+                                WHERE tenant_id = $1 AND call_id = $2 AND kind = $4 AND data = $5 AND at_ms > $6)")
             .bind(Id(scope.tenant()))
             .bind(Id(call))
-            .bind(i64::try_from(at_ms.max(0)).unwrap_or(i64::MAX))
-            .bind(kind)
-            .bind(Document(data))
+            .bind(millis(at_ms.max(0)))
+            .bind("recording_read")
+            .bind(Document(&data))
+            .bind(millis(at_ms - ONE_READING.as_millis()))
         };
         for _ in 0..MOST_TRIES {
             match self.driver.execute(Access::Tenant(scope), query()).await {
@@ -294,7 +295,7 @@ async fn erase_words(
         Dialect::Postgres => sql("DELETE FROM call_words WHERE tenant_id = $1 AND call_id = $2"),
     };
     transaction.execute(own(words)).await?;
-    // Messages say who called and what was said; their tries go with them.
+    // Messages say who called and what was said: what is on its way is not sent any more, its tries go with it.
     transaction.execute(own(sql("DELETE FROM outbox WHERE tenant_id = $1 AND call_id = $2"))).await?;
     let mut events = own(sql("DELETE FROM call_events WHERE tenant_id = $1 AND call_id = $2"));
     for kind in KEPT_EVENTS {

@@ -68,7 +68,13 @@ impl Store {
         let open = self.driver.fetch_all(Access::Platform, open).await?;
         let mut repaired = Vec::with_capacity(open.len());
         for row in &open {
-            let record = call_record(row)?;
+            let record = match call_record(row) {
+                Ok(record) => record,
+                Err(error) => {
+                    tracing::error!(%error, "a call that was cut off cannot be read, and stays open");
+                    continue;
+                }
+            };
             if self.close_abandoned(&record, now, prices).await? {
                 repaired.push((record.id, record.tenant));
             }

@@ -84,6 +84,7 @@ conformance![
     open_calls_are_repaired_after_a_crash,
     calls_of_a_process_that_lives_are_left_alone,
     a_call_that_was_taken_for_abandoned_gets_its_true_end,
+    an_erased_call_takes_nothing_that_comes_late,
     keys_authenticate_their_owner_only,
     a_platform_key_acts_for_tenants_that_exist,
     writers_do_not_disturb_each_other,
@@ -473,6 +474,26 @@ async fn a_call_that_was_taken_for_abandoned_gets_its_true_end(f: Fixture) {
     assert_eq!((stored.status, stored.end_cause), (CallStatus::Completed, Some(EndCause::CallerHungUp)));
     assert_eq!(stored.summary, Some(close(60).summary));
     assert_eq!(f.store.repair_abandoned(at(86_400), &Prices::default()).await.unwrap(), []);
+}
+
+/// What a node kept on disk while the database was away may come after the erasure.
+async fn an_erased_call_takes_nothing_that_comes_late(f: Fixture) {
+    let call = record(f.ours, 0);
+    f.store.open_call(f.ours, &call).await.unwrap();
+    f.store.repair_abandoned(at(86_400), &Prices::default()).await.unwrap();
+    f.store.erase_call(f.ours, call.id, at(90_000)).await.unwrap();
+    f.store.append_turn(f.ours, call.id, &turn(0, Speaker::Caller, "my tooth hurts")).await.unwrap();
+    let said = CallEvent { seq: 7, at_ms: 0, kind: "utterance".to_owned(), data: serde_json::json!("my tooth hurts") };
+    f.store.append_events(f.ours, call.id, &[said]).await.unwrap();
+    assert!(matches!(
+        f.store.set_slots(f.ours, call.id, &slots(), Some(CallOutcome::Message)).await,
+        Err(StoreError::NotFound)
+    ));
+    f.store.close_call(f.ours, call.id, &close(60)).await.unwrap();
+    let record = f.store.call_record(f.ours, call.id).await.unwrap().unwrap();
+    assert_eq!((record.caller, record.slots, record.summary), (None, CallSlots::default(), None));
+    assert_eq!(f.store.turns(f.ours, call.id).await.unwrap(), []);
+    assert_eq!(f.store.events(f.ours, call.id).await.unwrap(), []);
 }
 
 async fn keys_authenticate_their_owner_only(f: Fixture) {

@@ -32,7 +32,8 @@ impl Store {
                 Access::Tenant(scope),
                 sql(
                     "INSERT INTO turns (tenant_id, call_id, seq, speaker, text, heard, started_ms, ended_ms, waterfall)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+             WHERE NOT EXISTS (SELECT 1 FROM calls WHERE tenant_id = $1 AND id = $2 AND words_erased_at IS NOT NULL)
              ON CONFLICT (tenant_id, call_id, seq) DO UPDATE SET
                 speaker = excluded.speaker, text = excluded.text, heard = excluded.heard,
                 started_ms = excluded.started_ms, ended_ms = excluded.ended_ms, waterfall = excluded.waterfall",
@@ -71,10 +72,10 @@ impl Store {
     pub async fn append_events(&self, scope: TenantScope, call: CallId, events: &[CallEvent]) -> Result<()> {
         let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
         for event in events {
-            let query = sql(
-                "INSERT INTO call_events (tenant_id, call_id, seq, at_ms, kind, data) VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (tenant_id, call_id, seq) DO NOTHING",
-            )
+            let query = sql("INSERT INTO call_events (tenant_id, call_id, seq, at_ms, kind, data)
+                 SELECT $1, $2, $3, $4, $5, $6
+                 WHERE NOT EXISTS (SELECT 1 FROM calls WHERE tenant_id = $1 AND id = $2 AND words_erased_at IS NOT NULL)
+                 ON CONFLICT (tenant_id, call_id, seq) DO NOTHING")
             .bind(Id(scope.tenant()))
             .bind(Id(call))
             .bind(i64::from(event.seq))

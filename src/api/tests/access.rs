@@ -285,6 +285,29 @@ async fn a_request_that_is_sent_again_changes_nothing() {
     assert_eq!(keys["keys"].as_array().unwrap().len(), 2, "the first of all, and one");
 }
 
+#[tokio::test]
+async fn a_secret_is_not_told_again() {
+    let api = api().await;
+    let (ours, platform) = (bearer(OURS), bearer(PLATFORM));
+    let hook = json!({ "url": "https://example.com/" });
+    let made = api.body(Method::POST, "/v1/webhooks", &[("authorization", &ours)], &hook).await.json();
+    let rotate = format!("/v1/webhooks/{}/rotate-secret", made["id"].as_str().unwrap());
+    let cases = [
+        (&ours, "/v1/webhooks", hook, "secret"),
+        (&ours, &*rotate, Value::Null, "secret"),
+        (&ours, "/v1/keys", json!({ "name": "crm" }), "secret"),
+        (&ours, "/v1/invitations", json!({ "email": "new@example.com", "role": "viewer" }), "token"),
+        (&platform, "/v1/tenants", json!({ "name": "n" }), "api_key"),
+    ];
+    for (authorization, path, body, secret) in cases {
+        let headers = [("authorization", authorization.as_str()), ("idempotency-key", path)];
+        let first = api.body(Method::POST, path, &headers, &body).await.json();
+        let again = api.body(Method::POST, path, &headers, &body).await;
+        assert!(first[secret].as_str().is_some_and(|secret| secret.len() > 20), "{path}: {first}");
+        assert_eq!((again.header("idempotency-replayed"), &again.json()[secret]), ("true", &Value::Null), "{path}");
+    }
+}
+
 impl Api {
     fn actor(&self, key: u8) -> crate::domain::Actor {
         crate::domain::Actor::ApiKey(ApiKeyId::new(at(0), [key; 10]))

@@ -60,6 +60,20 @@ impl Ours {
         assert!(!filled.contains('{') && !filled.ends_with('/'), "say in Ours::fill what stands in {path}");
         filled
     }
+
+    /// What tells one of our things in a list.
+    fn things(&self) -> [(&'static str, &str); 8] {
+        [
+            ("listCalls", &self.call),
+            ("listKeys", &self.key),
+            ("listUsers", &self.user),
+            ("listInvitations", &self.invitation),
+            ("listProfiles", &self.profile),
+            ("listMessages", &self.message),
+            ("listWebhooks", &self.webhook),
+            ("listDids", "+918047180001"),
+        ]
+    }
 }
 
 /// A body that the operation would take.
@@ -105,6 +119,7 @@ struct Walk {
     /// Keeps our call on the phone.
     _entry: crate::live::Entry,
     api: Api,
+    ours: Ours,
     steps: Vec<Step>,
 }
 
@@ -143,7 +158,7 @@ async fn walk() -> Walk {
         email: EmailAddress::parse("invited@example.com").unwrap(),
         role: Role::Viewer,
         created_at: at(0),
-        expires_at: jiff::Timestamp::MAX,
+        expires_at: jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24),
     };
     f.store.invite(&invitation, &Token::generate([77; 32]), &By::system(at(0))).await.unwrap();
     let ours = Ours {
@@ -179,7 +194,7 @@ async fn walk() -> Walk {
             }
         })
         .collect();
-    Walk { _entry: entry, api, steps }
+    Walk { _entry: entry, api, ours, steps }
 }
 
 impl Api {
@@ -257,7 +272,7 @@ async fn every_route_has_a_rule() {
 
 #[tokio::test]
 async fn no_route_without_a_credential_or_with_one_that_is_over() {
-    let Walk { api, steps, _entry } = walk().await;
+    let Walk { api, steps, _entry, .. } = walk().await;
     let over = api.key(21, KeyOwner::Tenant(api.f.ours), None, Some(at(60))).await;
     let user = api.user(Role::TenantAdmin).await;
     let (_, session) = api.session(&user, at(0)).await;
@@ -279,7 +294,7 @@ async fn no_route_without_a_credential_or_with_one_that_is_over() {
 
 #[tokio::test]
 async fn no_route_shows_another_tenants_things() {
-    let Walk { api, steps, _entry } = walk().await;
+    let Walk { api, ours: things, steps, _entry } = walk().await;
     let ours = api.f.ours.tenant().to_string();
     let theirs = bearer(THEIRS);
     for step in steps.iter().filter(|step| step.access.is_some()) {
@@ -296,15 +311,28 @@ async fn no_route_shows_another_tenants_things() {
             );
         } else if step.method == Method::GET {
             let answer = api.step(step, &[("authorization", &theirs)]).await;
+            let of_platform = step.access.as_ref().is_some_and(|(reach, _)| reach == "platform");
+            let expected = if of_platform { StatusCode::NOT_FOUND } else { StatusCode::OK };
             let text = String::from_utf8_lossy(&answer.body).into_owned();
+            assert_eq!(answer.status, expected, "{}: {text}", step.name);
+            for (_, thing) in things.things() {
+                assert!(!text.contains(thing), "{}: {thing} in {text}", step.name);
+            }
             assert!(!text.contains(&ours), "{}: {text}", step.name);
         }
+    }
+    // They are there to be seen.
+    for (name, thing) in things.things() {
+        let step = steps.iter().find(|step| step.name == name).unwrap_or_else(|| panic!("{name} is a route"));
+        let answer = api.step(step, &[("authorization", &bearer(OURS))]).await;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(answer.status == StatusCode::OK && text.contains(thing), "{name}: no {thing} in {text}");
     }
 }
 
 #[tokio::test]
 async fn a_viewer_reads_and_changes_nothing() {
-    let Walk { api, steps, _entry } = walk().await;
+    let Walk { api, steps, _entry, .. } = walk().await;
     let viewer = api.user(Role::Viewer).await;
     for step in &steps {
         let (_, session) = api.session(&viewer, jiff::Timestamp::now()).await;
@@ -328,7 +356,7 @@ async fn a_viewer_reads_and_changes_nothing() {
 
 #[tokio::test]
 async fn a_key_without_the_permission_is_refused() {
-    let Walk { api, steps, _entry } = walk().await;
+    let Walk { api, steps, _entry, .. } = walk().await;
     let mut made = 30;
     for step in &steps {
         let Some((reach, permission)) = &step.access else { continue };

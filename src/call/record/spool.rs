@@ -34,13 +34,18 @@ impl SpoolFolder {
         blocking(move || {
             std::fs::create_dir_all(&folder)?;
             // Numbers and words of callers: nobody else's to read.
-            let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&path)?;
-            file.try_lock().map_err(locked)?;
-            let mut spool = Spool { file, path, scope, call };
-            spool.file.write_all(&[first, line].concat())?;
-            spool.file.sync_all()?;
-            File::open(folder)?.sync_all()?;
-            Ok(spool)
+            let mut file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&path)?;
+            let written = file.try_lock().map_err(locked).and_then(|()| {
+                file.write_all(&[first, line].concat())?;
+                file.sync_all()?;
+                File::open(folder)?.sync_all()
+            });
+            if let Err(error) = written {
+                // What stays behind would keep the next attempt from making it.
+                let _ = std::fs::remove_file(&path);
+                return Err(error);
+            }
+            Ok(Spool { file, path, scope, call })
         })
         .await
     }

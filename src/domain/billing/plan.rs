@@ -138,9 +138,10 @@ impl Plan {
         }
     }
 
-    /// Of `minutes` that bring the month to `month_minutes`, those beyond what is included, and their price without tax.
-    pub fn extra(&self, minutes: u64, month_minutes: u64) -> (u64, Paise) {
-        let extra = month_minutes.saturating_sub(self.included_minutes).min(minutes);
+    /// Of `minutes` that bring the month's minutes without those billed as extra already to `unbilled`, those beyond what
+    /// is included, and their price without tax.
+    pub fn extra(&self, minutes: u64, unbilled: u64) -> (u64, Paise) {
+        let extra = unbilled.saturating_sub(self.included_minutes).min(minutes);
         (extra, self.extra_minute_paise.checked_mul(extra).unwrap_or(super::MOST_PAISE).min(super::MOST_PAISE))
     }
 

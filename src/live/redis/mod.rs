@@ -118,7 +118,7 @@ impl Common {
     /// Redis has answered.
     fn found(&self) {
         self.said.store(true, Ordering::Release);
-        if !self.up.send_replace(true) {
+        if self.up.send_if_modified(|up| !std::mem::replace(up, true)) {
             tracing::info!("Redis answers: live calls are shared with the other nodes");
             (self.observer)(Notice::Up(true));
         }
@@ -127,7 +127,7 @@ impl Common {
     /// Redis has not answered. It is not asked again until it answers the keeper.
     fn lost(&self, away: &Away) {
         let first = !self.said.swap(true, Ordering::AcqRel);
-        if self.up.send_replace(false) || first {
+        if self.up.send_if_modified(|up| std::mem::replace(up, false)) || first {
             tracing::warn!(
                 error = away.0,
                 "Redis does not answer: calls go on, caps are this node's own until it is back"

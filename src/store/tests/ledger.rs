@@ -12,6 +12,7 @@ use crate::domain::billing::{
 conformance![
     a_call_is_charged_with_its_record_and_once,
     a_call_that_was_taken_for_abandoned_is_charged_by_its_true_end,
+    a_call_that_is_charged_again_bills_no_minute_twice,
     an_sms_is_added_to_its_call,
     what_a_call_may_spend_follows_the_month,
     a_foreign_tenant_sees_and_changes_no_money,
@@ -95,6 +96,24 @@ async fn a_call_is_charged_with_its_record_and_once(f: Fixture) {
     assert!(f.store.close_call(f.ours, open.id, &CloseCall { charge: broken, ..close(301) }).await.is_err());
     assert_eq!(f.store.call_record(f.ours, open.id).await.unwrap().unwrap().status, CallStatus::Active);
     assert_eq!(f.store.usage(f.ours, month()).await.unwrap(), expected);
+}
+
+async fn a_call_that_is_charged_again_bills_no_minute_twice(f: Fixture) {
+    f.store.put_plan(f.ours, &plan()).await.unwrap();
+    let early = record(f.ours, 0);
+    f.store.open_call(f.ours, &early).await.unwrap();
+    f.store.append_turn(f.ours, early.id, &turn(15, Speaker::Caller, "are you there")).await.unwrap();
+    f.store.repair_abandoned(at(86_400), &prices()).await.unwrap();
+    closed(&f, 200, used(240_000, 0)).await;
+    let sum = async || {
+        let month = f.store.usage(f.ours, month()).await.unwrap();
+        (month.minutes, month.extra_minutes, month.price)
+    };
+    assert_eq!(sum().await, (6, 3, Paise(600)), "two minutes and four, three of them included");
+    // The two minutes of the first are taken back and counted anew; the three that were billed stay billed.
+    let charge = used(110_000, 0);
+    f.store.close_call(f.ours, early.id, &CloseCall { charge, ..close(110) }).await.unwrap();
+    assert_eq!(sum().await, (6, 3, Paise(600)));
 }
 
 async fn a_call_that_was_taken_for_abandoned_is_charged_by_its_true_end(f: Fixture) {
