@@ -1,13 +1,15 @@
-//! `/v1/live/calls` and `/v1/events`: who is on the phone, and what happens there.
+//! `/v1/live/calls` and `/v1/events`: who is on the phone, what happens there, and what is heard.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
-use futures_util::stream::{self, Stream};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream, StreamExt as _};
 use jiff::Timestamp;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -17,7 +19,8 @@ use super::guard::{Authenticated, Caller};
 use super::routes::{Routes, Rule};
 use super::{ApiState, Problem};
 use crate::domain::{CallId, E164, LiveCall, LivePhase, Permission, ProfileId, Speaker, TenantId};
-use crate::live::{Delivery, Events, HangUpError, Happening, Listing};
+use crate::live::{Delivery, Events, Happening, Listing, ReachError};
+use crate::vault::wav;
 
 /// How long one stream of events lasts. A client connects anew, and is authenticated anew: a key that was taken away sees
 /// nothing for longer than this.
@@ -31,6 +34,7 @@ pub(super) fn routes() -> Routes {
         .on(Rule::either(Permission::CallsRead), routes!(list))
         .on(Rule::tenant(Permission::CallsRead), routes!(one))
         .on(Rule::tenant(Permission::CallsWrite), routes!(hang_up))
+        .on(Rule::tenant(Permission::CallsRead), routes!(listen))
         .on(Rule::either(Permission::CallsRead), routes!(events))
 }
 
@@ -123,20 +127,47 @@ pub(super) async fn hang_up(
     caller: Caller,
     IdPath(id): IdPath<CallId>,
 ) -> Result<StatusCode, Problem> {
-    state.live.hang_up(scope, id).await.map_err(|error| match error {
-        HangUpError::NoSuchCall => no_such::<CallId>(),
-        HangUpError::Unreachable => Problem::unavailable(error.to_string()),
-    })?;
+    state.live.hang_up(scope, id).await?;
     state.store.note(scope, &caller.by(), "call.hang_up", &id).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
+impl From<ReachError> for Problem {
+    fn from(error: ReachError) -> Self {
+        match error {
+            ReachError::NoSuchCall => no_such::<CallId>(),
+            ReachError::Unreachable => Self::unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Both sides of a call as they are heard from now on, until it is over: a WAV file without an end, the caller left, the
+/// agent right. Who listens is in the audit log.
+#[utoipa::path(get, path = "/v1/live/calls/{id}/audio", operation_id = "listenIn", tag = "live",
+    params(("id" = CallId, Path)), responses((status = 200, content_type = "audio/wav", body = Vec<u8>)))]
+pub(super) async fn listen(
+    State(state): State<ApiState>,
+    Authenticated(scope): Authenticated,
+    caller: Caller,
+    IdPath(id): IdPath<CallId>,
+) -> Result<Response, Problem> {
+    let audio = state.live.listen(scope, id).await?;
+    state.store.note(scope, &caller.by(), "call.listen", &id).await?;
+    let head = wav::header(u32::try_from(wav::MAX_DATA_BYTES).unwrap_or(u32::MAX));
+    let head = stream::once(async move { Ok::<_, Infallible>(Bytes::copy_from_slice(&head)) });
+    let sound = stream::unfold(audio, |mut audio| async move {
+        let chunk = audio.next().await?;
+        Some((Ok(Bytes::from_owner(chunk)), audio))
+    });
+    Ok(([(header::CONTENT_TYPE, "audio/wav")], Body::from_stream(head.chain(sound))).into_response())
+}
+
 /// An event as it is sent; its kind is also the name of the server-sent event.
 #[derive(serde::Serialize)]
-struct Sent<'a> {
-    at: Timestamp,
+pub(super) struct Sent<'a> {
+    pub at: Timestamp,
     #[serde(flatten)]
-    what: &'a Happening,
+    pub what: &'a Happening,
 }
 
 /// What happens from now on, as server-sent events: `call.started`, `call.turn`, `call.ended`, `trunk.state`, and `missed`

@@ -48,6 +48,7 @@ mod serve;
 mod sessions;
 mod studio;
 mod tenants;
+mod test_calls;
 #[cfg(test)]
 mod tests;
 mod transcript;
@@ -77,6 +78,7 @@ pub use problem::{FieldError, Problem, ProblemKind};
 pub use serve::{Limits, serve};
 pub use sessions::SetupToken;
 pub use studio::{Phrases, Studio};
+pub use test_calls::{Spoken, TestCall, TestPhone, Tickets};
 pub use trunk_settings::{TrunkProfiles, TrunkRefresh};
 pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 
@@ -113,6 +115,9 @@ pub struct ApiState {
     pub trunk_profiles: TrunkProfiles,
     /// The engines that speak.
     pub studio: Arc<dyn Studio>,
+    /// What places test calls, and the tickets of those that nobody has placed yet.
+    pub test_phone: Arc<dyn TestPhone>,
+    pub tickets: Arc<Tickets>,
     pub metrics: Arc<Metrics>,
     /// How much may be asked.
     pub gate: Arc<Gate>,
@@ -135,6 +140,7 @@ fn resources() -> Routes {
         .and(dids::routes())
         .and(profiles::routes())
         .and(live::routes())
+        .and(test_calls::routes())
         .and(messages::routes())
         .and(webhooks::routes())
         .and(sessions::routes())

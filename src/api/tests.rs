@@ -6,6 +6,7 @@ mod document;
 mod foundation;
 mod logs;
 mod resources;
+mod test_calls;
 mod trunks;
 mod walk;
 
@@ -72,6 +73,8 @@ async fn api() -> Api {
         trunk_refresh: Arc::new(|| Box::pin(std::future::ready(false))),
         trunk_profiles: resources::trunk_profiles(),
         studio: Arc::new(resources::FakeStudio),
+        test_phone: Arc::new(test_calls::FakePhone),
+        tickets: Arc::default(),
         metrics: counted,
         gate: Arc::default(),
         passwords: Arc::default(),

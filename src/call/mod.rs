@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, error, field, info, info_span};
 
 use crate::domain::billing::{Allowance, DIRECT, LegUse, Meter};
-use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, Trunk};
+use crate::domain::{CallId, CallRecord, CallSlots, CallStatus, E164, RecordingState, TEST_TRUNK, Trunk};
 use crate::media::{
     Capabilities, EncodedAudio, MediaEngine, MediaError, MediaEvent, MediaSession, SdpSession, SessionOptions,
 };
@@ -40,6 +40,7 @@ mod record;
 mod router;
 mod sounds;
 mod stop;
+pub mod test_call;
 mod transfer;
 pub mod watchdog;
 
@@ -52,6 +53,7 @@ use ports::{CallBook, Closing, OutboundLines, Presence, Present, Route};
 use record::Journal;
 use router::NoRoute;
 use stop::Stop;
+use test_call::TestCalls;
 use watchdog::Watchdog;
 
 /// What the node answers calls with.
@@ -69,6 +71,8 @@ pub struct Node {
     pub stack: Stack,
     /// Whom calls come from.
     pub trunks: Trunks,
+    /// Calls that try receptionists out.
+    pub tests: TestCalls,
     pub lines: Arc<dyn OutboundLines>,
     pub settings: Settings,
 }
@@ -167,6 +171,8 @@ struct Prepared {
     did: E164,
     /// Absent when withheld, or not known.
     caller: Option<E164>,
+    /// Somebody tries the receptionist out.
+    is_test: bool,
     slot: Slot,
     present: Box<dyn Present>,
     id: CallId,
@@ -177,6 +183,11 @@ struct Prepared {
 }
 
 impl Prepared {
+    /// What the call came over, for its record and the live views.
+    fn trunk_name(&self) -> Option<&str> {
+        self.trunk.as_ref().map(|trunk| trunk.name.as_str()).or(self.is_test.then_some(TEST_TRUNK))
+    }
+
     /// The record as it is opened at the answer, which is now.
     fn record(&self, invite: &InviteInfo) -> CallRecord {
         CallRecord {
@@ -196,7 +207,7 @@ impl Prepared {
             recording: if self.route.profile.record_calls { RecordingState::Partial } else { RecordingState::Off },
             transfers: Vec::new(),
             bridged_ms: 0,
-            trunk: self.trunk.as_ref().map(|trunk| trunk.name.clone()),
+            trunk: self.trunk_name().map(str::to_owned),
         }
     }
 }
@@ -250,15 +261,15 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
     if let Some(trunk) = &trunk {
         leg.set_policy(LegPolicy::from(&trunk.settings)).await;
     }
-    let arrival = router::find(&*node.book, &node.trunks, trunk.as_deref(), leg, invite).await;
-    let router::Arrival { mut route, did } = arrival.map_err(|why| match why {
+    let arrival = router::find(&*node.book, &node.tests, &node.trunks, trunk.as_deref(), leg, invite).await;
+    let router::Arrival { mut route, did, test } = arrival.map_err(|why| match why {
         NoRoute::NoSuchNumber => Refused::plain(404, "No Such Number"),
         // The number exists, and will be answered again: a 404 has carriers announce that it does not.
         NoRoute::Suspended => Refused::plain(480, "Temporarily Unavailable"),
         NoRoute::NoDirectory => Refused::later(503, "Directory Not Available", &node.settings),
     })?;
     let caller = router::caller(invite, trunk.as_deref());
-    let id = CallId::new(Timestamp::now(), rand::random());
+    let id = test.unwrap_or_else(|| CallId::new(Timestamp::now(), rand::random()));
     // A full node asks nobody else.
     if node.admission.is_full() {
         return Err(refused(Refusal::NodeFull, &node.settings));
@@ -298,7 +309,8 @@ async fn prepare(node: &Node, leg: &Leg, invite: &InviteInfo) -> Result<Prepared
         if status == 488 { Refused::plain(488, "Not Acceptable Here") } else { Refused::plain(400, "Bad SDP") }
     })?;
     let trunk = trunk.map(Arc::unwrap_or_clone);
-    Ok(Prepared { trunk, route, did, caller: caller.number(), slot, present, id, media, media_events, answer, sdp })
+    let (caller, is_test) = (caller.number(), test.is_some());
+    Ok(Prepared { trunk, route, did, caller, is_test, slot, present, id, media, media_events, answer, sdp })
 }
 
 fn no_media(node: &Node, failure: &MediaError) -> Refused {
@@ -321,9 +333,10 @@ async fn converse(
     Watched { drain, trace }: Watched,
 ) {
     let record = prepared.record(invite);
-    let Prepared { trunk, route, did, caller, slot, present, id, media, media_events, answer, sdp } = prepared;
+    let trunk_name = prepared.trunk_name().map(str::to_owned);
+    let trunk_name = trunk_name.as_deref();
+    let Prepared { trunk, route, did, caller, is_test, slot, present, id, media, media_events, answer, sdp } = prepared;
     let present: Arc<dyn Present> = Arc::from(present);
-    let trunk_name = trunk.as_ref().map(|trunk| trunk.name.as_str());
     let started = Instant::now();
     leg.answer(answer).await;
     node.metrics.call_began();
@@ -344,6 +357,8 @@ async fn converse(
         transport: invite.transport,
     };
     let media = Arc::new(media);
+    let heard = Arc::downgrade(&media);
+    present.audible(Arc::new(move || heard.upgrade().map(|media| media.overhear())));
     let guarded = guard::Guarded::new(node, &leg, &media, &route.profile, Arc::clone(&journal));
     let parts = agent::Parts {
         leg,
@@ -369,7 +384,10 @@ async fn converse(
     trace.ended(outcome, cause);
     let lasted = started.elapsed();
     info!(call = %id, ?cause, ?outcome, seconds = lasted.as_secs(), "ended");
-    meter.leg(LegUse { trunk: line, outbound: false, ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX) });
+    // No carrier is paid for a test, and no minute of the plan.
+    if !is_test {
+        meter.leg(LegUse { trunk: line, outbound: false, ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX) });
+    }
     let closing = Closing {
         ended_at: Timestamp::now(),
         end_cause: cause,

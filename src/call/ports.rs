@@ -14,6 +14,7 @@ use crate::domain::{
     AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, LivePhase, RecordingState,
     Tenant, TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
 };
+use crate::live::Overhear;
 use crate::media::Capabilities;
 use crate::sip::net::{OutgoingInvite, Transport};
 
@@ -119,6 +120,8 @@ pub trait Presence: Send + Sync + 'static {
 pub trait Present: Send + Sync {
     /// The call was answered; `trunk` is what it came over.
     fn answered(&self, record: &CallRecord, trunk: Option<&str>);
+    /// Where the call is heard, for those who listen in; `None` when it is over.
+    fn audible(&self, overhear: Overhear);
     /// The conversation has come to another phase.
     fn phase(&self, phase: LivePhase);
     /// Somebody has finished speaking.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tracing::{error, info};
 
 use super::ports::{CallBook, Route};
-use crate::domain::{DidSource, E164, TenantStatus, Trunk};
+use super::test_call::{TestCall, TestCalls};
+use crate::domain::{CallId, DidSource, E164, TenantStatus, Trunk};
 use crate::sip::net::{InviteInfo, Leg};
 use crate::sip::trunk::Trunks;
 use crate::sip::trunk::incoming::{self, Caller};
@@ -23,6 +24,8 @@ const PEER_SOURCES: [DidSource; 2] = [DidSource::RequestUri, DidSource::To];
 pub struct Arrival {
     pub route: Route,
     pub did: E164,
+    /// The identifier of a test call; any other gets its own.
+    pub test: Option<CallId>,
 }
 
 /// Why no receptionist answers.
@@ -48,11 +51,18 @@ pub fn caller(invite: &InviteInfo, trunk: Option<&Trunk>) -> Caller {
 /// [`NoRoute`].
 pub async fn find(
     book: &dyn CallBook,
+    tests: &TestCalls,
     trunks: &Trunks,
     trunk: Option<&Trunk>,
     leg: &Leg,
     invite: &InviteInfo,
 ) -> Result<Arrival, NoRoute> {
+    if let Some(TestCall { id, route, did }) = invite.request_uri.user().and_then(|ticket| tests.take(ticket)) {
+        if route.status == TenantStatus::Suspended {
+            return Err(NoRoute::Suspended);
+        }
+        return Ok(Arrival { route, did, test: Some(id) });
+    }
     let lookup = look_up(book, trunks, trunk, invite);
     tokio::pin!(lookup);
     match tokio::time::timeout(RING_AFTER, &mut lookup).await {
@@ -82,7 +92,7 @@ async fn look_up(
         }
         match book.route(&did).await {
             Ok(Some(route)) if route.status == TenantStatus::Suspended => return Err(NoRoute::Suspended),
-            Ok(Some(route)) => return Ok(Arrival { route, did }),
+            Ok(Some(route)) => return Ok(Arrival { route, did, test: None }),
             Ok(None) => {}
             Err(failure) => {
                 error!(error = %failure, "the number could not be looked up");

@@ -29,6 +29,7 @@ mod set_up;
 pub mod simulate;
 mod stored_trunks;
 mod studio;
+mod test_phone;
 mod upkeep;
 pub mod usage;
 mod wiring;

@@ -10,7 +10,7 @@ use super::config::Config;
 use super::wiring::trunk_standing;
 use crate::call::ports::{BoxFuture, Presence, Present};
 use crate::domain::{CallId, CallOutcome, CallRecord, EndCause, LivePhase, TenantId, TenantScope, Trunk, Turn};
-use crate::live::{self, Live, Notice, TrunkNews};
+use crate::live::{self, Live, Notice, Overhear, TrunkNews};
 use crate::metrics::Metrics;
 use crate::sip::trunk::{TrunkStatus, Trunks};
 use crate::store::Store;
@@ -30,6 +30,10 @@ impl Presence for LivePresence {
 impl Present for live::Entry {
     fn answered(&self, record: &CallRecord, trunk: Option<&str>) {
         self.answered(record, trunk);
+    }
+
+    fn audible(&self, overhear: Overhear) {
+        self.audible(overhear);
     }
 
     fn phase(&self, phase: LivePhase) {

@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use super::Failure;
 use super::config::{Config, Loaded, environment};
 use super::serve::refuse_faults;
+use super::test_phone;
 use crate::dialogue::Receptionist;
 use crate::domain::IpNet;
 use crate::live::Live;
@@ -145,7 +146,10 @@ impl Reloader {
 /// Whose requests are served: the peers, and the trunks' addresses even before their tasks run.
 pub(super) fn networks(config: &Config) -> Vec<IpNet> {
     let of_trunks = config.trunks.iter().flat_map(|trunk| &trunk.settings.sbc_ips);
-    config.sip.peers.iter().chain(of_trunks).copied().collect()
+    // The telephone of test calls.
+    let own = config.sip.udp.first().or(config.sip.tcp.first());
+    let own = own.map(|own| IpNet::from(test_phone::reachable(*own).ip()));
+    config.sip.peers.iter().chain(of_trunks).copied().chain(own).collect()
 }
 
 /// The keys that differ and are read at the start only.
@@ -195,7 +199,7 @@ mod tests {
         let trunk = "[[trunks]]\nname = \"a\"\nsbc_ips = [\"192.0.2.1\"]\n";
         let new = load(&format!("[sip]\npeers = [\"192.0.2.7\"]\nmax_calls = 4\n[log]\nformat = \"json\"\n{trunk}"));
         assert_eq!(fixed_keys(&old, &new), ["log.format", "sip.max_calls"]);
-        assert_eq!(networks(&new.config), ["192.0.2.7".parse().unwrap(), "192.0.2.1".parse().unwrap()]);
+        assert_eq!(networks(&new.config), ["192.0.2.7", "192.0.2.1", "127.0.0.1"].map(|net| net.parse().unwrap()));
         assert!(fixed_keys(&old, &old).is_empty());
     }
 }

@@ -16,11 +16,13 @@ use super::presence::{self, LivePresence};
 use super::reload::Reloader;
 use super::stored_trunks::TrunkReloader;
 use super::studio::NodeStudio;
+use super::test_phone::NodePhone;
 use super::wiring::{StoreBook, dependencies, trunk_list};
 use super::{Failure, set_up, stored_trunks};
 use crate::api::{self, ApiState, Gate, Limits, Readiness, SetupToken};
 use crate::call::admission::Admission;
 use crate::call::lines::TrunkLines;
+use crate::call::test_call::TestCalls;
 use crate::call::watchdog::Watchdog;
 use crate::call::{self, Node, Settings, SpoolFolder};
 use crate::dialogue::Receptionist;
@@ -172,6 +174,9 @@ impl Server {
         let media = MediaEngine::start_with_keys(media_config(config), recordings.keys())
             .map_err(|error| Failure::setup(&error))?;
 
+        let tests = TestCalls::default();
+        let phone = NodePhone::new(stack.udp_addr(), stack.tcp_addr(), tests.clone(), store.clone());
+        let phone = Arc::new(phone);
         let (studio, reloader) = (NodeStudio::new(config), TrunkReloader::default());
         let (readiness, ready) = watch::channel(Readiness::Starting { waiting_for: "models".to_owned() });
         let line_states = Arc::new(OnceLock::new());
@@ -196,6 +201,8 @@ impl Server {
             trunk_profiles: stored_trunks::profiles(config.sip.profiles_dir.clone()),
             trunk_refresh: stored_trunks::refresh(Arc::clone(&reloader)),
             studio: Arc::<NodeStudio>::clone(&studio),
+            test_phone: Arc::<NodePhone>::clone(&phone),
+            tickets: Arc::default(),
             metrics: Arc::clone(&metrics),
             gate: Arc::new(Gate::new(&config.http.gate())),
             passwords: Arc::default(),
@@ -224,6 +231,7 @@ impl Server {
         super::wiring::add_speech(&dependencies, &speech);
         let presynthesis = if presynthesise_ahead { Some(presynthesise(&speech, &store).await?) } else { None };
         studio.open(&speech);
+        phone.open(&speech);
         let mut chores = JoinSet::new();
         let mut heartbeat = JoinSet::new();
         heartbeat.spawn(keep_alive(store.clone(), config.prices.clone()));
@@ -255,6 +263,7 @@ impl Server {
             watchdog,
             stack: stack.clone(),
             trunks: trunks.clone(),
+            tests,
             lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: config.sip.public_ip }),
             settings: Settings {
                 recordings: recordings.clone(),

@@ -127,6 +127,16 @@ pub struct CallRecord {
     pub trunk: Option<String>,
 }
 
+/// What stands in [`CallRecord::trunk`] of a call that somebody placed to try a receptionist out: no trunk has that name.
+pub const TEST_TRUNK: &str = "(test)";
+
+impl CallRecord {
+    /// Whether somebody placed the call to try the receptionist out: nobody is told of it.
+    pub fn is_test(&self) -> bool {
+        self.trunk.as_deref() == Some(TEST_TRUNK)
+    }
+}
+
 /// Who spoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

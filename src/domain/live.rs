@@ -52,3 +52,11 @@ pub struct LiveCall {
     pub turns: u32,
     pub last_turn: Option<LiveTurn>,
 }
+
+/// Samples of a [`StereoFrame`] on each side.
+pub const STEREO_FRAME_SAMPLES: usize = 160;
+
+/// 20 ms of a call at 8 kHz as it is heard at both ends: left the caller, right the agent, or the person that the caller
+/// was handed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StereoFrame(pub [[i16; 2]; STEREO_FRAME_SAMPLES]);

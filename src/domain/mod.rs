@@ -32,8 +32,8 @@ pub use answer::Fit;
 pub use audit::{AuditEntry, By};
 pub use billing::Paise;
 pub use call::{
-    CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, Turn,
-    Waterfall,
+    CallFilter, CallOutcome, CallRecord, CallSlots, CallStatus, EndCause, RecordingState, Rung, Speaker, TEST_TRUNK,
+    Turn, Waterfall,
 };
 pub use id::{
     ApiKeyId, AuditId, CallId, ErasureId, IdError, InvitationId, MessageId, NodeId, ProfileId, RandomBytes, SessionId,
@@ -41,7 +41,7 @@ pub use id::{
 };
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
-pub use live::{LiveCall, LivePhase, LiveTurn};
+pub use live::{LiveCall, LivePhase, LiveTurn, STEREO_FRAME_SAMPLES, StereoFrame};
 pub use message::{
     Attempt, Channel, EventKind, Message, MessageFilter, MessageState, ReceiptState, Topic, Webhook, WebhookChange,
 };

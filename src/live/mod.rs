@@ -4,6 +4,7 @@
 //! A node's own calls are always in its memory. They are never the only copy of anything: what is written down of a call is
 //! in the database, and here nothing outlives the call.
 
+mod audio;
 mod events;
 mod leases;
 mod own;
@@ -17,12 +18,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use audio::{Audio, Chunk, Overhear};
 pub use events::{Delivery, Event, Events, Happening};
 pub use redis::{Notice, Observer, RedisError, RedisOptions};
 
 use crate::domain::{
     CallId, CallOutcome, CallRecord, EndCause, LiveCall, LivePhase, LiveTurn, TenantId, TenantScope, Turn,
 };
+use audio::{Asking, FarEars};
 use events::Bus;
 use leases::Leases;
 use own::Own;
@@ -43,12 +46,14 @@ struct Shared {
     own: Own,
     bus: Bus,
     leases: Leases,
+    /// Who listens to calls of other nodes.
+    far_ears: FarEars,
 }
 
 impl Shared {
     fn new(node: String, alone: bool) -> Arc<Self> {
         let (own, bus, leases) = (Own::default(), Bus::default(), Leases::new(alone));
-        Arc::new(Self { node, own, bus, leases })
+        Arc::new(Self { node, own, bus, leases, far_ears: FarEars::default() })
     }
 }
 
@@ -67,9 +72,9 @@ pub struct Listing {
     pub partial: bool,
 }
 
-/// Why a call could not be asked to end.
+/// Why a call could not be asked to end, or to be heard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HangUpError {
+pub enum ReachError {
     /// No call of this tenant's with this id goes on.
     #[error("no such call goes on")]
     NoSuchCall,
@@ -167,9 +172,9 @@ impl Live {
     }
 
     /// The tenant's call on another node.
-    async fn elsewhere(&self, scope: TenantScope, call: CallId) -> Result<Option<LiveCall>, HangUpError> {
+    async fn elsewhere(&self, scope: TenantScope, call: CallId) -> Result<Option<LiveCall>, ReachError> {
         let Some(redis) = &self.redis else { return Ok(None) };
-        let found = redis.get(call).await.ok_or(HangUpError::Unreachable)?;
+        let found = redis.get(call).await.ok_or(ReachError::Unreachable)?;
         Ok(found.filter(|call| call.tenant == scope.tenant() && call.node != self.shared.node))
     }
 
@@ -186,15 +191,41 @@ impl Live {
     /// Asks for the end of a call. `Ok` says that its node was told: the call's `call.ended` says that it is over.
     ///
     /// # Errors
-    /// [`HangUpError::NoSuchCall`], also for another tenant's call; [`HangUpError::Unreachable`].
-    pub async fn hang_up(&self, scope: TenantScope, call: CallId) -> Result<(), HangUpError> {
+    /// [`ReachError::NoSuchCall`], also for another tenant's call; [`ReachError::Unreachable`].
+    pub async fn hang_up(&self, scope: TenantScope, call: CallId) -> Result<(), ReachError> {
         if self.shared.own.hang_up(scope.tenant(), call) {
             return Ok(());
         }
-        let there = self.elsewhere(scope, call).await?.ok_or(HangUpError::NoSuchCall)?;
-        let redis = self.redis.as_ref().ok_or(HangUpError::NoSuchCall)?;
-        let told = redis.order(&there.node, Order::HangUp { tenant: scope.tenant(), call }).await;
-        if told == Some(true) { Ok(()) } else { Err(HangUpError::Unreachable) }
+        let there = self.elsewhere(scope, call).await?.ok_or(ReachError::NoSuchCall)?;
+        let redis = self.redis.as_ref().ok_or(ReachError::NoSuchCall)?;
+        let told = redis.order(&there.node, &Order::HangUp { tenant: scope.tenant(), call }).await;
+        if told == Some(true) { Ok(()) } else { Err(ReachError::Unreachable) }
+    }
+
+    /// Both sides of a call as they are heard from now on.
+    ///
+    /// # Errors
+    /// [`ReachError::NoSuchCall`], also for another tenant's call; [`ReachError::Unreachable`].
+    pub async fn listen(&self, scope: TenantScope, call: CallId) -> Result<Audio, ReachError> {
+        if let Some(frames) = self.shared.own.overhear(scope.tenant(), call) {
+            return Ok(Audio::here(frames));
+        }
+        let there = self.elsewhere(scope, call).await?.ok_or(ReachError::NoSuchCall)?;
+        let redis = self.redis.as_ref().ok_or(ReachError::NoSuchCall)?;
+        // Before it is asked for: the first sound may come at once.
+        let chunks = self.shared.far_ears.subscribe(call);
+        let order = Order::Listen { tenant: scope.tenant(), call, node: self.shared.node.clone() };
+        if redis.order(&there.node, &order).await != Some(true) {
+            return Err(ReachError::Unreachable);
+        }
+        let redis = Arc::clone(redis);
+        let asking = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(redis::LISTEN_AGAIN).await;
+                redis.order(&there.node, &order).await;
+            }
+        });
+        Ok(Audio::there(chunks, Asking(asking.abort_handle())))
     }
 
     /// Asks for the lease of this name, until the receiver is dropped: true while it is this node's. Of all nodes at most
@@ -269,6 +300,11 @@ impl Entry {
         if self.live.shared.own.change(self.call, |live| *live = Some(call.clone())).is_some() {
             self.tell(Happening::CallStarted { call });
         }
+    }
+
+    /// Where the call is heard, for those who listen in.
+    pub fn audible(&self, overhear: Overhear) {
+        self.live.shared.own.audible(self.call, overhear);
     }
 
     /// The conversation has come to another phase.

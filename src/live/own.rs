@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
-use crate::domain::{CallId, LiveCall, TenantId, TenantScope};
+use super::audio::Overhear;
+use crate::domain::{CallId, LiveCall, StereoFrame, TenantId, TenantScope};
 
 /// One call of this node, from its admission on.
 struct OwnCall {
@@ -13,6 +14,8 @@ struct OwnCall {
     /// Absent until the call is answered.
     live: Option<LiveCall>,
     hang_up: watch::Sender<bool>,
+    /// Where it is heard, once there is sound.
+    overhear: Option<Overhear>,
     /// Whether its place is certain, so that the other nodes are to know of it.
     admitted: bool,
     /// Whether there is something that the other nodes do not know.
@@ -51,9 +54,8 @@ impl Own {
         }
         *of_tenant += 1;
         let (hang_up, asked) = watch::channel(false);
-        calls
-            .by_id
-            .insert(call, OwnCall { tenant: scope.tenant(), live: None, hang_up, admitted: false, changed: false });
+        let (tenant, live, overhear) = (scope.tenant(), None, None);
+        calls.by_id.insert(call, OwnCall { tenant, live, hang_up, overhear, admitted: false, changed: false });
         Some(asked)
     }
 
@@ -115,6 +117,20 @@ impl Own {
     /// The call, when it is this tenant's and answered.
     pub fn get(&self, tenant: TenantId, call: CallId) -> Option<LiveCall> {
         self.lock().by_id.get(&call).filter(|own| own.tenant == tenant)?.live.clone()
+    }
+
+    /// The call can be heard.
+    pub fn audible(&self, call: CallId, overhear: Overhear) {
+        if let Some(own) = self.lock().by_id.get_mut(&call) {
+            own.overhear = Some(overhear);
+        }
+    }
+
+    /// What is heard from now on of an answered call of this tenant's here.
+    pub fn overhear(&self, tenant: TenantId, call: CallId) -> Option<broadcast::Receiver<StereoFrame>> {
+        let calls = self.lock();
+        let own = calls.by_id.get(&call).filter(|own| own.tenant == tenant && own.live.is_some())?;
+        own.overhear.as_ref()?()
     }
 
     /// Asks the call's task to end it; whether it is an answered call of this tenant's here.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::{CallSlots, CallStatus, E164, Pii, ProfileId, RecordingState, Speaker};
+use crate::domain::{STEREO_FRAME_SAMPLES, StereoFrame};
 
 mod nodes;
 
@@ -181,16 +182,41 @@ async fn a_reader_that_is_too_slow_is_told(live: &Live) {
 
 async fn a_call_is_ended_by_its_own_tenant_only(live: &Live) {
     let entry = live.enter(OURS, call(41), 9).await.unwrap();
-    assert_eq!(live.hang_up(OURS, call(41)).await, Err(HangUpError::NoSuchCall), "it is not answered yet");
+    assert_eq!(live.hang_up(OURS, call(41)).await, Err(ReachError::NoSuchCall), "it is not answered yet");
     entry.answered(&record(OURS, call(41)), None);
     let mut asked = entry.hang_up_asked();
-    assert_eq!(live.hang_up(THEIRS, call(41)).await, Err(HangUpError::NoSuchCall));
-    assert_eq!(live.hang_up(OURS, call(42)).await, Err(HangUpError::NoSuchCall));
+    assert_eq!(live.hang_up(THEIRS, call(41)).await, Err(ReachError::NoSuchCall));
+    assert_eq!(live.hang_up(OURS, call(42)).await, Err(ReachError::NoSuchCall));
     assert!(!*asked.borrow());
     assert_eq!(live.hang_up(OURS, call(41)).await, Ok(()));
     assert!(*asked.wait_for(|asked| *asked).await.unwrap());
     entry.ended(EndCause::Operator, CallOutcome::Nothing);
-    assert_eq!(live.hang_up(OURS, call(41)).await, Err(HangUpError::NoSuchCall), "it is over");
+    assert_eq!(live.hang_up(OURS, call(41)).await, Err(ReachError::NoSuchCall), "it is over");
+}
+
+/// The next tenth of a second.
+async fn sound(audio: &mut Audio) -> Chunk {
+    let chunk = tokio::time::timeout(LIMIT, audio.next()).await.expect("a chunk");
+    chunk.expect("the call goes on")
+}
+
+async fn a_call_is_heard_by_its_own_tenant_only(live: &Live) {
+    let entry = answered(live, OURS, call(51)).await;
+    assert_eq!(live.listen(OURS, call(51)).await.err(), Some(ReachError::NoSuchCall), "there is no sound yet");
+    let spoken = tokio::sync::broadcast::Sender::new(64);
+    let heard = spoken.downgrade();
+    entry.audible(Arc::new(move || Some(heard.upgrade()?.subscribe())));
+    assert_eq!(live.listen(THEIRS, call(51)).await.err(), Some(ReachError::NoSuchCall));
+    assert_eq!(live.listen(OURS, call(52)).await.err(), Some(ReachError::NoSuchCall));
+    let mut audio = live.listen(OURS, call(51)).await.unwrap();
+    for n in 0..5 {
+        spoken.send(StereoFrame([[n, -n]; STEREO_FRAME_SAMPLES])).unwrap();
+    }
+    let chunk = sound(&mut audio).await;
+    assert_eq!((chunk.len(), &chunk[..4], &chunk[3_196..]), (3_200, &[0, 0, 0, 0][..], &[4, 0, 252, 255][..]));
+    drop(spoken);
+    let end = tokio::time::timeout(LIMIT, audio.next()).await.expect("the end");
+    assert_eq!(end, None, "with the call its sound is over");
 }
 
 /// All of the above, which holds wherever live calls are kept.
@@ -200,6 +226,7 @@ async fn conforms(live: &Live) {
     events_reach_those_whom_they_concern(live).await;
     a_reader_that_is_too_slow_is_told(live).await;
     a_call_is_ended_by_its_own_tenant_only(live).await;
+    a_call_is_heard_by_its_own_tenant_only(live).await;
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
-use crate::domain::{DtmfMode, IpNet, TrunkSettings};
+use crate::domain::{DtmfMode, IpNet, StereoFrame, TrunkSettings};
 use crate::vault::MasterKeys;
 
 use super::codec::EncodedAudio;
@@ -25,6 +25,8 @@ use super::wheel::{self, Command, Order, Wheel};
 
 /// Events that wait for a slow consumer before frames are dropped: 5 s of frames.
 const EVENT_QUEUE: usize = 256;
+/// Frames that wait for whoever listens in: a second and a quarter, 41 kB, of a call that somebody listens to.
+const OVERHEARD_FRAMES: usize = 64;
 
 /// How the engine is set up.
 #[derive(Debug, Clone, PartialEq)]
@@ -272,6 +274,8 @@ pub(super) struct Shared {
     pub stats: MediaStatsCells,
     /// Frames since something was last sent that may be heard.
     pub quiet_frames: AtomicU64,
+    /// Where both sides go while somebody listens; made for the first who does.
+    pub overheard: OnceLock<broadcast::Sender<StereoFrame>>,
     pub commands_dropped: AtomicU64,
 }
 
@@ -384,6 +388,12 @@ impl MediaSession {
     /// wanted at first. Outside of a bridge frames always come.
     pub fn listen(&self, wanted: bool) {
         self.order(Order::Listen(wanted));
+    }
+
+    /// Both sides from now on, as they would be recorded, for somebody who listens in. Whoever falls more than a second
+    /// behind misses frames; the receiver ends with the session.
+    pub fn overhear(&self) -> broadcast::Receiver<StereoFrame> {
+        self.shared.overheard.get_or_init(|| broadcast::Sender::new(OVERHEARD_FRAMES)).subscribe()
     }
 
     /// What happened so far.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::domain::{DtmfMode, IpNet};
+use crate::domain::{DtmfMode, IpNet, StereoFrame};
 
 use super::dtmf::{self, DtmfFrame, DtmfSender};
 use super::engine::{MediaEvent, Shared};
@@ -107,6 +107,8 @@ pub struct Session {
     rtcp: Rtcp,
     recording: Option<Recording>,
     recordings: u64,
+    /// For what is heard and what is sent: recordings and listeners get 8 kHz.
+    halvers: [Halver; 2],
     recorder: Recorder,
     /// Jobs for the recorder that must not be lost.
     jobs: VecDeque<Job>,
@@ -134,8 +136,6 @@ struct Recording {
     chunk: Box<Chunk>,
     failure: Arc<OnceLock<String>>,
     recycled: StdReceiver<Box<Chunk>>,
-    /// For what is heard and what is sent: recordings are at 8 kHz.
-    halvers: [Halver; 2],
     /// A hole was reported.
     has_hole: bool,
 }
@@ -159,6 +159,7 @@ impl Session {
             rtcp: Rtcp::default(),
             recording: None,
             recordings: 0,
+            halvers: Default::default(),
             recorder: parts.recorder,
             jobs: VecDeque::new(),
             heard: None,
@@ -504,19 +505,22 @@ impl Session {
         let failure = Arc::new(OnceLock::new());
         let (recycle, recycled) = sync_channel(2);
         self.jobs.push_back(Job::Open { key, path, failure: Arc::clone(&failure), recycle });
-        let (chunk, halvers) = (Box::default(), Default::default());
-        self.recording = Some(Recording { key, chunk, failure, recycled, halvers, has_hole: false });
+        self.halvers = Default::default();
+        self.recording = Some(Recording { key, chunk: Box::default(), failure, recycled, has_hole: false });
     }
 
+    /// Passes both sides on to the recording, and to whoever listens in.
     fn record_frame(&mut self, frame: &PcmFrame) {
         self.hand_over_jobs();
-        let Some(recording) = &mut self.recording else { return };
-        if let Some(why) = recording.failure.get() {
+        if let Some(why) = self.recording.as_ref().and_then(|recording| recording.failure.get()) {
             self.pending.push_back(MediaEvent::RecordingFailed { why: why.clone() });
             self.recording = None;
+        }
+        let listeners = self.shared.overheard.get().filter(|listeners| listeners.receiver_count() > 0);
+        if self.recording.is_none() && listeners.is_none() {
             return;
         }
-        let [of_heard, of_sent] = &mut recording.halvers;
+        let [of_heard, of_sent] = &mut self.halvers;
         let (mut heard, mut sent) = ([0i16; FRAME_SAMPLES], [0i16; FRAME_SAMPLES]);
         if frame.samples.is_wide() {
             of_heard.process(&frame.samples, &mut heard);
@@ -527,6 +531,11 @@ impl Session {
             OutFrame::Law(law, bytes) => _ = law.decode_into(bytes, &mut sent),
             OutFrame::Wide(wide) => of_sent.process(wide.as_slice(), &mut sent),
         }
+        if let Some(listeners) = listeners {
+            // Who has just left hears nothing.
+            _ = listeners.send(StereoFrame(std::array::from_fn(|n| [heard[n], sent[n]])));
+        }
+        let Some(recording) = &mut self.recording else { return };
         recording.chunk.push(self.frame * FRAME_SAMPLES as u64, &heard, &sent);
         if recording.chunk.is_full() {
             self.flush_recording();

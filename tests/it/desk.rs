@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use vca::call::admission::Admission;
 use vca::call::lines::TrunkLines;
 use vca::call::ports::{BoxFuture, CallBook, Closing, LogEvent, PortError, Route};
+use vca::call::test_call::TestCalls;
 use vca::call::watchdog::Watchdog;
 use vca::call::{self, Node, Settings, SpoolFolder};
 use vca::cli::presence::LivePresence;
@@ -161,6 +162,7 @@ impl Desk {
                 watchdog: Watchdog::start(Arc::default()).expect("the watchdog starts"),
                 stack,
                 trunks: trunks.clone(),
+                tests: TestCalls::default(),
                 lines: Arc::new(TrunkLines { trunks: trunks.clone(), admission, public_ip: None }),
                 settings: settings(folder.path()),
             };

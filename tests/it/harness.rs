@@ -171,6 +171,32 @@ impl Demo {
         (response.status().as_u16(), response.body_mut().read_json().unwrap_or(Value::Null))
     }
 
+    /// POST without a body below `/v1`, as the demo tenant: the status.
+    pub fn post(&self, path: &str) -> u16 {
+        let response = ureq::post(format!("http://{}{path}", self.http))
+            .config()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(10)))
+            .build()
+            .header("Authorization", format!("Bearer {KEY}"))
+            .send_empty()
+            .expect("HTTP answers");
+        response.status().as_u16()
+    }
+
+    /// A file below `/v1` that grows, as the demo tenant; `None` when the answer is not 200.
+    pub fn stream(&self, path: &str) -> Option<impl Read> {
+        let response = ureq::get(format!("http://{}{path}", self.http))
+            .config()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build()
+            .header("Authorization", format!("Bearer {KEY}"))
+            .call()
+            .expect("HTTP answers");
+        (response.status() == 200).then(|| response.into_body().into_reader())
+    }
+
     /// A figure that the operator's monitoring reads, of a node on a [`folder_with_operator`].
     pub fn metric(&self, name: &str) -> Option<f64> {
         let mut response = ureq::get(format!("http://{}/metrics", self.http))

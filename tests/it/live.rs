@@ -5,7 +5,7 @@ use std::time::Duration;
 use vca::domain::{
     CallOutcome, EndCause, LiveCall, LivePhase, Speaker, TenantId, TenantScope, TransferKind, Transfers,
 };
-use vca::live::{Delivery, Events, HangUpError, Happening};
+use vca::live::{Delivery, Events, Happening, ReachError};
 
 use crate::desk::{AGENT_HZ, Desk};
 use crate::far_end::{Phone, Voice};
@@ -57,7 +57,7 @@ fn a_watched_call_shows_its_turns_and_is_ended_in_order() {
     assert_eq!(shown.last_turn.map(|turn| turn.text.0), Some("I want to leave a message.".to_owned()));
 
     let stranger = TenantScope::proven(TenantId::from_uuid(uuid::Uuid::from_u128(u128::MAX)));
-    assert_eq!(desk.block_on(desk.live.hang_up(stranger, call.id)), Err(HangUpError::NoSuchCall));
+    assert_eq!(desk.block_on(desk.live.hang_up(stranger, call.id)), Err(ReachError::NoSuchCall));
     assert_eq!(desk.block_on(desk.live.hang_up(scope, call.id)), Ok(()));
     phone.expect_bye(&dialog);
     let closing = desk.closed();

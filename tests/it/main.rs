@@ -46,6 +46,7 @@ mod simulate;
 mod softphone;
 mod srtp;
 mod surroundings;
+mod test_calls;
 mod tls_trunk;
 mod traces;
 mod transfer;

@@ -14,7 +14,7 @@ struct Browser {
 }
 
 impl Api {
-    async fn body(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    pub(super) async fn body(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -17,7 +17,7 @@ const FOR_ANYONE: &[&str] =
     &["changePassword", "endSession", "getMe", "listSessions", "rotateSession", "signOut", "signOutEverywhere"];
 
 /// Operations that need no credential.
-const OPEN: &[&str] = &["acceptInvitation", "live", "ready", "setUp", "signIn"];
+const OPEN: &[&str] = &["acceptInvitation", "connectTestCall", "live", "ready", "setUp", "signIn"];
 
 /// Things of ours, to be named in paths.
 struct Ours {
@@ -55,8 +55,11 @@ impl Ours {
             ""
         };
         let filled = path.replace("{name}", "ours").replace("{id}", id).replace("{tenant}", &self.tenant);
-        let filled =
-            filled.replace("{number}", "+918047180001").replace("{version}", "1").replace("{date}", "2026-11-08");
+        let filled = filled
+            .replace("{ticket}", "none")
+            .replace("{number}", "+918047180001")
+            .replace("{version}", "1")
+            .replace("{date}", "2026-11-08");
         assert!(!filled.contains('{') && !filled.ends_with('/'), "say in Ours::fill what stands in {path}");
         filled
     }
@@ -87,6 +90,7 @@ fn body(name: &str, operation: &Value) -> Value {
         "createTenant" => json!({ "name": "n" }),
         "createDid" => json!({ "number": "+918047180002", "profile_id": "prof_0000000000000000000000000000000a" }),
         "createProfile" => json!({ "business_name": "n" }),
+        "createTestCall" => json!({ "profile_id": "prof_00000000000000000000000000000001" }),
         "createTrunk" => json!({ "name": "n" }),
         "rollBackProfile" => json!({ "version": 1 }),
         "addHoliday" => json!({ "date": "2026-11-08" }),
@@ -141,6 +145,8 @@ async fn walk() -> Walk {
     let call = api.call(f.ours, 0, Some(b"RIFF")).await;
     let entry = api.state.live.enter(f.ours, call.id, 3).await.unwrap();
     entry.answered(&call, None);
+    // Its sound is over at once.
+    entry.audible(Arc::new(|| Some(tokio::sync::broadcast::Sender::new(1).subscribe())));
     let webhook = crate::domain::WebhookId::new(at(0), [OURS; 10]);
     f.store.create_webhook(f.ours, webhook, "https://example.com/", &[], &Secret::new("whsec_x"), at(0)).await.unwrap();
     let told = api.call(f.ours, 50, None).await;

@@ -74,6 +74,7 @@ struct Unwatched;
 
 impl Present for Unwatched {
     fn answered(&self, _: &CallRecord, _: Option<&str>) {}
+    fn audible(&self, _: crate::live::Overhear) {}
     fn phase(&self, _: LivePhase) {}
     fn turn(&self, _: &Turn) {}
     fn ended(&self, _: crate::domain::EndCause, _: CallOutcome) {}

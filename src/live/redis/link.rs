@@ -25,10 +25,24 @@ const MOST_SHOWN: usize = 1_000;
 pub struct Away(pub String);
 
 /// What one node asks of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    HangUp { tenant: TenantId, call: CallId },
+    HangUp {
+        tenant: TenantId,
+        call: CallId,
+    },
+    /// Send what is heard of the call to this node, for a while.
+    Listen {
+        tenant: TenantId,
+        call: CallId,
+        node: String,
+    },
+    /// A tenth of a second of a call that the node listens to, in Base64; without sound, the call is over.
+    Audio {
+        call: CallId,
+        sound: Option<String>,
+    },
 }
 
 struct Scripts {
@@ -188,11 +202,11 @@ impl Link {
     }
 
     /// Asks something of a node; whether it listens.
-    pub async fn order(&self, node: &str, order: Order) -> Result<bool, Away> {
+    pub async fn order(&self, node: &str, order: &Order) -> Result<bool, Away> {
         let told = async {
             let mut connection = self.pool.get().await.map_err(|error| Away(error.to_string()))?;
             let mut publish = redis::cmd("PUBLISH");
-            let publish = publish.arg(self.orders_channel(node)).arg(json(&order));
+            let publish = publish.arg(self.orders_channel(node)).arg(json(order));
             publish.query_async::<u32>(&mut connection).await.map_err(|error| Away(error.to_string()))
         };
         Ok(in_time(told).await? > 0)

@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use deadpool_redis::redis::Msg;
 use futures_util::StreamExt as _;
 
+use super::sender::Sender;
 use super::{Common, Order, RETRY};
 use crate::live::{Event, Shared};
 
 pub(super) struct Listener {
     common: Arc<Common>,
     shared: Arc<Shared>,
+    sender: Sender,
 }
 
 impl Listener {
     pub fn new(common: Arc<Common>, shared: Arc<Shared>) -> Self {
-        Self { common, shared }
+        Self { common, shared, sender: Sender::default() }
     }
 
-    pub async fn run(self) {
+    pub async fn run(mut self) {
         let mut up = self.common.up.subscribe();
         loop {
             if up.wait_for(|up| *up).await.is_err() {
@@ -47,7 +51,7 @@ impl Listener {
     }
 
     /// What cannot be read is another version's.
-    fn hear(&self, message: &Msg) {
+    fn hear(&mut self, message: &Msg) {
         let text = message.get_payload_bytes();
         if message.get_channel_name() == self.common.link.events_channel() {
             match serde_json::from_slice::<Event>(text) {
@@ -61,6 +65,14 @@ impl Listener {
                 Ok(Order::HangUp { tenant, call }) => {
                     let _ = self.shared.own.hang_up(tenant, call);
                 }
+                Ok(Order::Listen { tenant, call, node }) => {
+                    self.sender.listen(&self.common, &self.shared, tenant, call, node);
+                }
+                Ok(Order::Audio { call, sound: None }) => self.shared.far_ears.end(call),
+                Ok(Order::Audio { call, sound: Some(sound) }) => match STANDARD.decode(sound) {
+                    Ok(sound) => self.shared.far_ears.hear(call, sound.into()),
+                    Err(error) => tracing::debug!(%error, "another node's sound cannot be read"),
+                },
                 Err(error) => tracing::debug!(%error, "another node's order cannot be read"),
             }
         }

@@ -15,6 +15,7 @@ mod keeper;
 mod lease;
 mod link;
 mod listener;
+mod sender;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,8 @@ pub(super) const CALL_LIFETIME: Duration = Duration::from_secs(10);
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 /// Between two tries while Redis is away.
 const RETRY: Duration = Duration::from_millis(500);
+/// How often whoever listens to another node's call says so.
+pub(super) const LISTEN_AGAIN: Duration = Duration::from_secs(3);
 /// What may wait to be told to the other nodes.
 const QUEUE: usize = 1_024;
 
@@ -190,7 +193,7 @@ impl Redis {
     }
 
     /// Whether the node was told.
-    pub async fn order(&self, node: &str, order: Order) -> Option<bool> {
+    pub async fn order(&self, node: &str, order: &Order) -> Option<bool> {
         self.ask("hang_up", self.common.link.order(node, order)).await
     }
 

@@ -130,8 +130,8 @@ async fn a_call_is_watched_and_ended_from_another_node() {
     assert_eq!(b.live.get(THEIRS, call(1)).await, None);
 
     let mut asked = entry.hang_up_asked();
-    assert_eq!(b.live.hang_up(THEIRS, call(1)).await, Err(HangUpError::NoSuchCall));
-    assert_eq!(b.live.hang_up(OURS, call(9)).await, Err(HangUpError::NoSuchCall));
+    assert_eq!(b.live.hang_up(THEIRS, call(1)).await, Err(ReachError::NoSuchCall));
+    assert_eq!(b.live.hang_up(OURS, call(9)).await, Err(ReachError::NoSuchCall));
     assert!(!*asked.borrow());
     until("the order to reach its node", async || b.live.hang_up(OURS, call(1)).await.ok()).await;
     assert!(
@@ -187,7 +187,7 @@ async fn without_redis_calls_go_on_with_each_nodes_own_caps_until_it_is_back() {
     assert_eq!(a.live.get(OURS, call(1)).await.expect("it goes on").turns, 1);
     let listing = a.live.list(OURS).await;
     assert!(listing.partial && listing.calls.len() == 1, "{listing:?}");
-    assert_eq!(b.live.hang_up(OURS, call(1)).await, Err(HangUpError::Unreachable));
+    assert_eq!(b.live.hang_up(OURS, call(1)).await, Err(ReachError::Unreachable));
     assert!(*lease.borrow_and_update(), "who registers goes on");
     server.restart();
     a.is(true).await;
@@ -228,4 +228,44 @@ async fn a_url_that_is_none_is_refused_without_being_shown() {
     let options = RedisOptions { url: Secret::new("https://user:top-secret@host"), prefix: "test".to_owned() };
     let error = Live::shared("a", &options, Arc::new(|_| {})).expect_err("no URL of Redis");
     assert!(!format!("{error} {error:?} {options:?}").contains("top-secret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_heard_on_another_node_for_as_long_as_somebody_listens() {
+    let server = Server::start();
+    let (a, b) = two_nodes(&server).await;
+    let entry = place(&a.live, call(1), 9).await;
+    entry.answered(&record(OURS, call(1)), None);
+    let spoken = tokio::sync::broadcast::Sender::new(64);
+    let heard = spoken.downgrade();
+    entry.audible(Arc::new(move || Some(heard.upgrade()?.subscribe())));
+    until("the call on the other node", async || b.live.get(OURS, call(1)).await).await;
+    assert_eq!(b.live.listen(THEIRS, call(1)).await.err(), Some(ReachError::NoSuchCall));
+    let mut audio = until("the other node's ear", async || b.live.listen(OURS, call(1)).await.ok()).await;
+    until("somebody who listens", async || (spoken.receiver_count() == 1).then_some(())).await;
+    let again = b.live.listen(OURS, call(1)).await.unwrap();
+    for n in 0..10 {
+        spoken.send(StereoFrame([[n, -n]; STEREO_FRAME_SAMPLES])).unwrap();
+    }
+    assert_eq!(sound(&mut audio).await[..4], [0, 0, 0, 0]);
+    assert_eq!(sound(&mut audio).await[..4], [5, 0, 251, 255]);
+    assert_eq!(spoken.receiver_count(), 1, "the call is sent once to a node, however many listen there");
+    drop((audio, again));
+    // The call goes on; it is sent until that node has said nothing for a while.
+    let speaking = tokio::spawn({
+        let spoken = spoken.clone();
+        async move {
+            loop {
+                let _ = spoken.send(StereoFrame([[0; 2]; STEREO_FRAME_SAMPLES]));
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        }
+    });
+    until("nobody who listens", async || (spoken.receiver_count() == 0).then_some(())).await;
+    speaking.abort();
+    let mut audio = b.live.listen(OURS, call(1)).await.unwrap();
+    until("somebody who listens again", async || (spoken.receiver_count() == 1).then_some(())).await;
+    drop((spoken, speaking));
+    let end = tokio::time::timeout(LIMIT, audio.next()).await.expect("the end");
+    assert_eq!(end, None);
 }

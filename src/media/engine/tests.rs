@@ -322,6 +322,29 @@ fn a_recording_has_the_caller_left_and_the_agent_right() {
 }
 
 #[test]
+fn who_listens_in_hears_both_sides_of_a_call_that_nobody_records() {
+    let engine = engine();
+    let ((a, mut a_events), (b, _b_events)) = (open(&engine), open(&engine));
+    a.configure(to(b.local_addr()));
+    b.configure(to(a.local_addr()));
+    a.play(vec![tone_clip(1, 500.0, 60_000)]);
+    b.play(vec![tone_clip(2, 900.0, 60_000)]);
+    wait(&mut a_events, |event| frame(event).filter(|f| f.media_ms >= 400));
+    let mut heard = a.overhear();
+    let frames: Vec<_> = (0..20).map(|_| heard.blocking_recv().unwrap()).collect();
+    let side = |side: usize| -> Vec<i16> { frames.iter().flat_map(|f| f.0).map(|sample| sample[side]).collect() };
+    assert!(tone::is_present(&side(0), 900.0), "the far end is left");
+    assert!(tone::is_present(&side(1), 500.0), "we are right");
+    drop(a);
+    while a_events.blocking_recv().is_some() {}
+    let end = std::iter::from_fn(|| match heard.blocking_recv() {
+        Err(tokio::sync::broadcast::error::RecvError::Closed) => None,
+        other => Some(other),
+    });
+    assert!(end.count() <= OVERHEARD_FRAMES, "it ends with the session");
+}
+
+#[test]
 fn a_recording_that_cannot_be_written_is_reported_and_the_call_goes_on() {
     let engine = engine();
     let ((a, mut a_events), (b, _b_events)) = (open(&engine), open(&engine));
