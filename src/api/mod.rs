@@ -22,6 +22,7 @@
 
 mod audit;
 mod calls;
+mod dashboard;
 mod dids;
 mod docs;
 mod etag;
@@ -165,7 +166,7 @@ pub fn router(state: ApiState) -> Router {
     Router::from(routes)
         .route_layer(guard)
         .merge(docs::routes(&document()))
-        .fallback(problem::unknown_route)
+        .fallback_service(dashboard::service())
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(cors)
@@ -222,7 +223,7 @@ async fn frame(mut request: Request, next: Next) -> Response {
     Problem::sign(&mut response, &id);
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(HeaderName::from_static(request_id::HEADER), id);
     }

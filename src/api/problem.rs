@@ -315,7 +315,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-pub(super) async fn unknown_route() -> Problem {
+pub(super) fn unknown_route() -> Problem {
     Problem::not_found("there is nothing at this path; the calls are at /v1/calls")
 }
 

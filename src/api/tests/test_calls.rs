@@ -99,9 +99,10 @@ async fn a_ticket_opens_one_call_that_carries_sound_both_ways() {
 async fn who_may_not_call_gets_no_ticket_and_a_refusal_is_told() {
     let api = api().await;
     let mut profile = api.f.store.profiles(api.f.ours).await.unwrap().remove(0);
-    let theirs = api.f.store.profiles(api.f.theirs).await.unwrap()[0].id;
+    let theirs = AgentProfile { id: ProfileId::new(at(0), [7; 10]), ..profile.clone() };
+    api.f.store.create_profile(api.f.theirs, &theirs, &By::system(at(0))).await.unwrap();
     for (body, status) in [
-        (json!({ "profile_id": theirs }), StatusCode::NOT_FOUND),
+        (json!({ "profile_id": theirs.id }), StatusCode::NOT_FOUND),
         (json!({ "profile_id": ProfileId::new(at(0), [9; 10]) }), StatusCode::NOT_FOUND),
         (json!({ "profile_id": profile.id, "form": "other" }), StatusCode::UNPROCESSABLE_ENTITY),
     ] {
