@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { addDays, dayStart, formatClock, formatDateTime, formatDay, formatDuration, formatMs, formatNumber, formatPaise, formatPhone, formatTime, isoDay } from "./format";
+import { addDays, dayStart, formatClock, formatDateTime, formatDay, formatDuration, formatMs, formatNumber, formatPaise, formatPhone, formatTime, formatWhen, isoDay } from "./format";
 
 /** Intl puts narrow and unbreakable spaces where a reader sees spaces. */
 const plain = (text: string) => text.replace(/[\u202F\u00A0]/g, " ");
@@ -29,6 +29,8 @@ describe("days and times in India", () => {
     expect(plain(formatTime("2026-03-09T08:35:00Z")).toLowerCase()).toBe("2:05 pm");
     expect(formatDay("2026-03-09T08:35:00Z", now)).toBe("Mon, 9 Mar");
     expect(formatDay("2025-03-09T08:35:00Z", now)).toBe("9 Mar 2025");
+    expect(formatWhen("2026-11-30T18:29:59Z", now)).toBe("30 Nov");
+    expect(plain(formatWhen("2026-11-30T18:30:00Z", now)).toLowerCase()).toBe("12:00 am");
     expect(plain(formatDateTime("2026-03-09T08:35:00Z", now)).toLowerCase()).toBe("mon, 9 mar, 2:05 pm");
   });
 });

@@ -21,6 +21,11 @@ export function isoDay(at: Date | string): string {
   return isoDayFormat.format(new Date(at));
 }
 
+/** The hour of the day in IST, 0 to 23. */
+export function hourOf(at: Date | string): number {
+  return new Date(new Date(at).getTime() + 5.5 * 3_600_000).getUTCHours();
+}
+
 /** The moment at which a day (`2026-03-09`) begins in IST, as RFC 3339. There is no daylight saving in India. */
 export function dayStart(day: string): string {
   return new Date(`${day}T00:00:00+05:30`).toISOString();
@@ -52,6 +57,11 @@ export function formatLongDay(at: Date | string): string {
 /** `Mon, 9 Mar, 2:05 pm` */
 export function formatDateTime(at: Date | string, now: Date = new Date()): string {
   return `${formatDay(at, now)}, ${formatTime(at)}`;
+}
+
+/** The time of what was today, the day of what was before: for where there is room for one of them. */
+export function formatWhen(at: Date | string, now: Date = new Date()): string {
+  return isoDay(at) === isoDay(now) ? formatTime(at) : formatDay(at, now).replace(/^\w+, /, "");
 }
 
 /** `1,23,456` */
