@@ -11,23 +11,38 @@ BENCH ?= $(patsubst benches/%.rs,%,$(wildcard benches/*.rs))
 export CARGO
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-asterisk bench eval-turns load simulate openapi fmt lint setup deny clean
+NPM := npm --prefix frontend
+export NEXT_TELEMETRY_DISABLED := 1
+
+.PHONY: help run dashboard test test-asterisk bench eval-turns load simulate openapi fmt lint setup deny clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Set up, build and start the demo receptionist (ARGS="..." for options of vca demo)
 	scripts/setup
+	@if scripts/node; then $(MAKE) --no-print-directory dashboard; else echo "the dashboard is left out of this build"; fi
 	$(CARGO) build --locked --release
 	$(TARGET)/release/vca demo $(ARGS)
+
+dashboard: ## Build the dashboard into frontend/out, which the program takes in
+	@scripts/node
+	@$(STAGE) modules $(NPM) ci --no-audit --no-fund --loglevel error
+	@$(STAGE) dashboard $(NPM) run --silent build
 
 test: ## Set up and run every check and test
 	@$(STAGE) packages scripts/setup --test --no-models
 	@$(STAGE) format $(CARGO) fmt --check
 	@$(STAGE) lint $(CARGO) clippy --locked --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory dashboard
+	@$(STAGE) dashboard-lint $(NPM) run --silent lint
+	@$(STAGE) dashboard-types $(NPM) run --silent typecheck
+	@$(STAGE) dashboard-units $(NPM) run --silent test
+	@$(STAGE) dashboard-size $(NPM) run --silent size
 	@$(STAGE) build $(CARGO) build --locked --bins --tests
 	@$(STAGE) models scripts/setup --test --no-packages
 	@$(STAGE) test $(CARGO) test --locked
+	@VCA_E2E_EMBEDDED=1 VCA_BINARY=$(abspath $(TARGET))/debug/vca $(STAGE) browser $(NPM) run --silent e2e
 
 bench: ## Set up and measure (BENCH=name for one)
 	@$(STAGE) setup scripts/setup --test --profile release

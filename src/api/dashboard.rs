@@ -47,9 +47,9 @@ pub(super) fn service() -> Router {
 
 async fn serve(request: Request) -> Response {
     let path = request.uri().path();
-    let is_interface = ["/v1", "/docs"].iter().any(|own| {
-        path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
+    let is_interface = ["/v1", "/docs"]
+        .iter()
+        .any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     if is_interface || !matches!(*request.method(), Method::GET | Method::HEAD) {
         return problem::unknown_route().into_response();
     }

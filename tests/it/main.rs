@@ -15,6 +15,7 @@ mod cloud;
 mod codecs;
 mod conversations;
 mod corpus;
+mod dashboard;
 mod database;
 mod deploy;
 mod desk;
