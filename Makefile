@@ -23,7 +23,7 @@ run: ## Set up, build and start the demo receptionist (ARGS="..." for options of
 	scripts/setup
 	@if scripts/node; then $(MAKE) --no-print-directory dashboard; else echo "the dashboard is left out of this build"; fi
 	$(CARGO) build --locked --release
-	$(TARGET)/release/vca demo $(ARGS)
+	$(TARGET)/release/vca demo --example-calls $(ARGS)
 
 dashboard: ## Build the dashboard into frontend/out, which the program takes in
 	@scripts/node

@@ -38,7 +38,10 @@ impl Default for Passwords {
 
 impl Passwords {
     /// The PHC string of a password.
-    pub(super) async fn hash(&self, password: &Secret) -> Result<Secret, Problem> {
+    ///
+    /// # Errors
+    /// 503 when too many passwords are being worked on.
+    pub async fn hash(&self, password: &Secret) -> Result<Secret, Problem> {
         let password = password.clone();
         let hashed = self.run(move || hash_now(password.reveal().as_bytes())).await?;
         hashed.map(Secret::new).ok_or_else(Problem::internal)

@@ -6,16 +6,24 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::config::{Config, environment};
+use super::examples::Examples;
 use super::server::{self, Server};
 use super::{Failure, keys};
+use crate::api::Passwords;
 use crate::dialogue::demo_profile;
-use crate::domain::{DialString, Did, E164, Tenant, TenantId, TenantScope, TransferKind, TransferTarget};
-use crate::store::{ApiKey, KeyOwner, Store};
+use crate::domain::{
+    By, CallFilter, DialString, Did, E164, EmailAddress, Role, Secret, Tenant, TenantId, TenantScope, TransferKind,
+    TransferTarget, User, UserId,
+};
+use crate::store::{ApiKey, KeyOwner, Store, StoreError};
 
 /// The number of the demo clinic.
 pub const DEMO_DID: &str = "+918047180000";
+/// Who signs in to see the demo clinic.
+const OWNER: &str = "owner@clinic.example";
 /// `ten_` and this, in hexadecimal.
 const DEMO_TENANT: uuid::Uuid = uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
 
@@ -42,6 +50,9 @@ pub struct DemoArgs {
     /// Hand callers who ask for a person to this number, or SIP URI on this machine (sip:me@127.0.0.1:5070)
     #[arg(long, value_name = "NUMBER|URI")]
     human: Option<DialString>,
+    /// Have three callers call at the first start, so that there is something to look at
+    #[arg(long)]
+    example_calls: bool,
     /// For load tests: play a prompt to every caller instead of holding a conversation; needs no models, records nothing
     #[arg(long, hide = true)]
     mock_agent: bool,
@@ -61,6 +72,8 @@ pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
     config.sip.tcp = vec![sip];
     config.http.listen = args.http;
     config.mock_agent = args.mock_agent;
+    // On loopback, over HTTP: some browsers keep a secure cookie from their own machine.
+    config.http.secure_cookies &= !args.http.ip().is_loopback();
     config.data_dir = args.data.unwrap_or_else(|| super::default_data_dir().join("demo"));
     super::log::start(&config.log)?;
     let key = args.api_key.as_deref().map(ApiKey::parse).transpose();
@@ -69,11 +82,18 @@ pub fn run(args: DemoArgs) -> Result<ExitCode, Failure> {
         let store = server::open_store(&config).await?;
         let onboarded = onboard(&store, args.max_calls, args.human, !args.mock_agent, key).await;
         let key = onboarded.map_err(|error| Failure::setup(&error))?;
+        let password = owner(&store).await?;
+        let scope = TenantScope::proven(TenantId::from_uuid(DEMO_TENANT));
+        let page = store.list_calls(scope, &CallFilter::default(), None, 1).await;
+        let is_new = page.map_err(|error| Failure::setup(&error))?.items.is_empty();
         let server = Server::start(&config, store).await?;
-        if let Err(error) = explain(&server, key.as_ref(), &config.data_dir) {
+        if let Err(error) = explain(&server, key.as_ref(), &password, &config.data_dir) {
             // Nobody reads it; callers are answered all the same.
             tracing::warn!(%error, "what to do next could not be printed");
         }
+        let sip = server.sip_udp.filter(|_| args.example_calls && is_new);
+        let examples = sip.map(|sip| Examples::start(sip, &config.data_dir)).transpose();
+        let _examples = examples.map_err(|error| Failure::run(&error))?;
         server.run_until_signal().await?;
         Ok(ExitCode::SUCCESS)
     })
@@ -119,12 +139,35 @@ pub(super) async fn onboard(
     keys::first(store, KeyOwner::Tenant(scope), "demo", chosen).await
 }
 
+/// Makes the clinic's owner, who may sign in with a password that is new at each start: it is a demo, and whoever starts it
+/// has forgotten the last one.
+async fn owner(store: &Store) -> Result<Secret, Failure> {
+    let failed = |error: StoreError| Failure::setup(&error);
+    let (scope, by) = (TenantScope::proven(TenantId::from_uuid(DEMO_TENANT)), By::system(Timestamp::now()));
+    let email = EmailAddress::parse(OWNER).expect("invariant: the owner's address is well formed");
+    let password = Secret::new(format!("{:012x}", rand::random::<u64>() & 0xFFFF_FFFF_FFFF));
+    let hash = Passwords::default().hash(&password).await;
+    let hash = hash.map_err(|_| Failure::Setup(format!("no password can be made for {OWNER}")))?;
+    match store.user_by_email(&email).await.map_err(failed)? {
+        Some((user, _)) => store.set_password(KeyOwner::Tenant(scope), user.id, &hash, &by).await.map_err(failed)?,
+        None => {
+            let (id, name) = (UserId::new(by.at, rand::random()), "Asha Sharma".to_owned());
+            let (tenant, role) = (Some(scope.tenant()), Role::TenantAdmin);
+            let user = User { id, tenant, email, name, role, disabled: false, created_at: by.at };
+            store.create_user(&user, &hash, &by).await.map_err(failed)?;
+        }
+    }
+    Ok(password)
+}
+
 /// Says exactly what to do next.
-fn explain(server: &Server, key: Option<&ApiKey>, data: &Path) -> std::io::Result<()> {
+fn explain(server: &Server, key: Option<&ApiKey>, password: &Secret, data: &Path) -> std::io::Result<()> {
     let sip = server.sip_udp.or(server.sip_tcp).map_or_else(String::new, |addr| addr.to_string());
     let http = server.http;
     let mut out = std::io::stdout().lock();
     writeln!(out, "Sharma Dental Clinic answers {DEMO_DID} at sip:{DEMO_DID}@{sip} (UDP and TCP).\n")?;
+    writeln!(out, "See it, and talk to it, in a browser: http://{http}/")?;
+    writeln!(out, "  sign in as {OWNER} with the password {} (of this start)\n", password.reveal())?;
     writeln!(out, "Call it from another terminal:")?;
     writeln!(out, "  vca call --to sip:{DEMO_DID}@{sip} --say \"I would like an appointment for a toothache\" \\")?;
     writeln!(

@@ -14,6 +14,7 @@ pub mod check_config;
 pub mod config;
 pub mod database;
 pub mod demo;
+mod examples;
 mod keys;
 mod log;
 mod messages;
