@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::{self, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::extract::{IdPath, no_such};
+use super::extract::{Body, IdPath, no_such};
 use super::guard::{Authenticated, Caller};
 use super::routes::{Routes, Rule};
-use super::{ApiState, Problem};
+use super::{ApiState, FieldError, Problem};
 use crate::domain::{CallId, E164, LiveCall, LivePhase, Permission, ProfileId, Speaker, TenantId};
 use crate::live::{Delivery, Events, Happening, Listing, ReachError};
 use crate::vault::wav;
@@ -34,6 +34,7 @@ pub(super) fn routes() -> Routes {
         .on(Rule::either(Permission::CallsRead), routes!(list))
         .on(Rule::tenant(Permission::CallsRead), routes!(one))
         .on(Rule::tenant(Permission::CallsWrite), routes!(hang_up))
+        .on(Rule::tenant(Permission::CallsWrite), routes!(hand_over))
         .on(Rule::tenant(Permission::CallsRead), routes!(listen))
         .on(Rule::either(Permission::CallsRead), routes!(events))
 }
@@ -132,6 +133,40 @@ pub(super) async fn hang_up(
     Ok(StatusCode::ACCEPTED)
 }
 
+/// Whom the caller is handed to.
+#[derive(Debug, serde::Deserialize, ToSchema, garde::Validate)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HandOver {
+    /// The name of a transfer target of the profile that answers the call.
+    #[garde(length(chars, min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100)]
+    target: String,
+}
+
+/// Asks that the caller be handed to a transfer target, whatever its hours. What comes of it is in the call's phases, and in
+/// its record.
+#[utoipa::path(post, path = "/v1/live/calls/{id}/hand-over", operation_id = "handOver", tag = "live",
+    params(("id" = CallId, Path)), request_body = HandOver, responses((status = 202)))]
+pub(super) async fn hand_over(
+    State(state): State<ApiState>,
+    Authenticated(scope): Authenticated,
+    caller: Caller,
+    IdPath(id): IdPath<CallId>,
+    Body(HandOver { target }): Body<HandOver>,
+) -> Result<StatusCode, Problem> {
+    let call = state.live.get(scope, id).await.ok_or_else(no_such::<CallId>)?;
+    let profile = state.store.answering_profile(scope, call.profile).await?;
+    if !profile.is_some_and(|profile| profile.transfers.targets.iter().any(|known| known.name == target)) {
+        return Err(Problem::invalid(vec![FieldError::new(
+            "target",
+            "the profile has no transfer target of this name",
+        )]));
+    }
+    state.live.hand_over(scope, id, target).await?;
+    state.store.note(scope, &caller.by(), "call.hand_over", &id).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
 impl From<ReachError> for Problem {
     fn from(error: ReachError) -> Self {
         match error {
@@ -159,7 +194,7 @@ pub(super) async fn listen(
         let chunk = audio.next().await?;
         Some((Ok(Bytes::from_owner(chunk)), audio))
     });
-    Ok(([(header::CONTENT_TYPE, "audio/wav")], Body::from_stream(head.chain(sound))).into_response())
+    Ok(([(header::CONTENT_TYPE, "audio/wav")], body::Body::from_stream(head.chain(sound))).into_response())
 }
 
 /// An event as it is sent; its kind is also the name of the server-sent event.

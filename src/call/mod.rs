@@ -371,7 +371,7 @@ async fn converse(
         caller,
         outgoing,
         longest_call: node.settings.longest_call,
-        stop: Stop::new(drain, present.hang_up_asked()),
+        stop: Stop::new(drain, present.wishes()),
         pulse: guarded.pulse(),
         metrics: Arc::clone(&node.metrics),
         trace: trace.clone(),

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use crate::domain::billing::{Allowance, Usage};
 use crate::domain::{
-    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, DialString, E164, EndCause, LivePhase, RecordingState,
-    Tenant, TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
+    AgentProfile, CallId, CallOutcome, CallRecord, CallSlots, CallWish, DialString, E164, EndCause, LivePhase,
+    RecordingState, Tenant, TenantScope, TenantStatus, TransferAttempt, TransferMode, Turn,
 };
 use crate::live::Overhear;
 use crate::media::Capabilities;
@@ -128,8 +128,8 @@ pub trait Present: Send + Sync {
     fn turn(&self, turn: &Turn);
     /// The call is over; its place is free.
     fn ended(&self, cause: EndCause, outcome: CallOutcome);
-    /// Turns true when somebody wants the call ended.
-    fn hang_up_asked(&self) -> watch::Receiver<bool>;
+    /// What others want done with the call.
+    fn wishes(&self) -> watch::Receiver<CallWish>;
 }
 
 /// A call to a person.

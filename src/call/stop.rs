@@ -1,27 +1,30 @@
-//! What ends a call from outside: the node's drain, or somebody who watches the call.
+//! What changes a call from outside: the node's drain, or somebody who watches the call.
 
 use tokio::sync::watch;
 
-use crate::domain::EndCause;
+use crate::domain::{CallWish, EndCause};
 
 /// Both, as one call sees them.
 #[derive(Debug, Clone)]
 pub struct Stop {
     /// Turns true when the node drains; its owner's end is a drain too.
     drain: watch::Receiver<bool>,
-    /// Turns true when somebody wants the call ended.
-    operator: watch::Receiver<bool>,
+    /// What somebody wants done with the call.
+    operator: watch::Receiver<CallWish>,
+    /// The same, read up to the last wish that was carried out.
+    wishes: watch::Receiver<CallWish>,
 }
 
 impl Stop {
-    pub fn new(drain: watch::Receiver<bool>, operator: watch::Receiver<bool>) -> Self {
-        Self { drain, operator }
+    pub fn new(drain: watch::Receiver<bool>, operator: watch::Receiver<CallWish>) -> Self {
+        let wishes = operator.clone();
+        Self { drain, operator, wishes }
     }
 
     /// Pends until the call is to end, and says why. Nothing is lost when the wait is given up.
     pub async fn told(&mut self) -> EndCause {
         let operator = async {
-            if self.operator.wait_for(|asked| *asked).await.is_err() {
+            if self.operator.wait_for(|wish| *wish == CallWish::HangUp).await.is_err() {
                 // Nobody is left who could ask.
                 std::future::pending::<()>().await;
             }
@@ -32,6 +35,18 @@ impl Stop {
             _ = self.drain.wait_for(|drain| *drain) => EndCause::Shutdown,
         }
     }
+
+    /// Pends until the caller is to be handed over, and says to which target. Nothing is lost when the wait is given up.
+    pub async fn hand_over(&mut self) -> String {
+        loop {
+            if self.wishes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            if let CallWish::HandOver(target) = &*self.wishes.borrow_and_update() {
+                return target.clone();
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -40,11 +55,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_is_told_why_it_is_to_end() {
-        let (drain, operator) = (watch::Sender::new(false), watch::Sender::new(false));
-        let stop = Stop::new(drain.subscribe(), operator.subscribe());
-        operator.send_replace(true);
+        let (drain, operator) = (watch::Sender::new(false), watch::Sender::new(CallWish::None));
+        let mut stop = Stop::new(drain.subscribe(), operator.subscribe());
+        operator.send_replace(CallWish::HandOver("desk".to_owned()));
+        assert_eq!(stop.hand_over().await, "desk");
+        operator.send_replace(CallWish::HangUp);
         assert_eq!(stop.clone().told().await, EndCause::Operator);
-        let (gone, nobody) = watch::channel(false);
+        let (gone, nobody) = watch::channel(CallWish::None);
         drop(gone);
         let mut stop = Stop::new(drain.subscribe(), nobody);
         drain.send_replace(true);

@@ -9,7 +9,9 @@ use super::Failure;
 use super::config::Config;
 use super::wiring::trunk_standing;
 use crate::call::ports::{BoxFuture, Presence, Present};
-use crate::domain::{CallId, CallOutcome, CallRecord, EndCause, LivePhase, TenantId, TenantScope, Trunk, Turn};
+use crate::domain::{
+    CallId, CallOutcome, CallRecord, CallWish, EndCause, LivePhase, TenantId, TenantScope, Trunk, Turn,
+};
 use crate::live::{self, Live, Notice, Overhear, TrunkNews};
 use crate::metrics::Metrics;
 use crate::sip::trunk::{TrunkStatus, Trunks};
@@ -48,8 +50,8 @@ impl Present for live::Entry {
         self.ended(cause, outcome);
     }
 
-    fn hang_up_asked(&self) -> watch::Receiver<bool> {
-        self.hang_up_asked()
+    fn wishes(&self) -> watch::Receiver<CallWish> {
+        self.wishes()
     }
 }
 

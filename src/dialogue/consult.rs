@@ -214,7 +214,7 @@ impl Receptionist {
                 self.consulting.asking = Some(asking);
                 self.decide(input, now)
             }
-            Input::HungUp | Input::MustEnd | Input::Digits(_) | Input::TransferDone => {
+            Input::HungUp | Input::MustEnd | Input::HandOver { .. } | Input::Digits(_) | Input::TransferDone => {
                 let actions = self.decide(asking.words(), now);
                 if self.state == State::Ended && input != Input::HungUp {
                     return actions;

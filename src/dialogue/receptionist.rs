@@ -272,6 +272,7 @@ impl Receptionist {
             Input::NotUnderstood => self.miss(),
             Input::SttUnavailable => self.stt_down(),
             Input::NoInput => self.silence(),
+            Input::HandOver { target } => self.hand_over_to(target),
             Input::Answered
             | Input::Interrupted { .. }
             | Input::TransferFailed { .. }

@@ -433,3 +433,26 @@ fn a_call_that_must_end_ends_in_words_that_say_what_was_taken() {
     assert_eq!(actions.last(), Some(&Action::End));
     assert_eq!(receptionist.step(Input::MustEnd, &now), [Action::End]);
 }
+
+#[test]
+fn a_caller_is_handed_over_when_the_business_wants_it() {
+    let mut profile = demo_profile();
+    profile.transfers.targets = vec![crate::domain::TransferTarget {
+        name: "the front desk".to_owned(),
+        number: "+918047180099".parse().unwrap(),
+        // Closed now: whoever asks knows that somebody is there.
+        hours: Some(crate::domain::WeeklyHours::default()),
+        kind: crate::domain::TransferKind::Warm,
+    }];
+    let mut receptionist = Receptionist::new(profile, None);
+    let now = monday_noon();
+    receptionist.step(Input::Answered, &now);
+    receptionist.step(Input::said("I want an appointment", 1.0), &now);
+    let actions = receptionist.step(Input::HandOver { target: 0 }, &now);
+    assert!(said(&actions)[0].text().contains("the front desk"), "{actions:?}");
+    assert!(matches!(actions.last(), Some(Action::Transfer { target: 0, .. })), "{actions:?}");
+    let back = receptionist.step(Input::TransferFailed { reason: TransferFailure::NoAnswer }, &now);
+    assert!(back.iter().any(|action| matches!(action, Action::Expect(_))), "the appointment goes on: {back:?}");
+    let nobody = receptionist.step(Input::HandOver { target: 7 }, &now);
+    assert!(!nobody.iter().any(|action| matches!(action, Action::Transfer { .. })), "{nobody:?}");
+}

@@ -54,6 +54,18 @@ impl Receptionist {
         Some(self.reply(lead).followed_by(self.transfer_to(target, connecting)))
     }
 
+    /// Begins to hand the caller to this target, at the wish of somebody of the business: no hours and no rule stand against
+    /// it but the one about which numbers may be called.
+    pub(super) fn hand_over_to(&mut self, target: usize) -> Reply {
+        let transfers = &self.phrases.profile().transfers;
+        if !transfers.targets.get(target).is_some_and(|target| transfers.allows(target)) {
+            return self.again();
+        }
+        self.interrupted_at = self.state;
+        let connecting = self.reply(&[Phrase::Connecting(line(target))]);
+        self.transfer_to(target, connecting)
+    }
+
     /// The person was not to be had: the next one is tried, or the caller is asked for a message.
     pub(super) fn transfer_failed(&mut self, reason: TransferFailure, now: &Zoned) -> Reply {
         let sorry = self.reply(&[match reason {

@@ -36,6 +36,8 @@ pub enum Input {
     Understood(Understanding),
     /// The language model gave no answer in time: on without it.
     Unadvised,
+    /// Somebody of the business who follows the call wants the caller handed to this target, by its place in the profile.
+    HandOver { target: usize },
     /// The call has to end now, for a reason of ours: the caller is told good-bye.
     MustEnd,
     /// The caller is gone.

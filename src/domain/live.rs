@@ -53,6 +53,17 @@ pub struct LiveCall {
     pub last_turn: Option<LiveTurn>,
 }
 
+/// What somebody who watches a call wants done with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CallWish {
+    #[default]
+    None,
+    /// The caller is to be handed to this target of the profile, by its name.
+    HandOver(String),
+    /// The call is to be ended.
+    HangUp,
+}
+
 /// Samples of a [`StereoFrame`] on each side.
 pub const STEREO_FRAME_SAMPLES: usize = 160;
 

@@ -41,7 +41,7 @@ pub use id::{
 };
 pub use ip_net::{IpNet, IpNetError};
 pub use knowledge::{Faq, Holiday, Knowledge, KnowledgeError, MOST_FAQS, MOST_SERVICES, Price, PriceRange, Service};
-pub use live::{LiveCall, LivePhase, LiveTurn, STEREO_FRAME_SAMPLES, StereoFrame};
+pub use live::{CallWish, LiveCall, LivePhase, LiveTurn, STEREO_FRAME_SAMPLES, StereoFrame};
 pub use message::{
     Attempt, Channel, EventKind, Message, MessageFilter, MessageState, ReceiptState, Topic, Webhook, WebhookChange,
 };

@@ -23,7 +23,7 @@ pub use events::{Delivery, Event, Events, Happening};
 pub use redis::{Notice, Observer, RedisError, RedisOptions};
 
 use crate::domain::{
-    CallId, CallOutcome, CallRecord, EndCause, LiveCall, LivePhase, LiveTurn, TenantId, TenantScope, Turn,
+    CallId, CallOutcome, CallRecord, CallWish, EndCause, LiveCall, LivePhase, LiveTurn, TenantId, TenantScope, Turn,
 };
 use audio::{Asking, FarEars};
 use events::Bus;
@@ -119,9 +119,9 @@ impl Live {
     ///
     /// All nodes count together. While they cannot, each counts its own calls.
     pub async fn enter(&self, scope: TenantScope, call: CallId, most: u32) -> Option<Entry> {
-        let hang_up = self.shared.own.enter(scope, call, most)?;
+        let wishes = self.shared.own.enter(scope, call, most)?;
         // From here on, so that nothing is left behind when this is given up.
-        let entry = Entry { live: self.clone(), scope, call, hang_up };
+        let entry = Entry { live: self.clone(), scope, call, wishes };
         if let Some(redis) = &self.redis
             && redis.enter(scope.tenant(), call, most).await == Some(false)
         {
@@ -193,12 +193,30 @@ impl Live {
     /// # Errors
     /// [`ReachError::NoSuchCall`], also for another tenant's call; [`ReachError::Unreachable`].
     pub async fn hang_up(&self, scope: TenantScope, call: CallId) -> Result<(), ReachError> {
-        if self.shared.own.hang_up(scope.tenant(), call) {
+        self.wish(scope, call, CallWish::HangUp).await
+    }
+
+    /// Asks that the caller be handed to this target of the call's profile. `Ok` says that the call's node was told: the
+    /// call's phases and its record say what came of it.
+    ///
+    /// # Errors
+    /// As [`Live::hang_up`].
+    pub async fn hand_over(&self, scope: TenantScope, call: CallId, target: String) -> Result<(), ReachError> {
+        self.wish(scope, call, CallWish::HandOver(target)).await
+    }
+
+    async fn wish(&self, scope: TenantScope, call: CallId, wish: CallWish) -> Result<(), ReachError> {
+        if self.shared.own.wish(scope.tenant(), call, wish.clone()) {
             return Ok(());
         }
         let there = self.elsewhere(scope, call).await?.ok_or(ReachError::NoSuchCall)?;
         let redis = self.redis.as_ref().ok_or(ReachError::NoSuchCall)?;
-        let told = redis.order(&there.node, &Order::HangUp { tenant: scope.tenant(), call }).await;
+        let tenant = scope.tenant();
+        let order = match wish {
+            CallWish::HandOver(target) => Order::HandOver { tenant, call, target },
+            CallWish::HangUp | CallWish::None => Order::HangUp { tenant, call },
+        };
+        let told = redis.order(&there.node, &order).await;
         if told == Some(true) { Ok(()) } else { Err(ReachError::Unreachable) }
     }
 
@@ -272,7 +290,7 @@ pub struct Entry {
     live: Live,
     scope: TenantScope,
     call: CallId,
-    hang_up: watch::Receiver<bool>,
+    wishes: watch::Receiver<CallWish>,
 }
 
 impl fmt::Debug for Entry {
@@ -334,9 +352,9 @@ impl Entry {
         self.leave(Some(cause), Some(outcome));
     }
 
-    /// Turns true when somebody wants the call ended.
-    pub fn hang_up_asked(&self) -> watch::Receiver<bool> {
-        self.hang_up.clone()
+    /// What others want done with the call.
+    pub fn wishes(&self) -> watch::Receiver<CallWish> {
+        self.wishes.clone()
     }
 
     /// `None` for a call that is not answered, or has left.

@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, watch};
 
 use super::audio::Overhear;
-use crate::domain::{CallId, LiveCall, StereoFrame, TenantId, TenantScope};
+use crate::domain::{CallId, CallWish, LiveCall, StereoFrame, TenantId, TenantScope};
 
 /// One call of this node, from its admission on.
 struct OwnCall {
     tenant: TenantId,
     /// Absent until the call is answered.
     live: Option<LiveCall>,
-    hang_up: watch::Sender<bool>,
+    wish: watch::Sender<CallWish>,
     /// Where it is heard, once there is sound.
     overhear: Option<Overhear>,
     /// Whether its place is certain, so that the other nodes are to know of it.
@@ -45,18 +45,18 @@ impl Own {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes one of the tenant's `most` places on this node; the receiver turns true when the call is to be ended.
-    pub fn enter(&self, scope: TenantScope, call: CallId, most: u32) -> Option<watch::Receiver<bool>> {
+    /// Takes one of the tenant's `most` places on this node; the receiver tells what others want done with the call.
+    pub fn enter(&self, scope: TenantScope, call: CallId, most: u32) -> Option<watch::Receiver<CallWish>> {
         let mut calls = self.lock();
         let of_tenant = calls.by_tenant.entry(scope.tenant()).or_default();
         if *of_tenant >= most {
             return None;
         }
         *of_tenant += 1;
-        let (hang_up, asked) = watch::channel(false);
+        let (wish, wishes) = watch::channel(CallWish::None);
         let (tenant, live, overhear) = (scope.tenant(), None, None);
-        calls.by_id.insert(call, OwnCall { tenant, live, hang_up, overhear, admitted: false, changed: false });
-        Some(asked)
+        calls.by_id.insert(call, OwnCall { tenant, live, wish, overhear, admitted: false, changed: false });
+        Some(wishes)
     }
 
     /// Changes what is known of a call; a call that has left stays gone.
@@ -133,11 +133,17 @@ impl Own {
         own.overhear.as_ref()?()
     }
 
-    /// Asks the call's task to end it; whether it is an answered call of this tenant's here.
-    pub fn hang_up(&self, tenant: TenantId, call: CallId) -> bool {
+    /// Asks something of the call's task; whether it is an answered call of this tenant's here.
+    pub fn wish(&self, tenant: TenantId, call: CallId, wish: CallWish) -> bool {
         match self.lock().by_id.get(&call) {
             Some(own) if own.tenant == tenant && own.live.is_some() => {
-                own.hang_up.send_replace(true);
+                // Who wants it to be over is not overtaken.
+                own.wish.send_if_modified(|old| {
+                    *old != CallWish::HangUp && {
+                        *old = wish;
+                        true
+                    }
+                });
                 true
             }
             _ => false,

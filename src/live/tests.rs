@@ -184,12 +184,17 @@ async fn a_call_is_ended_by_its_own_tenant_only(live: &Live) {
     let entry = live.enter(OURS, call(41), 9).await.unwrap();
     assert_eq!(live.hang_up(OURS, call(41)).await, Err(ReachError::NoSuchCall), "it is not answered yet");
     entry.answered(&record(OURS, call(41)), None);
-    let mut asked = entry.hang_up_asked();
+    let mut asked = entry.wishes();
     assert_eq!(live.hang_up(THEIRS, call(41)).await, Err(ReachError::NoSuchCall));
     assert_eq!(live.hang_up(OURS, call(42)).await, Err(ReachError::NoSuchCall));
-    assert!(!*asked.borrow());
+    assert_eq!(*asked.borrow(), CallWish::None);
+    assert_eq!(live.hand_over(OURS, call(41), "desk".to_owned()).await, Ok(()));
+    let desk = CallWish::HandOver("desk".to_owned());
+    assert_eq!(*asked.wait_for(|asked| *asked != CallWish::None).await.unwrap(), desk);
     assert_eq!(live.hang_up(OURS, call(41)).await, Ok(()));
-    assert!(*asked.wait_for(|asked| *asked).await.unwrap());
+    assert_eq!(*asked.wait_for(|asked| *asked != desk).await.unwrap(), CallWish::HangUp);
+    assert_eq!(live.hand_over(OURS, call(41), "desk".to_owned()).await, Ok(()));
+    assert_eq!(*asked.borrow(), CallWish::HangUp, "it is to be over");
     entry.ended(EndCause::Operator, CallOutcome::Nothing);
     assert_eq!(live.hang_up(OURS, call(41)).await, Err(ReachError::NoSuchCall), "it is over");
 }

@@ -116,6 +116,15 @@ impl Store {
         rows.iter().map(|row| row.get("document").map(|Document(profile)| profile)).collect()
     }
 
+    /// The version of a profile that answers calls; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn answering_profile(&self, scope: TenantScope, id: ProfileId) -> Result<Option<AgentProfile>> {
+        let row = self.driver.fetch_optional(Access::Tenant(scope), answering(scope).bind(Id(id))).await?;
+        row.map(|row| row.get("document").map(|Document(profile)| profile)).transpose()
+    }
+
     /// Replaces the draft that the editor read as `revision`; the new revision.
     ///
     /// # Errors

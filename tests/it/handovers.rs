@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use vca::call::ports::Closing;
 use vca::domain::{
-    CallOutcome, DialString, E164, EndCause, TransferKind, TransferMode, TransferResult, TransferTarget, Transfers,
-    Trunk, TrunkMode, TrunkSettings, WeeklyHours,
+    CallOutcome, DialString, E164, EndCause, TenantScope, TransferKind, TransferMode, TransferResult, TransferTarget,
+    Transfers, Trunk, TrunkMode, TrunkSettings, WeeklyHours,
 };
 
 use crate::desk::{AGENT_HZ, Desk};
@@ -96,6 +96,30 @@ fn talking(dead_media: Duration) -> (Desk, Caller, Phone, Dialog, Voice) {
     voice.expect_tone(CALLER_HZ);
     caller.voice.expect_tone(PERSON_HZ);
     (desk, caller, person, dialog, voice)
+}
+
+#[test]
+fn who_watches_a_call_has_the_caller_handed_over() {
+    let mut person = Phone::at("127.0.0.1");
+    let desk = Desk::start(transfers(vec![target("Dr Rao", &person.uri(), TransferKind::Blind)]), None, NEVER);
+    let (mut phone, mut voice) = (Phone::at("127.0.0.1"), Voice::at("127.0.0.1"));
+    let (dialog, sdp) = phone.call(desk.sip, DID, &voice.sdp("sendrecv"));
+    voice.send_to(&sdp);
+    voice.expect_tone(AGENT_HZ);
+    let call = desk.block_on(desk.live.list_all()).calls.remove(0);
+    let scope = TenantScope::proven(call.tenant);
+    // A name that nobody has changes nothing; the one that somebody has comes in the middle of the greeting.
+    for name in ["nobody", "Dr Rao"] {
+        assert_eq!(desk.block_on(desk.live.hand_over(scope, call.id, name.to_owned())), Ok(()));
+    }
+    let invite = person.expect_request("INVITE");
+    let (_dialog, heard) = take_up(&mut person, &invite);
+    voice.tone(CALLER_HZ);
+    heard.tone(PERSON_HZ);
+    heard.expect_tone(CALLER_HZ);
+    voice.expect_tone(PERSON_HZ);
+    let closing = Caller { phone, voice, dialog }.hangs_up(&desk);
+    assert_eq!(results(&closing), [("Dr Rao", TransferResult::Bridged)]);
 }
 
 #[test]

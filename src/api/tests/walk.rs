@@ -93,6 +93,7 @@ fn body(name: &str, operation: &Value) -> Value {
         "createTestCall" => json!({ "profile_id": "prof_00000000000000000000000000000001" }),
         "createTrunk" => json!({ "name": "n" }),
         "rollBackProfile" => json!({ "version": 1 }),
+        "handOver" => json!({ "target": "n" }),
         "addHoliday" => json!({ "date": "2026-11-08" }),
         "updateTenant" | "updateDid" | "updateProfile" | "updateTrunk" => json!({}),
         "setHours" | "setKnowledge" | "setTransferTargets" => json!({}),

@@ -92,6 +92,16 @@ enum Company {
 }
 
 impl Conversation<'_> {
+    /// Begins to hand the caller to the target of this name, as somebody who watches the call wants; what is being said
+    /// stops. A name that the profile does not have changes nothing.
+    pub(super) fn hand_over_as_asked(&mut self, name: &str) {
+        let Some(target) = self.profile.transfers.targets.iter().position(|target| target.name == name) else {
+            return warn!(target = name, "the caller cannot be handed over: the profile has no such target");
+        };
+        self.stop_playout();
+        self.step(dialogue::Input::HandOver { target });
+    }
+
     /// Tries to hand the caller over. `None`: nobody was to be had, and the receptionist talks to the caller again.
     pub(super) async fn hand_over(
         &mut self,

@@ -256,6 +256,7 @@ impl<'a> Conversation<'a> {
                     // Whoever watches wants it to be over now.
                     cause => return cause,
                 },
+                target = waits.stop.hand_over(), if leaving.is_none() => self.hand_over_as_asked(&target),
             }
         }
     }

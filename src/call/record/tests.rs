@@ -79,8 +79,8 @@ impl Present for Unwatched {
     fn turn(&self, _: &Turn) {}
     fn ended(&self, _: crate::domain::EndCause, _: CallOutcome) {}
 
-    fn hang_up_asked(&self) -> tokio::sync::watch::Receiver<bool> {
-        tokio::sync::watch::channel(false).1
+    fn wishes(&self) -> tokio::sync::watch::Receiver<crate::domain::CallWish> {
+        tokio::sync::watch::channel(crate::domain::CallWish::None).1
     }
 }
 

@@ -32,6 +32,12 @@ pub enum Order {
         tenant: TenantId,
         call: CallId,
     },
+    /// Hand the caller to this target of the profile.
+    HandOver {
+        tenant: TenantId,
+        call: CallId,
+        target: String,
+    },
     /// Send what is heard of the call to this node, for a while.
     Listen {
         tenant: TenantId,

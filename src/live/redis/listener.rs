@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 
 use super::sender::Sender;
 use super::{Common, Order, RETRY};
+use crate::domain::CallWish;
 use crate::live::{Event, Shared};
 
 pub(super) struct Listener {
@@ -63,7 +64,10 @@ impl Listener {
         } else {
             match serde_json::from_slice(text) {
                 Ok(Order::HangUp { tenant, call }) => {
-                    let _ = self.shared.own.hang_up(tenant, call);
+                    let _ = self.shared.own.wish(tenant, call, CallWish::HangUp);
+                }
+                Ok(Order::HandOver { tenant, call, target }) => {
+                    let _ = self.shared.own.wish(tenant, call, CallWish::HandOver(target));
                 }
                 Ok(Order::Listen { tenant, call, node }) => {
                     self.sender.listen(&self.common, &self.shared, tenant, call, node);
