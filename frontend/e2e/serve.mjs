@@ -64,7 +64,6 @@ async function find(path) {
 
 /** @param {string} target the server that answers /v1 @returns the address and what ends it */
 export async function serve(target, port = 0) {
-  const csp = JSON.parse(await readFile(join(out, "csp.json"), "utf8"));
   const server = createServer(async (incoming, outgoing) => {
     const { pathname } = new URL(incoming.url, "http://here.invalid");
     if (pathname.startsWith("/v1/") || pathname === "/openapi.json") return pass(incoming, outgoing, target);
@@ -73,7 +72,8 @@ export async function serve(target, port = 0) {
     const type = TYPES[extname(file)] ?? "application/octet-stream";
     const headers = { "Content-Type": type, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" };
     headers["Cache-Control"] = file.startsWith("_next/static/") ? "public, max-age=31536000, immutable" : "no-cache";
-    if (file.endsWith(".html")) headers["Content-Security-Policy"] = policy(csp[file] ?? []);
+    // Read anew each time: a build while this runs has other scripts.
+    if (file.endsWith(".html")) headers["Content-Security-Policy"] = policy(JSON.parse(await readFile(join(out, "csp.json"), "utf8"))[file] ?? []);
     const squeeze = /text|javascript|json|svg/.test(type) && /\bgzip\b/.test(incoming.headers["accept-encoding"] ?? "");
     if (squeeze) headers["Content-Encoding"] = "gzip";
     outgoing.writeHead(found ? 200 : 404, headers);

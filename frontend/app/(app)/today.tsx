@@ -170,16 +170,18 @@ function WaitingCall({ call }: { call: Call }) {
       <div className="mt-4 flex flex-wrap gap-2">
         {number ? (
           <Button asChild variant="primary" size="lg" className="flex-1 sm:flex-none">
-            <a href={`tel:${number}`} aria-label={words.callBackWho(who)}>
+            <a href={`tel:${number}`}>
               <Phone aria-hidden />
               {words.callBack}
+              <span className="sr-only">{who}</span>
               <span className="font-normal tabular-nums opacity-90 max-[380px]:hidden">{formatPhone(number)}</span>
             </a>
           </Button>
         ) : null}
         <Button asChild size="lg">
-          <Link prefetch={false} href={`/calls/view/?id=${call.id}`} aria-label={words.openCall(who)}>
+          <Link prefetch={false} href={`/calls/view/?id=${call.id}`}>
             {texts.details}
+            <span className="sr-only">{words.ofCall(who)}</span>
           </Link>
         </Button>
       </div>

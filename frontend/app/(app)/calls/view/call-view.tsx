@@ -85,8 +85,9 @@ function OneCall({ call }: { call: CallDetail }) {
         <div className="flex items-center gap-2">
           {number ? (
             <Button asChild variant="primary">
-              <a href={`tel:${number}`} aria-label={today.callBackWho(who)}>
+              <a href={`tel:${number}`}>
                 <Phone aria-hidden />
+                <span className="sr-only">{today.callBack}</span>
                 <span className="tabular-nums">{formatPhone(number)}</span>
               </a>
             </Button>
