@@ -11,7 +11,7 @@ export type { Strings } from "./types";
 export type Language = "en";
 
 /** Texts that a page brings along: see `areas/`. */
-export type Area = "agent" | "onboarding" | "operator" | "usage";
+export type Area = "agent" | "onboarding" | "operator" | "people" | "usage";
 
 type Core = Omit<Strings, Area>;
 
@@ -20,7 +20,7 @@ const catalogues: Record<Language, Strings> = { en: open(core) };
 
 /** A catalogue whose areas are added later, and which says what is missing when one is used before. */
 function open(texts: Core): Strings {
-  const areas: readonly Area[] = ["agent", "onboarding", "operator", "usage"];
+  const areas: readonly Area[] = ["agent", "onboarding", "operator", "people", "usage"];
   const missing = (area: Area) => ({
     configurable: true,
     enumerable: false,

@@ -4,6 +4,7 @@ export const shell = {
   menu: "Menu",
   openMenu: "Open the menu",
   account: (name: string) => `Account of ${name}`,
+  accountPage: "Password and devices",
   signOut: "Sign out",
   signOutEverywhere: "Sign out on all devices",
   theme: "Appearance",
@@ -18,6 +19,7 @@ export const shell = {
     tenants: "Businesses",
     trunks: "Lines",
     usage: "Usage",
+    people: "People",
   },
   groups: { business: "Business", platform: "Platform" },
   tenant: {
