@@ -13,6 +13,7 @@ use garde::Validate;
 use serde::de::DeserializeOwned;
 
 use super::{FieldError, Problem};
+use crate::domain::billing::Month;
 use crate::domain::{ApiKeyId, CallId, InvitationId, MessageId, ProfileId, SessionId, TenantId, UserId, WebhookId};
 
 /// What an identifier is one of, for a 404: "there is no such call".
@@ -49,6 +50,20 @@ impl<T: FromStr + Noun, S: Send + Sync> FromRequestParts<S> for IdPath<T> {
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| no_such::<T>())?;
         let id = params.iter().find_map(|(name, value)| (name == "id").then_some(value));
         id.and_then(|id| id.parse().ok()).map(Self).ok_or_else(no_such::<T>)
+    }
+}
+
+/// Extracts the `{month}` of the path; what is no month is 404.
+pub(super) struct MonthPath(pub Month);
+
+impl<S: Send + Sync> FromRequestParts<S> for MonthPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let no_month = || Problem::not_found("there is no such month; one is written like 2026-11");
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| no_month())?;
+        let month = params.iter().find_map(|(name, value)| (name == "month").then_some(value));
+        month.and_then(|month| month.parse().ok()).map(Self).ok_or_else(no_month)
     }
 }
 

@@ -38,6 +38,7 @@ mod messages;
 mod metrics;
 mod passwords;
 mod patch;
+mod plan;
 mod problem;
 mod profiles;
 mod query;
@@ -53,6 +54,8 @@ mod tests;
 mod transcript;
 mod trunk_settings;
 mod trunks;
+mod usage;
+mod usage_export;
 mod users;
 mod webhooks;
 
@@ -83,6 +86,7 @@ pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use request_id::RequestId;
 use routes::Routes;
 
+use crate::domain::billing::GstTerms;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::notify::webhook::endpoints::Endpoints;
@@ -119,6 +123,8 @@ pub struct ApiState {
     pub passwords: Arc<Passwords>,
     /// Where tenants are told of calls, as the configuration lets them be.
     pub endpoints: Endpoints,
+    /// What invoices say of tax.
+    pub billing: GstTerms,
     /// What makes the first user.
     pub setup: Arc<SetupToken>,
 }
@@ -137,6 +143,8 @@ fn resources() -> Routes {
         .and(live::routes())
         .and(messages::routes())
         .and(webhooks::routes())
+        .and(usage::routes())
+        .and(plan::routes())
         .and(sessions::routes())
         .and(users::routes())
         .and(invitations::routes())

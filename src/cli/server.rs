@@ -199,6 +199,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             gate: Arc::new(Gate::new(&config.http.gate())),
             passwords: Arc::default(),
+            billing: config.billing.terms(),
             setup: Arc::new(SetupToken::new(setup_token.clone())),
         };
         let (shutdown, stop) = watch::channel(false);

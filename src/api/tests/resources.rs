@@ -43,7 +43,14 @@ pub(super) fn trunk_profiles() -> TrunkProfiles {
 }
 
 impl Api {
-    async fn write(&self, key: u8, method: Method, path: &str, if_match: Option<&str>, body: Value) -> Answer {
+    pub(super) async fn write(
+        &self,
+        key: u8,
+        method: Method,
+        path: &str,
+        if_match: Option<&str>,
+        body: Value,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -59,7 +66,7 @@ impl Api {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    async fn create(&self, key: u8, path: &str, body: Value) -> Answer {
+    pub(super) async fn create(&self, key: u8, path: &str, body: Value) -> Answer {
         self.write(key, Method::POST, path, None, body).await
     }
 
@@ -73,12 +80,12 @@ impl Api {
 
 impl Answer {
     /// The fields that are wrong.
-    fn fields(&self) -> Vec<String> {
+    pub(super) fn fields(&self) -> Vec<String> {
         let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
         errors.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
     }
 
-    fn detail(&self) -> String {
+    pub(super) fn detail(&self) -> String {
         self.json()["detail"].as_str().unwrap_or_default().to_owned()
     }
 }
