@@ -39,6 +39,7 @@ mod metrics;
 mod passwords;
 mod patch;
 mod plan;
+mod privacy;
 mod problem;
 mod profiles;
 mod query;
@@ -86,6 +87,7 @@ pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use request_id::RequestId;
 use routes::Routes;
 
+use crate::domain::Retention;
 use crate::domain::billing::GstTerms;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -123,6 +125,8 @@ pub struct ApiState {
     pub passwords: Arc<Passwords>,
     /// Where tenants are told of calls, as the configuration lets them be.
     pub endpoints: Endpoints,
+    /// How long data of callers are kept where a tenant says nothing.
+    pub retention: Retention,
     /// What invoices say of tax.
     pub billing: GstTerms,
     /// What makes the first user.
@@ -145,6 +149,7 @@ fn resources() -> Routes {
         .and(webhooks::routes())
         .and(usage::routes())
         .and(plan::routes())
+        .and(privacy::routes())
         .and(sessions::routes())
         .and(users::routes())
         .and(invitations::routes())

@@ -5,6 +5,7 @@ mod connections;
 mod document;
 mod foundation;
 mod logs;
+mod privacy;
 mod resources;
 mod trunks;
 mod usage;
@@ -76,6 +77,7 @@ async fn api() -> Api {
         metrics: counted,
         gate: Arc::default(),
         passwords: Arc::default(),
+        retention: privacy::GENERAL,
         billing: usage::terms(),
         setup: Arc::default(),
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::domain::{CallId, CallRecord, CallSlots, Retention, Speaker, Turn};
+use crate::domain::{CallSlots, Retention, Speaker, Turn};
 use crate::store::tests::{Fixture, at, close, number, postgres, record, sqlite};
 use crate::store::{CallEvent, CloseCall};
 use crate::vault::MasterKeys;
@@ -60,7 +60,7 @@ async fn erasure_takes_all_that_is_one_callers_and_holds_the_number(f: &Fixture)
     assert_eq!(exported.calls[0].notices.len(), 1);
     assert_eq!(exported.calls[0].recording_file, Some(format!("{}.wav", exported.calls[0].record.id)));
 
-    let done = erase(&f.store, &recordings, f.ours, &number(CALLER), "test", now, [1; 10]).await.unwrap();
+    let done = erase(&f.store, &recordings, f.ours, &number(CALLER), "test", &By::system(now), [1; 10]).await.unwrap();
     assert!(done.calls >= 2 && done.recordings >= 2 && done.active == 0, "{done:?}");
     for erased in [&first, &second] {
         let (left, turns) = f.store.call(f.ours, erased.id).await.unwrap().unwrap();
@@ -79,18 +79,45 @@ async fn erasure_takes_all_that_is_one_callers_and_holds_the_number(f: &Fixture)
     let (kept, turns) = f.store.call(f.theirs, foreign.id).await.unwrap().unwrap();
     assert_eq!((kept.caller, turns.len()), (Some(number(CALLER)), 1), "another tenant's caller");
     assert!(recordings.open(kept.tenant, foreign.id).await.is_ok());
-    let noted = f.store.erasures(f.ours, 10).await.unwrap();
+    let noted = f.store.erasures(f.ours, None, 10).await.unwrap().items;
     assert_eq!((noted[0].number_masked.as_str(), noted[0].actor.as_str(), noted[0].calls), ("…10", "test", done.calls));
-    assert!(f.store.erasures(f.theirs, 10).await.unwrap().is_empty());
+    assert!(f.store.erasures(f.theirs, None, 10).await.unwrap().items.is_empty());
+    let log = f.store.audit(f.ours, None, 10).await.unwrap();
+    assert_eq!((log[0].action.as_str(), &log[0].object), ("erasure.create", &done.id.to_string()));
+    assert!(!format!("{log:?}").contains("9876543210"));
 
     // The second time there is nothing left to erase but the calls where the number was only left to call back.
-    let again = erase(&f.store, &recordings, f.ours, &number(CALLER), "test", now, [2; 10]).await.unwrap();
+    let again = erase(&f.store, &recordings, f.ours, &number(CALLER), "test", &By::system(now), [2; 10]).await.unwrap();
     assert_eq!((again.calls, again.recordings), (0, 0));
     // The year of the first call is over a day before that of the second one.
     assert_eq!(f.store.release_held_numbers(at(365 * DAY + 1)).await.unwrap(), 1);
     assert_eq!(f.store.held_number(f.ours, first.id).await.unwrap(), None);
     assert!(f.store.held_number(f.ours, second.id).await.unwrap().is_some());
     assert!(f.store.call_record(f.ours, other.id).await.unwrap().unwrap().caller.is_some());
+}
+
+async fn one_call_is_erased_as_all_of_a_number_are(f: &Fixture) {
+    let recordings = recordings(f);
+    let gone = call(f, f.ours, 0, CALLER).await;
+    let kept = call(f, f.ours, 100, CALLER).await;
+    let active = CallRecord { caller: Some(number(CALLER)), ..record(f.ours, 200) };
+    f.store.open_call(f.ours, &active).await.unwrap();
+    let by = By::system(at(DAY));
+    let erase = async |scope, call| erase_call(&f.store, &recordings, scope, call, &by).await;
+    assert!(matches!(erase(f.ours, active.id).await, Err(PrivacyError::Store(StoreError::StillUsed))));
+    assert!(matches!(erase(f.theirs, gone.id).await, Err(PrivacyError::Store(StoreError::NotFound))));
+    for _ in 0..2 {
+        erase(f.ours, gone.id).await.unwrap();
+        let (left, turns) = f.store.call(f.ours, gone.id).await.unwrap().unwrap();
+        assert_eq!((left.caller, left.summary, left.recording), (None, None, RecordingState::Erased));
+        assert!(turns.is_empty() && recordings.open(left.tenant, gone.id).await.is_err());
+        assert_eq!(f.store.held_number(f.ours, gone.id).await.unwrap(), Some(number(CALLER)));
+    }
+    let log = f.store.audit(f.ours, None, 10).await.unwrap();
+    assert_eq!(log.iter().filter(|entry| entry.action == "call.delete").count(), 1, "the second time changes nothing");
+    let (other, turns) = f.store.call(f.ours, kept.id).await.unwrap().unwrap();
+    assert_eq!((other.caller, turns.len()), (Some(number(CALLER)), 1));
+    assert!(recordings.open(other.tenant, kept.id).await.is_ok());
 }
 
 async fn each_kind_goes_when_its_days_are_over(f: &Fixture) {
@@ -134,6 +161,7 @@ async fn files_that_nobody_may_have_are_swept(f: &Fixture) {
 #[tokio::test]
 async fn on_sqlite() {
     erasure_takes_all_that_is_one_callers_and_holds_the_number(&sqlite().await).await;
+    one_call_is_erased_as_all_of_a_number_are(&sqlite().await).await;
     each_kind_goes_when_its_days_are_over(&sqlite().await).await;
     files_that_nobody_may_have_are_swept(&sqlite().await).await;
 }
@@ -141,6 +169,7 @@ async fn on_sqlite() {
 #[tokio::test]
 async fn on_postgresql() {
     erasure_takes_all_that_is_one_callers_and_holds_the_number(&postgres().await).await;
+    one_call_is_erased_as_all_of_a_number_are(&postgres().await).await;
     each_kind_goes_when_its_days_are_over(&postgres().await).await;
     files_that_nobody_may_have_are_swept(&postgres().await).await;
 }

@@ -99,6 +99,8 @@ fn body(name: &str, operation: &Value) -> Value {
         "addHoliday" => json!({ "date": "2026-11-08" }),
         "updateTenant" | "updateDid" | "updateProfile" | "updateTrunk" => json!({}),
         "setHours" | "setKnowledge" | "setTransferTargets" => json!({}),
+        "createErasure" | "createExport" => json!({ "number": "+919876543299" }),
+        "updateRetention" => json!({}),
         "putPlan" => json!({}),
         "createKey" => json!({ "name": "n" }),
         "createInvitation" => json!({ "email": "new@example.com", "role": "viewer" }),
