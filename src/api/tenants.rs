@@ -16,6 +16,7 @@ use super::profiles::{Profile, rehearse};
 use super::routes::{Routes, Rule};
 use super::{ApiState, FieldError, Patch, Problem, idempotency, query};
 use crate::domain::{ApiKeyId, E164, Permission, ProfileId, Tenant, TenantId, TenantScope, TenantStatus};
+use crate::privacy;
 use crate::store::{Account, ApiKey, KeyOwner, Listed, NewKey, Onboarding, StoreError};
 
 /// The list's name in its cursors.
@@ -32,6 +33,7 @@ pub(super) fn routes() -> Routes {
         .on(Rule::platform(Permission::TenantsWrite), routes!(create))
         .on(Rule::tenant(Permission::TenantsRead), routes!(one))
         .on(Rule::platform(Permission::TenantsWrite), routes!(change))
+        .on(Rule::platform(Permission::TenantsWrite), routes!(erase))
         .on(Rule::platform(Permission::TenantsWrite), routes!(suspend))
         .on(Rule::platform(Permission::TenantsWrite), routes!(resume))
 }
@@ -251,6 +253,31 @@ pub(super) async fn change(
     }
     state.store.change_tenant(scope, &tenant, &caller.by()).await?;
     Ok(Json(state.store.account(scope).await?.into()))
+}
+
+/// Erases a business for good, in the background: recordings, what callers said and left, people, keys, endpoints,
+/// receptionists. From this answer on its numbers are free and nothing shows it. What was charged stays. 409 while calls go
+/// on.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}", operation_id = "deleteTenant", tag = "tenants",
+    params(("tenant" = TenantId, Path)),
+    responses((status = 202), (status = 409, content_type = "application/problem+json", body = Problem)))]
+pub(super) async fn erase(
+    State(state): State<ApiState>,
+    caller: Caller,
+    TenantPath(scope): TenantPath,
+) -> Result<StatusCode, Problem> {
+    state.store.begin_tenant_erasure(scope, &caller.by()).await.map_err(|error| match error {
+        StoreError::StillUsed => Problem::conflict("calls go on; suspend the tenant, and try again after their end"),
+        StoreError::NotFound => no_such::<TenantId>(),
+        other => other.into(),
+    })?;
+    tokio::spawn(async move {
+        if let Err(error) = privacy::erase_tenant(&state.store, &state.recordings, scope, caller.now).await {
+            let tenant = scope.tenant();
+            tracing::error!(%tenant, %error, "the erasure of a business goes on with the next run of the retention");
+        }
+    });
+    Ok(StatusCode::ACCEPTED)
 }
 
 /// Stops answering a tenant's numbers: callers hear that it is not available for the time being. Calls that go on are

@@ -2,9 +2,11 @@
 //!
 //! Recordings are removed before the rows that lead to them, so that whatever breaks off half-way is done again.
 
+mod business;
 mod export;
 mod retain;
 
+pub use business::erase_tenant;
 pub use export::{Export, ExportedCall, export};
 pub use retain::{Retained, retain, sweep};
 

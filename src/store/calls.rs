@@ -5,12 +5,11 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::audit::Change;
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
 use super::{Result, Store, StoreError, fault, outbox, own};
 use crate::domain::billing::Charge;
 use crate::domain::{
-    By, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
+    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
     TransferAttempt, Turn,
 };
 

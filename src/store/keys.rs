@@ -258,7 +258,7 @@ impl Store {
         match principal.owner {
             KeyOwner::Tenant(scope) => Ok(Some(scope).filter(|scope| scope.tenant() == tenant)),
             KeyOwner::Platform => {
-                let query = sql("SELECT id FROM tenants WHERE id = $1").bind(Id(tenant));
+                let query = sql("SELECT id FROM tenants WHERE id = $1 AND erasing_at IS NULL").bind(Id(tenant));
                 let known = self.driver.fetch_optional(Access::Platform, query).await?;
                 Ok(known.map(|_| TenantScope::proven(tenant)))
             }

@@ -196,7 +196,7 @@ impl Store {
     }
 
     /// The sums of a month of every tenant, zeros where there was no call: `limit` (at least 1) of the tenants after
-    /// `after`. The operator's own list.
+    /// `after`. A business that was erased is among them for the months in which it had calls. The operator's own list.
     ///
     /// # Errors
     /// When the database fails.
@@ -209,10 +209,11 @@ impl Store {
         let mut query = sql("SELECT t.id, t.name, COALESCE(u.calls, 0) AS calls, COALESCE(u.minutes, 0) AS minutes,
                     COALESCE(u.extra_minutes, 0) AS extra_minutes, COALESCE(u.price_paise, 0) AS price_paise,
                     COALESCE(u.cost_paise, 0) AS cost_paise
-             FROM tenants t LEFT JOIN usage_months u ON u.tenant_id = t.id AND u.month = $1")
+             FROM tenants t LEFT JOIN usage_months u ON u.tenant_id = t.id AND u.month = $1
+             WHERE (t.erasing_at IS NULL OR u.calls > 0)")
         .bind(month.to_string());
         if let Some(after) = after {
-            query.push(" WHERE t.id > ").push_bind(Id(after));
+            query.push(" AND t.id > ").push_bind(Id(after));
         }
         query.push(" ORDER BY t.id LIMIT ").push_bind(Listed::<()>::ask(limit));
         let rows = self.driver.fetch_all(Access::Platform, query).await?;
@@ -392,7 +393,7 @@ fn seconds(from: Timestamp, to: Timestamp) -> i64 {
     micros.div_euclid(1_000_000) + i64::from(micros % 1_000_000 > 0)
 }
 
-fn plan_of(row: &Row) -> Result<Plan> {
+pub(super) fn plan_of(row: &Row) -> Result<Plan> {
     row.get("document").map(|Document(plan)| plan)
 }
 

@@ -87,7 +87,8 @@ impl Store {
     /// When the database fails.
     pub async fn retentions(&self) -> Result<Vec<(TenantScope, Retention)>> {
         let query = sql("SELECT t.id, r.recordings_days, r.transcripts_days, r.records_days
-             FROM tenants t LEFT JOIN retention r ON r.tenant_id = t.id ORDER BY t.id");
+             FROM tenants t LEFT JOIN retention r ON r.tenant_id = t.id
+             WHERE t.erasing_at IS NULL ORDER BY t.id");
         let rows = self.driver.fetch_all(Access::Platform, query).await?;
         let of_tenant = |row: &Row| -> Result<(TenantScope, Retention)> {
             let Id(tenant) = row.get::<Id<TenantId>>("id")?;

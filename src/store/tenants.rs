@@ -49,7 +49,7 @@ impl Store {
              JOIN tenants t ON t.id = d.tenant_id
              JOIN agent_profiles p ON p.tenant_id = d.tenant_id AND p.id = d.profile_id
              JOIN profile_versions v ON v.tenant_id = p.tenant_id AND v.profile_id = p.id AND v.version = p.published
-             WHERE d.number = $1");
+             WHERE d.number = $1 AND t.erasing_at IS NULL");
         let row = self.driver.fetch_optional(Access::Platform, query.bind(Word(number))).await?;
         row.map(|row| {
             let Id(id) = row.get::<Id<TenantId>>("id")?;
@@ -123,7 +123,7 @@ impl Store {
         after: Option<TenantId>,
         limit: u32,
     ) -> Result<Listed<Account>> {
-        let mut query = sql("SELECT * FROM tenants WHERE 1 = 1");
+        let mut query = sql("SELECT * FROM tenants WHERE erasing_at IS NULL");
         if let Some(status) = status {
             query.push(" AND status = ").push_bind(Word(status));
         }

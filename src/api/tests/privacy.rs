@@ -131,3 +131,45 @@ async fn retention_is_changed_by_what_is_there() {
         assert_eq!((refused.status, refused.fields()), (StatusCode::UNPROCESSABLE_ENTITY, vec![field.to_owned()]));
     }
 }
+
+#[tokio::test]
+async fn a_business_is_deleted_by_the_operator_once_its_calls_are_over() {
+    let api = api().await;
+    let did = json!({ "number": "080 4718 0001", "profile_id": api.f.store.profiles(api.f.ours).await.unwrap()[0].id });
+    assert_eq!(api.create(OURS, "/v1/dids", did).await.status, StatusCode::CREATED);
+    let call = api.call(api.f.ours, 0, Some(b"RIFF")).await;
+    let path = format!("/v1/tenants/{}", api.f.ours.tenant());
+    let delete = async |key: u8| api.write(key, Method::DELETE, &path, None, Value::Null).await;
+    assert_eq!(delete(OURS).await.status, StatusCode::NOT_FOUND, "it is the operator's to do");
+    let refused = delete(PLATFORM).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.detail().contains("calls go on"), "{}", refused.detail());
+    assert_eq!(api.get(OURS, "/v1/dids").await.json()["dids"].as_array().unwrap().len(), 1);
+    api.f.store.close_call(api.f.ours, call.id, &close(60)).await.unwrap();
+
+    assert_eq!(delete(PLATFORM).await.status, StatusCode::ACCEPTED);
+    assert_eq!(delete(PLATFORM).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(api.get(OURS, "/v1/calls").await.status, StatusCode::UNAUTHORIZED);
+    for path in [path.clone(), format!("{path}/suspend")] {
+        let method = if path.ends_with("suspend") { Method::POST } else { Method::GET };
+        assert_eq!(api.write(PLATFORM, method, &path, None, Value::Null).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let headers = [("authorization", bearer(PLATFORM)), (TENANT_HEADER, api.f.ours.tenant().to_string())];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    assert_eq!(api.send(Method::GET, "/v1/calls", &headers).await.status, StatusCode::NOT_FOUND);
+    let listed = api.get(PLATFORM, "/v1/tenants").await.json();
+    assert_eq!(listed["tenants"].as_array().unwrap().len(), 1, "{listed}");
+
+    let did =
+        json!({ "number": "080 4718 0001", "profile_id": api.f.store.profiles(api.f.theirs).await.unwrap()[0].id });
+    assert_eq!(api.create(THEIRS, "/v1/dids", did).await.status, StatusCode::CREATED, "the number is free");
+    for _ in 0..500 {
+        if api.f.store.tenants_in_erasure(jiff::Timestamp::MAX).await.unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let left = api.f.store.call_record(api.f.ours, call.id).await.unwrap().unwrap();
+    assert_eq!((left.caller, left.recording), (None, RecordingState::Erased));
+    assert!(api.f.store.profiles(api.f.ours).await.unwrap().is_empty());
+}
