@@ -36,6 +36,7 @@ mod live;
 mod merge;
 mod messages;
 mod metrics;
+mod notifications;
 mod passwords;
 mod patch;
 mod plan;
@@ -147,6 +148,7 @@ fn resources() -> Routes {
         .and(live::routes())
         .and(messages::routes())
         .and(webhooks::routes())
+        .and(notifications::routes())
         .and(usage::routes())
         .and(plan::routes())
         .and(privacy::routes())

@@ -5,6 +5,7 @@ mod connections;
 mod document;
 mod foundation;
 mod logs;
+mod notifications;
 mod privacy;
 mod resources;
 mod trunks;

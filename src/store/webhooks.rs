@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::audit::Change;
 use super::driver::{Access, Document, Id, Row, Time, sql};
 use super::{Result, Store, StoreError};
-use crate::domain::{EventKind, NoticeSettings, Secret, TenantScope, Webhook, WebhookChange, WebhookId};
+use crate::domain::{By, EventKind, NoticeSettings, Secret, TenantScope, Webhook, WebhookChange, WebhookId};
 
 /// Endpoints of one tenant.
 pub const MOST_WEBHOOKS: usize = 20;
@@ -166,17 +167,39 @@ impl Store {
     /// exist, or when the database fails.
     pub async fn put_notice_settings(&self, scope: TenantScope, settings: &NoticeSettings) -> Result<()> {
         settings.check()?;
-        let query = sql("INSERT INTO notice_settings (tenant_id, document) VALUES ($1, $2)
-                         ON CONFLICT (tenant_id) DO UPDATE SET document = excluded.document")
-        .bind(Id(scope.tenant()))
-        .bind(Document(settings));
-        self.driver.execute(Access::Tenant(scope), query).await.map(drop)
+        self.driver.execute(Access::Tenant(scope), notices(scope, settings)).await.map(drop)
+    }
+
+    /// The same, with an entry in the audit log where something changes.
+    ///
+    /// # Errors
+    /// As [`Store::put_notice_settings`].
+    pub async fn change_notice_settings(&self, scope: TenantScope, settings: &NoticeSettings, by: &By) -> Result<()> {
+        settings.check()?;
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query = sql("SELECT document FROM notice_settings WHERE tenant_id = $1").bind(Id(scope.tenant()));
+        let row = transaction.fetch_optional(query).await?;
+        let Document(before) = row.map_or(Ok(Document(NoticeSettings::default())), |row| row.get("document"))?;
+        if before == *settings {
+            return Ok(());
+        }
+        transaction.execute(notices(scope, settings)).await?;
+        let change = Change::of("notifications.update", scope.tenant()).before(&before).after(settings);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
     }
 
     async fn changed(&self, scope: TenantScope, query: super::driver::Sql) -> Result<()> {
         let done = self.driver.execute(Access::Tenant(scope), query).await?;
         if done == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
+}
+
+fn notices(scope: TenantScope, settings: &NoticeSettings) -> super::driver::Sql {
+    sql("INSERT INTO notice_settings (tenant_id, document) VALUES ($1, $2)
+         ON CONFLICT (tenant_id) DO UPDATE SET document = excluded.document")
+    .bind(Id(scope.tenant()))
+    .bind(Document(settings))
 }
 
 pub(super) fn webhook(row: &Row) -> Result<Webhook> {

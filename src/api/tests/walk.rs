@@ -101,7 +101,7 @@ fn body(name: &str, operation: &Value) -> Value {
         "setHours" | "setKnowledge" | "setTransferTargets" => json!({}),
         "createErasure" | "createExport" => json!({ "number": "+919876543299" }),
         "updateRetention" => json!({}),
-        "putPlan" => json!({}),
+        "putPlan" | "putNotifications" => json!({}),
         "createKey" => json!({ "name": "n" }),
         "createInvitation" => json!({ "email": "new@example.com", "role": "viewer" }),
         "updateUser" | "updateKey" => json!({ "name": "n" }),
