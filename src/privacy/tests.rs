@@ -174,7 +174,10 @@ async fn furnish(f: &Fixture) -> (ApiKey, User) {
     };
     f.store.create_user(&user, &Secret::new("$argon2id$none"), &by).await.unwrap();
     let webhook = WebhookId::new(at(0), [1; 10]);
-    f.store.create_webhook(f.ours, webhook, "https://example.com/", &[], &Secret::new("whsec_x"), at(0)).await.unwrap();
+    f.store
+        .create_webhook(f.ours, webhook, "https://example.com/", &[], &Secret::new("whsec_x"), &By::system(at(0)))
+        .await
+        .unwrap();
     f.store.set_retention(f.ours, &Retention { records_days: Some(3_650), ..Retention::default() }).await.unwrap();
     let plan = Plan { included_minutes: 77, ..Plan::default() };
     f.store.put_plan(f.ours, &plan).await.unwrap();

@@ -152,7 +152,10 @@ async fn walk() -> Walk {
     let entry = api.state.live.enter(f.ours, call.id, 3).await.unwrap();
     entry.answered(&call, None);
     let webhook = crate::domain::WebhookId::new(at(0), [OURS; 10]);
-    f.store.create_webhook(f.ours, webhook, "https://example.com/", &[], &Secret::new("whsec_x"), at(0)).await.unwrap();
+    f.store
+        .create_webhook(f.ours, webhook, "https://example.com/", &[], &Secret::new("whsec_x"), &By::system(at(0)))
+        .await
+        .unwrap();
     let told = api.call(f.ours, 50, None).await;
     f.store.close_call(f.ours, told.id, &close(60)).await.unwrap();
     let messages = f.store.messages(f.ours, &crate::domain::MessageFilter::default(), None, 1).await.unwrap();
