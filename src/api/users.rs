@@ -160,6 +160,7 @@ pub(super) async fn sign_out(
     caller: Caller,
     IdPath(id): IdPath<UserId>,
 ) -> Result<StatusCode, Problem> {
+    may_touch(&caller, &state.store.user(caller.owner(), id).await?)?;
     state.store.close_sessions(caller.owner(), id, &caller.by()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
