@@ -49,6 +49,7 @@ mod request_id;
 mod routes;
 mod serve;
 mod sessions;
+mod streams;
 mod studio;
 mod tenants;
 #[cfg(test)]

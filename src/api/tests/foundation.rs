@@ -206,3 +206,24 @@ async fn probes_need_no_key_and_tell_the_state() {
     }
     "#);
 }
+
+#[tokio::test]
+async fn streams_of_one_principal_are_bounded() {
+    let api = api().await;
+    let open = async |key: u8| {
+        let request = Request::get("/v1/events").header("authorization", bearer(key)).body(Body::empty()).unwrap();
+        api.router.clone().oneshot(request).await.unwrap()
+    };
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let stream = open(OURS).await;
+        assert_eq!(stream.status(), StatusCode::OK);
+        streams.push(stream);
+    }
+    let refused = open(OURS).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(open(THEIRS).await.status(), StatusCode::OK, "each has its own");
+    streams.pop();
+    assert_eq!(open(OURS).await.status(), StatusCode::OK, "one that was closed makes room");
+}
