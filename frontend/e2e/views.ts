@@ -21,6 +21,8 @@ export function views({ calls }: World): View[] {
     { name: "live", path: "/live/", role: "owner" },
     { name: "agent", path: "/agent/", role: "owner" },
     { name: "agent-viewer", path: "/agent/", role: "viewer" },
+    { name: "talk", path: "/talk/", role: "owner" },
+    { name: "onboarding", path: "/onboarding/", role: "operator" },
     { name: "choose-business", path: "/", role: "operator" },
   ];
 }

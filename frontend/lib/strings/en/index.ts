@@ -7,7 +7,8 @@ import { operator } from "./operator";
 import { session } from "./session";
 import { shell } from "./shell";
 import { today } from "./today";
+import { talk } from "./talk";
 import { usage } from "./usage";
 
 /** The English catalogue: one file an area, so that areas change without touching each other. */
-export const en = { common, shell, session, today, calls, live, agent, onboarding, operator, usage };
+export const en = { common, shell, session, today, calls, live, agent, onboarding, operator, talk, usage };

@@ -14,6 +14,7 @@ export const shell = {
     calls: "Calls",
     live: "Live",
     agent: "Receptionist",
+    talk: "Talk to it",
     onboarding: "New business",
     tenants: "Businesses",
     trunks: "Lines",
