@@ -1,5 +1,7 @@
 "use client";
 
+import "@/lib/strings/areas/agent";
+
 import { BotMessageSquare } from "lucide-react";
 import { usePathname, useRouter, useSearchParams } from "next/navigation";
 import { z } from "zod/mini";

@@ -1,5 +1,9 @@
 "use client";
 
+import "@/lib/strings/areas/agent";
+import "@/lib/strings/areas/onboarding";
+import "@/lib/strings/areas/operator";
+
 import { useMutation } from "@tanstack/react-query";
 import { Check } from "lucide-react";
 import { type FormEvent, useEffect, useRef, useState } from "react";

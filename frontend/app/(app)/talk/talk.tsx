@@ -1,5 +1,7 @@
 "use client";
 
+import "@/lib/strings/areas/talk";
+
 import { BotMessageSquare, Keyboard, Mic } from "lucide-react";
 import Link from "next/link";
 import { useSearchParams } from "next/navigation";

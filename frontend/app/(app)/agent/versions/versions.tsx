@@ -1,5 +1,7 @@
 "use client";
 
+import "@/lib/strings/areas/agent";
+
 import { ArrowLeft, History } from "lucide-react";
 import Link from "next/link";
 import { useSearchParams } from "next/navigation";
