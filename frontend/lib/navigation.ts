@@ -1,0 +1,34 @@
+import { BotMessageSquare, Headset, Store, type LucideIcon, PhoneCall, Radio, Sun } from "lucide-react";
+
+import type { Permission } from "./session";
+import type { Strings } from "./strings";
+
+export type Area = keyof Strings["shell"]["areas"];
+
+export interface NavigationItem {
+  area: Area;
+  href: string;
+  icon: LucideIcon;
+  permission: Permission;
+  /** `tenant` needs a business at hand; `platform` is the operator's own. */
+  reach: "tenant" | "platform";
+  /** Whether it has a place in the bar at the bottom of a phone, which holds four. */
+  bar?: boolean;
+}
+
+/** Every area that is there, in the order in which it is shown. A page that is added gets its line here. */
+export const navigation: readonly NavigationItem[] = [
+  { area: "today", href: "/", icon: Sun, permission: "calls:read", reach: "tenant", bar: true },
+  { area: "calls", href: "/calls/", icon: PhoneCall, permission: "calls:read", reach: "tenant", bar: true },
+  { area: "live", href: "/live/", icon: Radio, permission: "calls:read", reach: "tenant", bar: true },
+  { area: "agent", href: "/agent/", icon: BotMessageSquare, permission: "profiles:read", reach: "tenant", bar: true },
+  { area: "talk", href: "/talk/", icon: Headset, permission: "profiles:write", reach: "tenant" },
+  { area: "onboarding", href: "/onboarding/", icon: Store, permission: "tenants:write", reach: "platform" },
+];
+
+/** Whether `href` is where `path` is: the page itself, or one below it that has no entry of its own. */
+export function isCurrent(href: string, path: string): boolean {
+  if (href === "/") return path === "/";
+  if (!path.startsWith(href)) return false;
+  return !navigation.some((item) => item.href.length > href.length && item.href.startsWith(href) && path.startsWith(item.href));
+}
