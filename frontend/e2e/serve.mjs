@@ -52,6 +52,30 @@ function pass(incoming, outgoing, target) {
   incoming.pipe(onward);
 }
 
+/** Passes a WebSocket on as it comes: the server answers, and both ends then talk past this. */
+function passUpgrade(incoming, socket, head, target) {
+  const url = new URL(incoming.url, target);
+  const onward = request(url, { method: incoming.method, headers: { ...incoming.headers, host: url.host } });
+  const lines = ({ statusCode, statusMessage, rawHeaders }) => {
+    const headers = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${rawHeaders[at + 1]}`] : []));
+    return [`HTTP/1.1 ${statusCode} ${statusMessage}`, ...headers, "", ""].join("\r\n");
+  };
+  onward.on("upgrade", (answer, upstream, first) => {
+    socket.write(lines(answer));
+    socket.write(first);
+    upstream.write(head);
+    upstream.pipe(socket).pipe(upstream);
+    upstream.on("error", () => socket.destroy());
+    socket.on("error", () => upstream.destroy());
+  });
+  onward.on("response", (answer) => {
+    socket.write(lines(answer));
+    answer.pipe(socket);
+  });
+  onward.on("error", () => socket.destroy());
+  onward.end();
+}
+
 const known = new Map();
 
 /** As small as a server that compresses ahead makes it; once for each content. */
@@ -89,6 +113,7 @@ export async function serve(target, port = 0) {
     const body = await readFile(join(out, file));
     outgoing.writeHead(found ? 200 : 404, headers).end(squeeze ? compressed(body) : body);
   });
+  server.on("upgrade", (incoming, socket, head) => passUpgrade(incoming, socket, head, target));
   await new Promise((listening) => server.listen(port, "127.0.0.1", listening));
   return {
     url: `http://127.0.0.1:${server.address().port}`,

@@ -23,6 +23,8 @@ export function views({ calls }: World): View[] {
     { name: "agent-viewer", path: "/agent/", role: "viewer" },
     { name: "people", path: "/people/", role: "owner" },
     { name: "account", path: "/account/", role: "owner" },
+    { name: "talk", path: "/talk/", role: "owner" },
+    { name: "onboarding", path: "/onboarding/", role: "operator" },
     { name: "choose-business", path: "/", role: "operator" },
   ];
 }

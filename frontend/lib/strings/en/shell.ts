@@ -15,6 +15,7 @@ export const shell = {
     calls: "Calls",
     live: "Live",
     agent: "Receptionist",
+    talk: "Talk to it",
     onboarding: "New business",
     tenants: "Businesses",
     trunks: "Lines",
