@@ -19,6 +19,12 @@ export function views({ calls }: World): View[] {
     { name: "call", path: `/calls/view/?id=${calls.appointment}`, role: "owner" },
     { name: "call-interrupted", path: `/calls/view/?id=${calls.interrupted}`, role: "owner" },
     { name: "live", path: "/live/", role: "owner" },
+    { name: "agent", path: "/agent/", role: "owner" },
+    { name: "agent-viewer", path: "/agent/", role: "viewer" },
+    { name: "people", path: "/people/", role: "owner" },
+    { name: "account", path: "/account/", role: "owner" },
+    { name: "talk", path: "/talk/", role: "owner" },
+    { name: "onboarding", path: "/onboarding/", role: "operator" },
     { name: "choose-business", path: "/", role: "operator" },
   ];
 }

@@ -5,6 +5,7 @@ const OTHERS: Record<string, string> = { screenshots: "screenshots.ts", keep: "k
 
 export default defineConfig({
   resolve: { alias: { "@": `${import.meta.dirname}/..` } },
+  cacheDir: `${import.meta.dirname}/../node_modules/.vite`,
   test: {
     root: import.meta.dirname,
     include: [OTHERS[process.env.VCA_E2E_SUITE ?? ""] ?? "**/*.e2e.ts"],

@@ -1,4 +1,4 @@
-import { type LucideIcon, PhoneCall, Radio, Sun } from "lucide-react";
+import { BotMessageSquare, Headset, type LucideIcon, PhoneCall, Radio, Store, Sun, Users } from "lucide-react";
 
 import type { Permission } from "./session";
 import type { Strings } from "./strings";
@@ -21,6 +21,10 @@ export const navigation: readonly NavigationItem[] = [
   { area: "today", href: "/", icon: Sun, permission: "calls:read", reach: "tenant", bar: true },
   { area: "calls", href: "/calls/", icon: PhoneCall, permission: "calls:read", reach: "tenant", bar: true },
   { area: "live", href: "/live/", icon: Radio, permission: "calls:read", reach: "tenant", bar: true },
+  { area: "agent", href: "/agent/", icon: BotMessageSquare, permission: "profiles:read", reach: "tenant", bar: true },
+  { area: "talk", href: "/talk/", icon: Headset, permission: "profiles:write", reach: "tenant" },
+  { area: "people", href: "/people/", icon: Users, permission: "users:read", reach: "tenant" },
+  { area: "onboarding", href: "/onboarding/", icon: Store, permission: "tenants:write", reach: "platform" },
 ];
 
 /** Whether `href` is where `path` is: the page itself, or one below it that has no entry of its own. */

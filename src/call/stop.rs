@@ -23,28 +23,48 @@ impl Stop {
 
     /// Pends until the call is to end, and says why. Nothing is lost when the wait is given up.
     pub async fn told(&mut self) -> EndCause {
-        let operator = async {
-            if self.operator.wait_for(|wish| *wish == CallWish::HangUp).await.is_err() {
-                // Nobody is left who could ask.
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = operator => EndCause::Operator,
-            _ = self.drain.wait_for(|drain| *drain) => EndCause::Shutdown,
-        }
+        told(&mut self.drain, &mut self.operator).await
     }
 
-    /// Pends until the caller is to be handed over, and says to which target. Nothing is lost when the wait is given up.
-    pub async fn hand_over(&mut self) -> String {
-        loop {
-            if self.wishes.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            if let CallWish::HandOver(target) = &*self.wishes.borrow_and_update() {
-                return target.clone();
-            }
+    /// Pends until the call is to end or the caller to be handed over. Nothing is lost when the wait is given up.
+    pub async fn asked(&mut self) -> Asked {
+        tokio::select! {
+            biased;
+            cause = told(&mut self.drain, &mut self.operator) => Asked::End(cause),
+            target = hand_over(&mut self.wishes) => Asked::HandOver(target),
+        }
+    }
+}
+
+/// What is asked of a call from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    End(EndCause),
+    /// To the target of this name.
+    HandOver(String),
+}
+
+async fn told(drain: &mut watch::Receiver<bool>, operator: &mut watch::Receiver<CallWish>) -> EndCause {
+    let operator = async {
+        if operator.wait_for(|wish| *wish == CallWish::HangUp).await.is_err() {
+            // Nobody is left who could ask.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = operator => EndCause::Operator,
+        _ = drain.wait_for(|drain| *drain) => EndCause::Shutdown,
+    }
+}
+
+async fn hand_over(wishes: &mut watch::Receiver<CallWish>) -> String {
+    loop {
+        if wishes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if let CallWish::HandOver(target) = &*wishes.borrow_and_update() {
+            return target.clone();
         }
     }
 }
@@ -58,7 +78,7 @@ mod tests {
         let (drain, operator) = (watch::Sender::new(false), watch::Sender::new(CallWish::None));
         let mut stop = Stop::new(drain.subscribe(), operator.subscribe());
         operator.send_replace(CallWish::HandOver("desk".to_owned()));
-        assert_eq!(stop.hand_over().await, "desk");
+        assert_eq!(stop.asked().await, Asked::HandOver("desk".to_owned()));
         operator.send_replace(CallWish::HangUp);
         assert_eq!(stop.clone().told().await, EndCause::Operator);
         let (gone, nobody) = watch::channel(CallWish::None);

@@ -141,7 +141,7 @@ function Tile({ label, value, href }: { label: string; value: string; href: stri
   return (
     <div className="relative flex flex-col-reverse justify-end gap-1 rounded-xl border border-line bg-surface px-4 py-3.5 focus-within:border-accent hover:border-line-strong">
       <dt className="text-sm leading-snug text-ink-muted">
-        <Link href={href} className="after:absolute after:inset-0">
+        <Link prefetch={false} href={href} className="after:absolute after:inset-0">
           {label}
         </Link>
       </dt>

@@ -6,16 +6,19 @@ import { useEffect, useReducer, useState } from "react";
 import { api, platform, unwrap } from "../api/client";
 import { ProblemError } from "../api/problem";
 import { followEvents, type StreamState } from "../api/sse";
-import { isLiveEvent, type LiveCall, type LiveEvent, type LiveState, withEvent, withList, withoutEnded } from "../live/state";
+import { isLiveEvent, type LiveCall, type LiveEvent, type LiveState, type Turn, withEvent, withList, withoutEnded, withTurns } from "../live/state";
 
 /** How long a call that is over stays in the view. */
 const LINGER_MS = 20_000;
+/** Of how many calls the earlier turns are read: more do not fit on a screen, and each is a request. */
+const EARLIER_OF = 24;
 
-type Action = { list: readonly LiveCall[] } | { event: LiveEvent } | { sweep: string };
+type Action = { list: readonly LiveCall[] } | { event: LiveEvent } | { turns: readonly Turn[]; call: string } | { sweep: string };
 
 function reduce(state: LiveState, action: Action): LiveState {
   if ("list" in action) return withList(state, action.list);
   if ("event" in action) return withEvent(state, action.event);
+  if ("turns" in action) return withTurns(state, action.call, action.turns);
   return withoutEnded(state, action.sweep);
 }
 
@@ -38,12 +41,19 @@ export function useLive(everybody: boolean): Live {
 
   useEffect(() => {
     let current = true;
+    const readEarlier = async ({ id, tenant }: LiveCall) => {
+      const header = everybody ? { "VCA-Tenant": tenant } : undefined;
+      const earlier = await unwrap(api.GET("/v1/calls/{id}", { params: { path: { id }, header } })).catch(() => null);
+      if (current && earlier) dispatch({ call: id, turns: earlier.turns });
+    };
     const read = async () => {
       try {
         const { calls, partial } = await unwrap((everybody ? platform : api).GET("/v1/live/calls"));
         if (!current) return;
         dispatch({ list: calls });
         setList({ ready: true, partial, error: null });
+        // The list has the last turn only; what was said before it is with the call.
+        for (const call of calls.filter((one) => one.turns > 1).slice(0, EARLIER_OF)) void readEarlier(call);
       } catch (error) {
         if (current) setList((before) => ({ ...before, error }));
       }

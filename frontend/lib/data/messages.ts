@@ -1,6 +1,6 @@
 "use client";
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { api, type Schemas, unwrap } from "../api/client";
 
@@ -21,5 +21,32 @@ export function useResendMessage() {
   return useMutation({
     mutationFn: (id: string) => unwrap(api.POST("/v1/messages/{id}/resend", { params: { path: { id } } })),
     onSuccess: () => client.invalidateQueries({ queryKey: ["messages"] }),
+  });
+}
+
+export interface MessageFilter {
+  channel?: string;
+  state?: string;
+  webhook?: string;
+}
+
+/** What was sent, or is to be sent, the latest first. */
+export function useMessages(filter: MessageFilter) {
+  return useInfiniteQuery({
+    queryKey: ["messages", "list", filter],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam, signal }) => unwrap(api.GET("/v1/messages", { params: { query: { ...filter, cursor: pageParam } as never }, signal })),
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    select: (data) => data.pages.flatMap((page) => page.messages),
+  });
+}
+
+/** One message with every try. */
+export function useMessage(id: string | null) {
+  return useQuery({
+    queryKey: ["messages", "one", id],
+    enabled: id !== null,
+    queryFn: ({ signal }) => unwrap(api.GET("/v1/messages/{id}", { params: { path: { id: id ?? "" } }, signal })),
+    refetchInterval: (query) => (query.state.data?.state === "pending" ? 3000 : false),
   });
 }

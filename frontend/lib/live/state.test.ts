@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { isLiveEvent, type LiveCall, ordered, type Turn, withEvent, withList, withoutEnded } from "./state";
+import { isLiveEvent, type LiveCall, ordered, type Turn, withEvent, withList, withoutEnded, withTurns } from "./state";
 
 const call = (id: string, rest: Partial<LiveCall> = {}): LiveCall => ({
   id,
@@ -23,6 +23,13 @@ describe("live calls", () => {
     expect(state.a?.turns.map((one) => one.text)).toEqual(["How can I help?", "a toothache", "tomorrow"]);
     expect(state.a?.call.phase).toBe("thinking");
     expect(state.a?.call.turns).toBe(4);
+  });
+  it("are completed by what was said before, which does not undo what was said since", () => {
+    let state = withList({}, [call("a", { turns: 3, last_turn: { speaker: "caller", text: "third", started_ms: 2000 } })]);
+    state = withEvent(state, { type: "call.turn", at: "", call: "a", phase: "speaking", turn: turn(3, "fourth") });
+    state = withTurns(state, "a", [turn(0, "first"), turn(1, "second"), turn(2, "third")]);
+    expect(state.a?.turns.map((one) => one.text)).toEqual(["first", "second", "third", "fourth"]);
+    expect(withTurns(state, "gone", [turn(0, "x")])).toBe(state);
   });
   it("keep the turns when the list is read anew", () => {
     let state = withList({}, [call("a")]);

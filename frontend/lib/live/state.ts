@@ -33,6 +33,12 @@ export function withList(state: LiveState, calls: readonly LiveCall[]): LiveStat
   return next;
 }
 
+/** Takes over what was said before the page was opened. */
+export function withTurns(state: LiveState, id: string, turns: readonly Turn[]): LiveState {
+  const entry = state[id];
+  return entry ? { ...state, [id]: { ...entry, turns: merge(entry.turns, turns) } } : state;
+}
+
 /** One turn is there once; what was said about it last holds, unless it knows less. */
 function merge(known: readonly Turn[], more: readonly Turn[]): Turn[] {
   const bySeq = new Map(known.map((turn) => [turn.seq, turn]));

@@ -1,7 +1,7 @@
 //! Tenants, numbers, receptionists and calls by the API: what an operator and a tenant do with them, and what is refused.
 
 use super::*;
-use crate::domain::AgentProfile;
+use crate::domain::{AgentProfile, CallWish};
 
 /// A studio that cannot say one word.
 #[derive(Default)]
@@ -43,7 +43,14 @@ pub(super) fn trunk_profiles() -> TrunkProfiles {
 }
 
 impl Api {
-    async fn write(&self, key: u8, method: Method, path: &str, if_match: Option<&str>, body: Value) -> Answer {
+    pub(super) async fn write(
+        &self,
+        key: u8,
+        method: Method,
+        path: &str,
+        if_match: Option<&str>,
+        body: Value,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -59,7 +66,7 @@ impl Api {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    async fn create(&self, key: u8, path: &str, body: Value) -> Answer {
+    pub(super) async fn create(&self, key: u8, path: &str, body: Value) -> Answer {
         self.write(key, Method::POST, path, None, body).await
     }
 
@@ -68,18 +75,6 @@ impl Api {
         let made = self.create(OURS, "/v1/profiles", body).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&made.body));
         (made.header("location").to_owned(), made.header("etag").to_owned())
-    }
-}
-
-impl Answer {
-    /// The fields that are wrong.
-    fn fields(&self) -> Vec<String> {
-        let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
-        errors.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
-    }
-
-    fn detail(&self) -> String {
-        self.json()["detail"].as_str().unwrap_or_default().to_owned()
     }
 }
 
@@ -436,9 +431,9 @@ async fn calls_are_found_by_their_words_and_number_and_deleted_for_good() {
     assert!(file.exists());
     assert_eq!(api.write(OURS, Method::DELETE, &path, None, Value::Null).await.status, StatusCode::NO_CONTENT);
     assert!(!file.exists());
-    for gone in [path.clone(), format!("{path}/transcript"), format!("{path}/recording")] {
-        assert_eq!(api.get(OURS, &gone).await.status, StatusCode::NOT_FOUND, "{gone}");
-    }
+    let bare = api.get(OURS, &path).await.json();
+    assert_eq!((&bare["caller"], &bare["summary"], &bare["turns"]), (&Value::Null, &Value::Null, &json!([])));
+    assert_eq!(api.get(OURS, &format!("{path}/recording")).await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -522,9 +517,13 @@ async fn calls_that_go_on_are_seen_ended_and_told_of_by_their_tenant_only() {
     assert_eq!(api.get(THEIRS, &path).await.status, StatusCode::NOT_FOUND);
     let hang_up = format!("{path}/hang-up");
     assert_eq!(api.create(THEIRS, &hang_up, Value::Null).await.status, StatusCode::NOT_FOUND);
-    assert!(!*entry.hang_up_asked().borrow());
+    let hand_over = format!("{path}/hand-over");
+    let desk = json!({ "target": "the front desk" });
+    assert_eq!(api.create(THEIRS, &hand_over, desk.clone()).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(api.create(OURS, &hand_over, desk).await.status, StatusCode::UNPROCESSABLE_ENTITY, "there is none");
+    assert_eq!(*entry.wishes().borrow(), CallWish::None);
     assert_eq!(api.create(OURS, &hang_up, Value::Null).await.status, StatusCode::ACCEPTED);
-    assert!(*entry.hang_up_asked().borrow());
+    assert_eq!(*entry.wishes().borrow(), CallWish::HangUp);
     drop(entry);
     assert_eq!(api.get(OURS, &path).await.status, StatusCode::NOT_FOUND);
     // The streams end with the node.

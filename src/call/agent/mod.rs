@@ -10,7 +10,7 @@ use tracing::{debug, info};
 
 use super::leg::Answerer;
 use super::record::Journal;
-use super::stop::Stop;
+use super::stop::{Asked, Stop};
 use super::transfer::Outgoing;
 use super::watchdog::Pulse;
 use crate::dialogue::{self, Line, Receptionist};
@@ -251,12 +251,12 @@ impl<'a> Conversation<'a> {
                     }
                     self.tell(voice::Input::Tick);
                 }
-                cause = waits.stop.told(), if leaving.is_none() => match cause {
-                    EndCause::Shutdown => leaving = self.take_leave(cause, &mut waits),
+                asked = waits.stop.asked(), if leaving.is_none() => match asked {
+                    Asked::HandOver(target) => self.hand_over_as_asked(&target),
+                    Asked::End(EndCause::Shutdown) => leaving = self.take_leave(EndCause::Shutdown, &mut waits),
                     // Whoever watches wants it to be over now.
-                    cause => return cause,
+                    Asked::End(cause) => return cause,
                 },
-                target = waits.stop.hand_over(), if leaving.is_none() => self.hand_over_as_asked(&target),
             }
         }
     }

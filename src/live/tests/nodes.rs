@@ -129,14 +129,19 @@ async fn a_call_is_watched_and_ended_from_another_node() {
     assert_eq!((seen.turns, seen.phase), (1, LivePhase::Speaking));
     assert_eq!(b.live.get(THEIRS, call(1)).await, None);
 
-    let mut asked = entry.hang_up_asked();
+    let mut asked = entry.wishes();
     assert_eq!(b.live.hang_up(THEIRS, call(1)).await, Err(ReachError::NoSuchCall));
     assert_eq!(b.live.hang_up(OURS, call(9)).await, Err(ReachError::NoSuchCall));
-    assert!(!*asked.borrow());
-    until("the order to reach its node", async || b.live.hang_up(OURS, call(1)).await.ok()).await;
-    assert!(
-        *tokio::time::timeout(LIMIT, asked.wait_for(|asked| *asked)).await.expect("it is asked").expect("it lives")
-    );
+    assert_eq!(*asked.borrow(), CallWish::None);
+    for wish in [CallWish::HandOver("desk".to_owned()), CallWish::HangUp] {
+        let order = async || match &wish {
+            CallWish::HandOver(target) => b.live.hand_over(OURS, call(1), target.clone()).await.ok(),
+            _ => b.live.hang_up(OURS, call(1)).await.ok(),
+        };
+        until("the order to reach its node", order).await;
+        let told = tokio::time::timeout(LIMIT, asked.wait_for(|asked| *asked == wish)).await;
+        assert!(told.expect("it is asked").is_ok(), "{wish:?}");
+    }
     entry.ended(EndCause::Operator, CallOutcome::Nothing);
     let ended =
         Happening::CallEnded { call: call(1), cause: Some(EndCause::Operator), outcome: Some(CallOutcome::Nothing) };

@@ -1,1 +1,3 @@
-export const operator = {};
+export const operator = {
+  secretHint: "It is told this once. Copy it now.",
+};

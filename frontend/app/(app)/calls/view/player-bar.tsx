@@ -5,6 +5,7 @@ import { type KeyboardEvent, type PointerEvent, useEffect, useState, useSyncExte
 
 import { Waveform } from "./waveform";
 import { Button } from "@/components/ui/button";
+import { SelectField } from "@/components/ui/field";
 import type { Sound } from "@/lib/audio/decode";
 import type { Player } from "@/lib/audio/player";
 import { cn } from "@/lib/cn";
@@ -72,19 +73,33 @@ export function PlayerBar({ player, sound }: { player: Player; sound: Sound }) {
           onKeyDown={onKey}
           onPointerDown={onPointer}
           onPointerMove={onPointer}
-          className="h-24 min-w-0 flex-1 cursor-pointer touch-pan-y rounded-md"
+          className="h-16 min-w-0 flex-1 cursor-pointer touch-pan-y rounded-md sm:h-24"
         >
           <Waveform player={player} sound={sound} />
         </div>
       </div>
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+      <div className="flex flex-wrap items-center gap-x-2 gap-y-2 sm:gap-x-3">
         <Button variant="primary" size="icon" className="rounded-full" onClick={() => player.toggle()} aria-label={playing ? words.pause : words.play}>
           {playing ? <Pause aria-hidden /> : <Play aria-hidden />}
         </Button>
         <span className="text-sm text-ink-muted tabular-nums">
-          {at} / {of}
+          {at}
+          <span className="max-sm:hidden"> / {of}</span>
         </span>
-        <div role="group" aria-label={words.speed} className="ml-auto flex overflow-hidden rounded-lg border border-line">
+        <SelectField
+          label={words.speed}
+          hideLabel
+          value={speed}
+          onChange={(event) => setPlayback({ speed: Number(event.target.value), skip })}
+          className="ml-auto w-17 sm:hidden [&_select]:h-9 [&_select]:pr-1"
+        >
+          {SPEEDS.map((factor) => (
+            <option key={factor} value={factor}>
+              {words.speedOf(String(factor))}
+            </option>
+          ))}
+        </SelectField>
+        <div role="group" aria-label={words.speed} className="ml-auto flex overflow-hidden rounded-lg border border-line max-sm:hidden">
           {SPEEDS.map((factor) => (
             <button
               key={factor}
@@ -97,7 +112,7 @@ export function PlayerBar({ player, sound }: { player: Player; sound: Sound }) {
             </button>
           ))}
         </div>
-        <Button size="sm" className={cn("h-9", skip && "border-transparent bg-accent-soft text-accent")} aria-pressed={skip} onClick={() => setPlayback({ speed, skip: !skip })}>
+        <Button size="sm" className={cn("h-9 px-2.5", skip && "border-transparent bg-accent-soft text-accent")} aria-pressed={skip} onClick={() => setPlayback({ speed, skip: !skip })}>
           {words.skipSilence}
         </Button>
       </div>
