@@ -22,7 +22,7 @@ import { useStrings } from "@/lib/strings";
 type Entry = Schemas["AuditEntry"];
 
 export function Audit({ scope }: { scope: Scope }) {
-  const { operator } = useStrings();
+  const { operator, common } = useStrings();
   const words = operator.audit;
   const query = useAudit(scope);
   const users = useUsers(scope);
@@ -36,7 +36,7 @@ export function Audit({ scope }: { scope: Scope }) {
       { id: "object", header: words.object, cell: ({ row }) => <span className="block max-w-56 truncate font-mono text-xs text-ink-muted">{row.original.object}</span> },
       {
         id: "actions",
-        header: () => null,
+        header: () => <span className="sr-only">{common.actions}</span>,
         cell: ({ row: { original } }) => (
           <Button size="sm" aria-label={words.detailsOf(original.action, formatDateTime(original.at))} onClick={() => setShown(original)}>
             {words.details}
@@ -45,7 +45,7 @@ export function Audit({ scope }: { scope: Scope }) {
         meta: { className: "text-right" },
       },
     ],
-    [words, names],
+    [words, names, common],
   );
   return (
     <Page title={scope === "platform" ? words.platformTitle : words.title} lead={words.lead}>

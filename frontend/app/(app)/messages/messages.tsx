@@ -57,7 +57,7 @@ export function Messages() {
       { id: "attempts", header: words.attempts, cell: ({ row }) => <span className="tabular-nums">{row.original.attempts}</span> },
       {
         id: "actions",
-        header: () => null,
+        header: () => <span className="sr-only">{common.actions}</span>,
         cell: ({ row: { original } }) => (
           <Button size="sm" aria-label={words.viewOf(words.topics[original.topic] ?? original.topic, formatDateTime(original.created_at))} onClick={() => setShown(original.id)}>
             {words.view}
@@ -66,7 +66,7 @@ export function Messages() {
         meta: { className: "text-right" },
       },
     ],
-    [operator, words, calls],
+    [operator, words, calls, common],
   );
   return (
     <Page title={words.title} lead={words.lead}>

@@ -1,7 +1,7 @@
 import type { Metadata } from "next";
 import { Suspense } from "react";
 
-import { Access } from "../access/access";
+import { Access } from "./access";
 import { OperatorOnly } from "@/components/shell/operator-only";
 import { en } from "@/lib/strings/en";
 
@@ -11,7 +11,7 @@ export default function PlatformAccessPage() {
   return (
     <OperatorOnly>
       <Suspense>
-        <Access scope="platform" />
+        <Access />
       </Suspense>
     </OperatorOnly>
   );

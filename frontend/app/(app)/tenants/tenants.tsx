@@ -68,7 +68,7 @@ export function Tenants() {
 }
 
 function useColumns(onEdit: (tenant: Tenant) => void): Column<Tenant>[] {
-  const { operator } = useStrings();
+  const { operator, common } = useStrings();
   return useMemo(() => {
     const words = operator.tenants;
     return [
@@ -84,9 +84,9 @@ function useColumns(onEdit: (tenant: Tenant) => void): Column<Tenant>[] {
       },
       { id: "calls", header: words.maxCalls, cell: ({ row }) => <span className="tabular-nums">{formatNumber(row.original.max_calls)}</span>, meta: { className: "text-right" } },
       { id: "created", header: operator.created, cell: ({ row }) => <span className="whitespace-nowrap text-ink-muted">{row.original.created_at ? formatDay(row.original.created_at) : words.file}</span> },
-      { id: "actions", header: () => null, cell: ({ row }) => <TenantMenu tenant={row.original} onEdit={onEdit} />, meta: { className: "w-12 text-right" } },
+      { id: "actions", header: () => <span className="sr-only">{common.actions}</span>, cell: ({ row }) => <TenantMenu tenant={row.original} onEdit={onEdit} />, meta: { className: "w-12 text-right" } },
     ];
-  }, [operator, onEdit]);
+  }, [operator, common, onEdit]);
 }
 
 function OpenTenant({ tenant }: { tenant: Tenant }) {

@@ -21,7 +21,7 @@ const TrunkDialog = lazy(() => import("./trunk-dialog"));
 const TONES: Record<Trunk["state"], Tone> = { registered: "success", up: "success", registering: "warning", standby: "neutral", not_started: "neutral", unregistered: "warning", failed: "danger", down: "danger" };
 
 export function Trunks() {
-  const { operator } = useStrings();
+  const { operator, common } = useStrings();
   const words = operator.trunks;
   const query = useTrunks();
   const [shown, setShown] = useState<string | null>(null);
@@ -36,7 +36,7 @@ export function Trunks() {
       { id: "error", header: words.lastError, cell: ({ row }) => <span className="block min-w-40 text-danger">{row.original.last_error}</span> },
       {
         id: "actions",
-        header: () => null,
+        header: () => <span className="sr-only">{common.actions}</span>,
         cell: ({ row }) => (
           <Button size="sm" aria-label={words.detailsOf(row.original.name)} onClick={() => setShown(row.original.name)}>
             {words.details}
@@ -45,7 +45,7 @@ export function Trunks() {
         meta: { className: "text-right" },
       },
     ],
-    [operator, words],
+    [operator, words, common],
   );
   return (
     <Page title={words.title} lead={words.lead}>

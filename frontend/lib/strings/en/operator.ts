@@ -146,8 +146,7 @@ export const operator = {
   },
 
   access: {
-    title: "People and keys",
-    lead: "Who may sign in, and which software may ask",
+    keysLead: "What your own software signs in with",
     platformTitle: "Operators and keys",
     platformLead: "Who runs the platform, and its own keys",
     tabs: { users: "People", invitations: "Invitations", keys: "API keys" },
