@@ -1,4 +1,4 @@
-import { BotMessageSquare, Building2, Cable, ChartColumn, Hash, Headset, History, KeyRound, type LucideIcon, MessageSquareText, PhoneCall, Radio, ScrollText, Send, ShieldCheck, ShieldUser, Store, Sun, Webhook } from "lucide-react";
+import { BotMessageSquare, Building2, Cable, ChartColumn, Hash, Headset, History, KeyRound, type LucideIcon, MessageSquareText, PhoneCall, Radio, ScrollText, Send, ShieldCheck, ShieldUser, Store, Sun, Users, Webhook } from "lucide-react";
 
 import type { Permission } from "./session";
 import type { Strings } from "./strings";
@@ -27,6 +27,7 @@ export const navigation: readonly NavigationItem[] = [
   { area: "notifications", href: "/notifications/", icon: MessageSquareText, permission: "messages:read", reach: "tenant" },
   { area: "messages", href: "/messages/", icon: Send, permission: "messages:read", reach: "tenant" },
   { area: "webhooks", href: "/webhooks/", icon: Webhook, permission: "webhooks:read", reach: "tenant" },
+  { area: "people", href: "/people/", icon: Users, permission: "users:read", reach: "tenant" },
   { area: "keys", href: "/keys/", icon: KeyRound, permission: "keys:read", reach: "tenant" },
   { area: "usage", href: "/usage/", icon: ChartColumn, permission: "usage:read", reach: "tenant" },
   { area: "privacy", href: "/privacy/", icon: ShieldCheck, permission: "privacy:read", reach: "tenant" },

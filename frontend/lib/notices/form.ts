@@ -1,8 +1,8 @@
 import { z } from "zod/mini";
 
 import type { Schemas } from "../api/client";
-import { numbersIn } from "../onboarding/business";
 import type { Strings } from "../strings";
+import { numbersIn } from "../telephone-numbers";
 
 export type Settings = Schemas["NotificationSettings"];
 export type Value = Schemas["SmsValue"];

@@ -56,8 +56,7 @@ function Form({ settings }: { settings: Settings }) {
   const fields = { form, errors, onChange: (part: Partial<NoticeForm>) => setForm({ ...form, ...part }), writable };
   return (
     <form
-      ref={sending.props.ref}
-      noValidate
+      {...sending.props}
       onSubmit={(event) => {
         event.preventDefault();
         sending.submit(form);

@@ -1,5 +1,6 @@
 "use client";
 
+import { useMutation } from "@tanstack/react-query";
 import { Download, Eraser } from "lucide-react";
 import { type FormEvent, useRef, useState } from "react";
 
@@ -12,7 +13,6 @@ import { fieldErrors } from "@/lib/api/problem";
 import { loadCallerData, useErase } from "@/lib/data/privacy";
 import { download } from "@/lib/download";
 import { useStrings } from "@/lib/strings";
-import { useMutation } from "@tanstack/react-query";
 
 /** A copy of what is kept of a number, or its erasure. */
 export function CallerData() {

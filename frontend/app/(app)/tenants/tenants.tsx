@@ -15,7 +15,7 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { type Column, DataTable } from "@/components/ui/data-table";
 import { TextField } from "@/components/ui/field";
-import { Menu, MenuItem } from "@/components/ui/menu";
+import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
 import { Page } from "@/components/ui/page";
 import { EmptyState } from "@/components/ui/states";
 import { toast } from "@/components/ui/toast";
@@ -25,16 +25,18 @@ import { useSession } from "@/lib/session";
 import { useStrings } from "@/lib/strings";
 
 const TenantEditor = lazy(() => import("./tenant-editor"));
+const TenantRemoval = lazy(() => import("./tenant-removal"));
 
 export function Tenants() {
   const { operator, shell, common } = useStrings();
   const words = operator.tenants;
   const [text, setText] = useState("");
   const [edited, setEdited] = useState<Tenant | null>(null);
+  const [removed, setRemoved] = useState<Tenant | null>(null);
   const query = useTenants();
   const wanted = text.trim().toLocaleLowerCase();
   const found = useMemo(() => (query.data ?? []).filter((tenant) => tenant.name.toLocaleLowerCase().includes(wanted)), [query.data, wanted]);
-  const columns = useColumns(setEdited);
+  const columns = useColumns(setEdited, setRemoved);
   return (
     <Page
       title={words.title}
@@ -63,11 +65,16 @@ export function Tenants() {
           <TenantEditor tenant={edited} onClose={() => setEdited(null)} />
         </Suspense>
       ) : null}
+      {removed ? (
+        <Suspense>
+          <TenantRemoval tenant={removed} onClose={() => setRemoved(null)} />
+        </Suspense>
+      ) : null}
     </Page>
   );
 }
 
-function useColumns(onEdit: (tenant: Tenant) => void): Column<Tenant>[] {
+function useColumns(onEdit: (tenant: Tenant) => void, onRemove: (tenant: Tenant) => void): Column<Tenant>[] {
   const { operator, common } = useStrings();
   return useMemo(() => {
     const words = operator.tenants;
@@ -84,9 +91,9 @@ function useColumns(onEdit: (tenant: Tenant) => void): Column<Tenant>[] {
       },
       { id: "calls", header: words.maxCalls, cell: ({ row }) => <span className="tabular-nums">{formatNumber(row.original.max_calls)}</span>, meta: { className: "text-right" } },
       { id: "created", header: operator.created, cell: ({ row }) => <span className="whitespace-nowrap text-ink-muted">{row.original.created_at ? formatDay(row.original.created_at) : words.file}</span> },
-      { id: "actions", header: () => <span className="sr-only">{common.actions}</span>, cell: ({ row }) => <TenantMenu tenant={row.original} onEdit={onEdit} />, meta: { className: "w-12 text-right" } },
+      { id: "actions", header: () => <span className="sr-only">{common.actions}</span>, cell: ({ row }) => <TenantMenu tenant={row.original} onEdit={onEdit} onRemove={onRemove} />, meta: { className: "w-12 text-right" } },
     ];
-  }, [operator, common, onEdit]);
+  }, [operator, common, onEdit, onRemove]);
 }
 
 function OpenTenant({ tenant }: { tenant: Tenant }) {
@@ -103,7 +110,7 @@ function OpenTenant({ tenant }: { tenant: Tenant }) {
   );
 }
 
-function TenantMenu({ tenant, onEdit }: { tenant: Tenant; onEdit: (tenant: Tenant) => void }) {
+function TenantMenu({ tenant, onEdit, onRemove }: { tenant: Tenant; onEdit: (tenant: Tenant) => void; onRemove: (tenant: Tenant) => void }) {
   const { operator, common } = useStrings();
   const words = operator.tenants;
   const { can } = useSession();
@@ -134,6 +141,10 @@ function TenantMenu({ tenant, onEdit }: { tenant: Tenant; onEdit: (tenant: Tenan
       <MenuItem onSelect={() => onEdit(tenant)}>{words.edit}</MenuItem>
       <MenuItem danger={!suspended} onSelect={() => set(suspended ? "resume" : "suspend", true)}>
         {suspended ? words.resume : words.suspend}
+      </MenuItem>
+      <MenuSeparator />
+      <MenuItem danger onSelect={() => onRemove(tenant)}>
+        {words.remove}
       </MenuItem>
     </Menu>
   );

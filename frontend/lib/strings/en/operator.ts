@@ -28,6 +28,11 @@ export const operator = {
     edit: "Change",
     editTitle: (name: string) => `Change ${name}`,
     saved: "The business is changed",
+    remove: "Delete",
+    removeTitle: (name: string) => `Delete ${name} for good?`,
+    removeDetail: "Its recordings, what callers said and left, its people, keys, endpoints and receptionists are erased, and its numbers are free at once. What was charged stays.",
+    removeName: "Write the name of the business to delete it",
+    removed: (name: string) => `${name} is being erased`,
     shown: (count: number, more: boolean) => (more ? `The first ${count}` : count === 1 ? "1 business" : `${count} businesses`),
   },
 

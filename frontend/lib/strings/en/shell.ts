@@ -4,6 +4,7 @@ export const shell = {
   menu: "Menu",
   openMenu: "Open the menu",
   account: (name: string) => `Account of ${name}`,
+  accountPage: "Password and devices",
   signOut: "Sign out",
   signOutEverywhere: "Sign out on all devices",
   theme: "Appearance",
@@ -29,6 +30,7 @@ export const shell = {
     platformAccess: "Operators and keys",
     platformUsage: "Usage of the platform",
     platformAudit: "History of the platform",
+    people: "People",
   },
   groups: { business: "Business", platform: "Platform" },
   tenant: {
