@@ -23,6 +23,8 @@ const RIVAL: f32 = 1.5;
 pub(super) struct Lexicon {
     nodes: Vec<Node>,
     separator: Option<c_int>,
+    /// What may stand for the end of the answer; looked up once, since every step of a walk asks for it.
+    full_stop: Option<c_int>,
     most: usize,
 }
 
@@ -64,7 +66,8 @@ impl Lexicon {
             "" => None,
             text => Some(*tokens(text)?.first()?),
         };
-        let mut lexicon = Self { nodes: vec![Node::default()], separator, most: grammar.most };
+        let full_stop = tokens(".").and_then(|tokens| tokens.first().copied());
+        let mut lexicon = Self { nodes: vec![Node::default()], separator, full_stop, most: grammar.most };
         for word in grammar.words {
             lexicon.add(&tokens(word)?, Word::Free);
         }
@@ -268,7 +271,7 @@ impl Walk<'_> {
         let at = |token: c_int| usize::try_from(token).ok().and_then(|token| logits.get(token)).copied();
         let context = &self.whisper.context;
         let first_time = usize::try_from(context.token_beg()).unwrap_or(usize::MAX).min(logits.len());
-        let full_stop = context.tokenize(".", 2).ok().and_then(|tokens| at(*tokens.first()?));
+        let full_stop = self.lexicon.full_stop.and_then(at);
         let rate = |choice: &Choice| match *choice {
             Choice::Token(token, _) => at(token).unwrap_or(f32::NEG_INFINITY) - total,
             Choice::End => {
