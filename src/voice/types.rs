@@ -109,6 +109,8 @@ pub enum Input {
         /// Whether it only fills time: the answer is still owed after it.
         filler: bool,
     },
+    /// The words of a line that is announced; without them an echo is told by its level alone.
+    AgentWords { text: Pii<String> },
     /// The first packet of a line was sent, or a stalled line goes on.
     PlayoutStarted {
         line: LineId,

@@ -116,6 +116,8 @@ pub(super) struct Utterance {
     pub interrupted: bool,
     /// The agent had not ended its line in any of its voice.
     pub over_line: bool,
+    /// How its loudest voice compares with the loudest that the agent had just sent, in dB; high while nothing is sent.
+    pub over_sent_db: f32,
     /// When the line that it had paused went on.
     pub resumed: Ms,
     /// It would have stopped the agent, had that been allowed.
@@ -136,6 +138,7 @@ impl Utterance {
             may_interrupt,
             interrupted: false,
             over_line,
+            over_sent_db: f32::NEG_INFINITY,
             resumed: Ms(0),
             blocked: false,
             speculation: None,
