@@ -55,6 +55,7 @@ fn end_ms(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> 
         (_, Some(Ending::Whole)) => likely,
         // Nothing is lost by closing it before the words are there: they open it again unless they are whole.
         (Expectation::Dictation, None) => likely,
+        (Expectation::Dictation, Some(Ending::Nearly)) => (u64::from(settings.dictation_end_ms) * 3 / 4).max(unknown),
         (Expectation::Dictation, Some(_)) => u64::from(settings.dictation_end_ms).max(unknown),
         (_, Some(Ending::Unfinished)) => unfinished.max(unknown),
         (Expectation::YesNo, _) if by_sound > unknown => unknown,
