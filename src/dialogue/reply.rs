@@ -365,10 +365,21 @@ impl Receptionist {
                 self.partial = joined;
                 self.reply(&[Phrase::GoOn]).digits()
             }
-            Kind::Odd => {
-                self.partial.clear();
-                self.miss()
+            Kind::Odd => self.partial_again(digits),
+        }
+    }
+
+    /// More digits than a number has: the caller said part of it once more, or all of it. Who was heard in part twice would
+    /// be so a third time.
+    fn partial_again(&mut self, digits: &str) -> Reply {
+        let before = std::mem::take(&mut self.partial);
+        match numbers::overlapped(&before, digits) {
+            Some(number) => self.number_spoken(number),
+            None if self.state != State::Keypad && numbers::says_again(&before, digits) => {
+                self.count.failures += 1;
+                self.ask_keypad(Phrase::Sorry)
             }
+            None => self.miss(),
         }
     }
 

@@ -8,9 +8,10 @@ use std::ffi::c_int;
 
 use whisper_rs::{WhisperContext, WhisperState};
 
-use super::{Abort, Grammar, Whisper, prompt};
+use super::super::guard::spoken_text;
+use super::{Abort, Grammar, Whisper, plain, prompt};
 use crate::domain::Fit;
-use crate::speech::engine::{CancelFlag, SttError, SttOptions};
+use crate::speech::engine::{CancelFlag, Expect, SttError, SttOptions};
 
 /// Readings that are tried besides the likeliest.
 const BRANCHES: usize = 3;
@@ -164,6 +165,26 @@ impl Whisper {
             rival && reading.confidence >= BELIEVED && judge(&reading.text) == Fit::Whole
         };
         Ok(readings.into_iter().filter(fits).map(|reading| reading.text).collect())
+    }
+
+    /// What is heard of a number without the style of digits, if that is a whole one: the style keeps digits apart, and now
+    /// and then it swallows the "double" before them.
+    pub(super) fn unstyled(
+        &self,
+        state: &mut WhisperState,
+        samples: &[f32],
+        text: &str,
+        options: &SttOptions,
+        cancel: &CancelFlag,
+    ) -> Result<Option<String>, SttError> {
+        let near = |judge: &fn(&str) -> Fit| options.expect == Expect::Digits && judge(text) == Fit::Near;
+        let Some(judge) = options.judge.filter(near).filter(|_| !text.is_empty()) else { return Ok(None) };
+        match self.decode(state, samples, &plain(options), cancel, self.tuning.slack) {
+            Ok(decoded) => Ok(Some(spoken_text(&decoded.text)).filter(|text| judge(text) == Fit::Whole)),
+            // What was heard at first is worth more than nothing in time.
+            Err(SttError::DeadlinePassed) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The likeliest readings after `lead` under the grammar of the expected answer, the likeliest first; none without a
