@@ -1,11 +1,11 @@
 // Serves out/ as the binary does: pages under the policy of csp.json, everything under /v1 passed on to a running server.
 // For tests of a build that is not embedded in a binary yet.
 
-import { createReadStream } from "node:fs";
+import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { extname, join, normalize } from "node:path";
-import { createGzip } from "node:zlib";
+import { brotliCompressSync, constants } from "node:zlib";
 
 const out = new URL("../out/", import.meta.url).pathname;
 const TYPES = {
@@ -52,6 +52,40 @@ function pass(incoming, outgoing, target) {
   incoming.pipe(onward);
 }
 
+/** Passes a WebSocket on as it comes: the server answers, and both ends then talk past this. */
+function passUpgrade(incoming, socket, head, target) {
+  const url = new URL(incoming.url, target);
+  const onward = request(url, { method: incoming.method, headers: { ...incoming.headers, host: url.host } });
+  const lines = ({ statusCode, statusMessage, rawHeaders }) => {
+    const headers = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${rawHeaders[at + 1]}`] : []));
+    return [`HTTP/1.1 ${statusCode} ${statusMessage}`, ...headers, "", ""].join("\r\n");
+  };
+  onward.on("upgrade", (answer, upstream, first) => {
+    socket.write(lines(answer));
+    socket.write(first);
+    upstream.write(head);
+    upstream.pipe(socket).pipe(upstream);
+    upstream.on("error", () => socket.destroy());
+    socket.on("error", () => upstream.destroy());
+  });
+  onward.on("response", (answer) => {
+    socket.write(lines(answer));
+    answer.pipe(socket);
+  });
+  onward.on("error", () => socket.destroy());
+  onward.end();
+}
+
+const known = new Map();
+
+/** As small as a server that compresses ahead makes it; once for each content. */
+function compressed(body) {
+  const key = createHash("sha256").update(body).digest("hex");
+  let small = known.get(key);
+  if (!small) known.set(key, (small = brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } })));
+  return small;
+}
+
 async function find(path) {
   const wanted = normalize(decodeURIComponent(path)).replace(/^(\.\.[/\\])+/, "");
   const candidates = wanted.endsWith("/") ? [join(wanted, "index.html")] : [wanted, join(wanted, "index.html")];
@@ -64,7 +98,6 @@ async function find(path) {
 
 /** @param {string} target the server that answers /v1 @returns the address and what ends it */
 export async function serve(target, port = 0) {
-  const csp = JSON.parse(await readFile(join(out, "csp.json"), "utf8"));
   const server = createServer(async (incoming, outgoing) => {
     const { pathname } = new URL(incoming.url, "http://here.invalid");
     if (pathname.startsWith("/v1/") || pathname === "/openapi.json") return pass(incoming, outgoing, target);
@@ -73,14 +106,14 @@ export async function serve(target, port = 0) {
     const type = TYPES[extname(file)] ?? "application/octet-stream";
     const headers = { "Content-Type": type, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" };
     headers["Cache-Control"] = file.startsWith("_next/static/") ? "public, max-age=31536000, immutable" : "no-cache";
-    if (file.endsWith(".html")) headers["Content-Security-Policy"] = policy(csp[file] ?? []);
-    const squeeze = /text|javascript|json|svg/.test(type) && /\bgzip\b/.test(incoming.headers["accept-encoding"] ?? "");
-    if (squeeze) headers["Content-Encoding"] = "gzip";
-    outgoing.writeHead(found ? 200 : 404, headers);
-    const body = createReadStream(join(out, file));
-    if (squeeze) body.pipe(createGzip()).pipe(outgoing);
-    else body.pipe(outgoing);
+    // Read anew each time: a build while this runs has other scripts.
+    if (file.endsWith(".html")) headers["Content-Security-Policy"] = policy(JSON.parse(await readFile(join(out, "csp.json"), "utf8"))[file] ?? []);
+    const squeeze = /text|javascript|json|svg/.test(type) && /\bbr\b/.test(incoming.headers["accept-encoding"] ?? "");
+    if (squeeze) headers["Content-Encoding"] = "br";
+    const body = await readFile(join(out, file));
+    outgoing.writeHead(found ? 200 : 404, headers).end(squeeze ? compressed(body) : body);
   });
+  server.on("upgrade", (incoming, socket, head) => passUpgrade(incoming, socket, head, target));
   await new Promise((listening) => server.listen(port, "127.0.0.1", listening));
   return {
     url: `http://127.0.0.1:${server.address().port}`,

@@ -21,6 +21,11 @@ export function isoDay(at: Date | string): string {
   return isoDayFormat.format(new Date(at));
 }
 
+/** The hour of the day in IST, 0 to 23. */
+export function hourOf(at: Date | string): number {
+  return new Date(new Date(at).getTime() + 5.5 * 3_600_000).getUTCHours();
+}
+
 /** The moment at which a day (`2026-03-09`) begins in IST, as RFC 3339. There is no daylight saving in India. */
 export function dayStart(day: string): string {
   return new Date(`${day}T00:00:00+05:30`).toISOString();
@@ -54,6 +59,11 @@ export function formatDateTime(at: Date | string, now: Date = new Date()): strin
   return `${formatDay(at, now)}, ${formatTime(at)}`;
 }
 
+/** The time of what was today, the day of what was before: for where there is room for one of them. */
+export function formatWhen(at: Date | string, now: Date = new Date()): string {
+  return isoDay(at) === isoDay(now) ? formatTime(at) : formatDay(at, now).replace(/^\w+, /, "");
+}
+
 /** `1,23,456` */
 export function formatNumber(value: number): string {
   return numberFormat.format(value);
@@ -69,15 +79,18 @@ export function formatRupees(rupees: number): string {
   return rupeesFormat.format(rupees);
 }
 
-/** A telephone number as people in India read it: `+91 98765 43210`, `+91 80 4718 0000`; others in groups. */
+/**
+ * A telephone number as people in India read it: `+91 98765 43210`, `+91 80 4718 0000`. Numbers of other countries stay as
+ * they are: how they are grouped is known to those who live there.
+ */
 export function formatPhone(e164: string): string {
   const indian = /^\+91(\d{10})$/.exec(e164)?.[1];
-  if (!indian) return e164.replace(/^(\+\d{1,3})(\d{3,4})(\d{3})(\d*)$/, (_, ...groups: string[]) => groups.slice(0, 4).filter(Boolean).join(" "));
-  if (/^[6-9]/.test(indian)) return `+91 ${indian.slice(0, 5)} ${indian.slice(5)}`;
-  // Landlines: the cities with codes of two digits, else codes of three.
+  if (!indian) return e164;
+  // Mobile numbers begin with 6 to 9, and so do the area codes of Bengaluru (80) and Ahmedabad (79) with their landlines.
+  const landline = /^[1-5]|^80[2-46]|^79[246]/.test(indian);
+  if (!landline) return `+91 ${indian.slice(0, 5)} ${indian.slice(5)}`;
   const code = /^(11|20|22|33|40|44|79|80)/.test(indian) ? 2 : 3;
-  const rest = indian.slice(code);
-  return `+91 ${indian.slice(0, code)} ${rest.slice(0, rest.length - 4)} ${rest.slice(-4)}`;
+  return `+91 ${indian.slice(0, code)} ${indian.slice(code, -4)} ${indian.slice(-4)}`;
 }
 
 /** `0:07`, `12:05`, `1:02:05` */

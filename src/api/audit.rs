@@ -34,10 +34,10 @@ pub(super) struct AuditPage {
     responses((status = 200, body = AuditPage)))]
 pub(super) async fn list(State(state): State<ApiState>, caller: Caller, uri: Uri) -> Result<Json<AuditPage>, Problem> {
     let (before, limit) = query::page::<AuditId>(LIST, &uri)?;
-    let entries = match caller.scope {
-        Some(scope) => state.store.audit(scope, before, limit).await?,
-        None => state.store.platform_audit(before, limit).await?,
+    let mut entries = match caller.scope {
+        Some(scope) => state.store.audit(scope, before, limit + 1).await?,
+        None => state.store.platform_audit(before, limit + 1).await?,
     };
-    let next_cursor = query::next(LIST, &entries, limit, |entry| entry.id);
+    let next_cursor = query::next(LIST, &mut entries, limit, |entry| entry.id);
     Ok(Json(AuditPage { entries, next_cursor }))
 }

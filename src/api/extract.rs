@@ -13,6 +13,7 @@ use garde::Validate;
 use serde::de::DeserializeOwned;
 
 use super::{FieldError, Problem};
+use crate::domain::billing::Month;
 use crate::domain::{ApiKeyId, CallId, InvitationId, MessageId, ProfileId, SessionId, TenantId, UserId, WebhookId};
 
 /// What an identifier is one of, for a 404: "there is no such call".
@@ -46,10 +47,40 @@ impl<T: FromStr + Noun, S: Send + Sync> FromRequestParts<S> for IdPath<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| no_such::<T>())?;
-        let id = params.iter().find_map(|(name, value)| (name == "id").then_some(value));
-        id.and_then(|id| id.parse().ok()).map(Self).ok_or_else(no_such::<T>)
+        in_path(parts, state, "id").await.map(Self).ok_or_else(no_such::<T>)
     }
+}
+
+/// Extracts the `{month}` of the path; what is no month is 404.
+pub(super) struct MonthPath(pub Month);
+
+impl<S: Send + Sync> FromRequestParts<S> for MonthPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let no_month = || Problem::not_found("there is no such month; one is written like 2026-11");
+        in_path(parts, state, "month").await.map(Self).ok_or_else(no_month)
+    }
+}
+
+/// Extracts the `{name}` of the path, of a trunk; what can be no name is 404.
+pub(super) struct NamePath(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for NamePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let name = in_path::<String, _>(parts, state, "name").await;
+        // No text of the database has a NUL.
+        let name = name.filter(|name| !name.contains('\0'));
+        name.map(Self).ok_or_else(|| Problem::not_found("there is no such trunk"))
+    }
+}
+
+/// A parameter of the path; `None` when it is not text, or not what is wanted.
+pub(super) async fn in_path<T: FromStr, S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<T> {
+    let params = RawPathParams::from_request_parts(parts, state).await.ok()?;
+    params.iter().find_map(|(known, value)| (known == name).then_some(value))?.parse().ok()
 }
 
 /// 404 for a thing of this kind; another tenant's is answered with the same words.

@@ -13,6 +13,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::Problem;
+use super::streams::{OpenStream, Streams};
 use crate::domain::Actor;
 
 /// Buckets of one kind. A bucket that is full again is forgotten; with that many others not yet full, whoever comes new
@@ -60,6 +61,7 @@ pub struct Gate {
     failures: Buckets<Source>,
     sign_ins: Buckets<Source>,
     accounts: Buckets<String>,
+    streams: Streams,
     cors_origins: Vec<String>,
     secure_cookies: bool,
 }
@@ -78,6 +80,7 @@ impl Gate {
             failures: Buckets::new(Quota::per_minute(config.failures_per_minute)),
             sign_ins: Buckets::new(Quota::per_minute(config.sign_ins_per_minute)),
             accounts: Buckets::new(Quota::per_minute(config.sign_ins_per_minute)),
+            streams: Streams::default(),
             cors_origins: config.cors_origins.clone(),
             secure_cookies: config.secure_cookies,
         }
@@ -91,6 +94,11 @@ impl Gate {
     /// A request of this principal.
     pub(super) fn principal(&self, actor: Actor) -> Result<Standing, Standing> {
         self.principals.check(actor)
+    }
+
+    /// A stream of events of this principal's, for as long as what is given back lives.
+    pub(super) fn stream(&self, actor: Actor) -> Result<OpenStream, Problem> {
+        self.streams.open(actor)
     }
 
     /// A request without authentication.

@@ -165,7 +165,7 @@ async fn allowed(
         });
     };
     let is_operator = matches!(principal.owner, KeyOwner::Platform);
-    if reach == Reach::Platform && !is_operator {
+    if matches!(reach, Reach::Platform | Reach::PlatformForTenant) && !is_operator {
         return Err(Problem::not_found("there is no such page"));
     }
     if !principal.grant.allows(permission) {

@@ -20,6 +20,16 @@ const LONGEST: usize = 255;
 #[derive(Debug, Clone)]
 struct ShownOnce(serde_json::Value);
 
+/// Marks an answer that is made anew when the request is sent again.
+#[derive(Debug, Clone, Copy)]
+struct NotKept;
+
+/// An answer of which no copy may be kept, because it is full of personal data; the request must change nothing.
+pub(super) fn not_kept(mut response: Response) -> Response {
+    response.extensions_mut().insert(NotKept);
+    response
+}
+
 /// An answer that holds a secret; `again` is the same without it, and the only one that is kept.
 ///
 /// # Errors
@@ -84,7 +94,11 @@ async fn carried_out(
 }
 
 /// Keeps the answer; one that says "not now" is not kept, so that it can be tried again.
-async fn keep(state: &ApiState, attempt: Attempt<'_>, response: Response) -> Response {
+async fn keep(state: &ApiState, attempt: Attempt<'_>, mut response: Response) -> Response {
+    if response.extensions_mut().remove::<NotKept>().is_some() {
+        give_up(state, attempt).await;
+        return response;
+    }
     let status = response.status();
     let (mut parts, body) = response.into_parts();
     let body = match to_bytes(body, MAX_BODY_BYTES).await {

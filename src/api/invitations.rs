@@ -11,9 +11,9 @@ use utoipa_axum::routes;
 use super::extract::{Body, IdPath};
 use super::guard::{Caller, Stranger};
 use super::routes::{Routes, Rule};
-use super::users::may_give;
+use super::users::{covers, may_give};
 use super::{ApiState, Problem, idempotency, passwords};
-use crate::domain::{Actor, By, EmailAddress, Invitation, InvitationId, Permission, Role, Secret, User, UserId};
+use crate::domain::{Actor, By, EmailAddress, Grant, Invitation, InvitationId, Permission, Role, Secret, User, UserId};
 use crate::store::Token;
 
 /// How long an invitation can be taken up.
@@ -107,6 +107,8 @@ pub(super) async fn revoke(
     caller: Caller,
     IdPath(id): IdPath<InvitationId>,
 ) -> Result<StatusCode, Problem> {
+    let role = state.store.invitation_role(caller.owner(), id).await?;
+    covers(&caller.principal.grant, &Grant::Role(role).permissions())?;
     state.store.revoke_invitation(caller.owner(), id, &caller.by()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

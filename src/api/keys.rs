@@ -86,8 +86,8 @@ pub(super) struct NewApiKeySecret {
     responses((status = 200, body = KeyPage)))]
 pub(super) async fn list(State(state): State<ApiState>, caller: Caller, uri: Uri) -> Result<Json<KeyPage>, Problem> {
     let (after, limit) = query::page::<ApiKeyId>(LIST, &uri)?;
-    let keys = state.store.api_keys(caller.owner(), after, limit).await?;
-    let next_cursor = query::next(LIST, &keys, limit, |key| key.id);
+    let mut keys = state.store.api_keys(caller.owner(), after, limit + 1).await?;
+    let next_cursor = query::next(LIST, &mut keys, limit, |key| key.id);
     Ok(Json(KeyPage { keys, next_cursor }))
 }
 

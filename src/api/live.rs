@@ -141,22 +141,24 @@ struct Sent<'a> {
 
 /// What happens from now on, as server-sent events: `call.started`, `call.turn`, `call.ended`, `trunk.state`, and `missed`
 /// when something was lost and what is known is to be read anew. The stream ends after a quarter of an hour; connect again.
+/// One key or user has at most eight at once, else 429.
 #[utoipa::path(get, path = "/v1/events", operation_id = "streamEvents", tag = "live",
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(super) async fn events(
     State(state): State<ApiState>,
     caller: Caller,
-) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
+    let open = state.gate.stream(caller.principal.actor)?;
     let events = match caller.scope {
         Some(scope) => state.live.events(scope),
         None => state.live.events_all(),
     };
     let until = tokio::time::Instant::now() + STREAM;
-    let stream = stream::unfold((events, until), |(mut events, until)| async move {
+    let stream = stream::unfold((events, until, open), |(mut events, until, open)| async move {
         let event = next(&mut events, until).await?;
-        Some((Ok(event), (events, until)))
+        Some((Ok(event), (events, until, open)))
     });
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
 async fn next(events: &mut Events, until: tokio::time::Instant) -> Option<sse::Event> {

@@ -170,7 +170,6 @@ pub(super) async fn resend(
     caller: Caller,
     IdPath(id): IdPath<MessageId>,
 ) -> Result<StatusCode, Problem> {
-    state.store.resend_message(scope, id, caller.now).await?;
-    state.store.note(scope, &caller.by(), "message.resend", &id).await?;
+    state.store.resend_message(scope, id, &caller.by()).await?;
     Ok(StatusCode::ACCEPTED)
 }

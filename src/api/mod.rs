@@ -36,8 +36,11 @@ mod live;
 mod merge;
 mod messages;
 mod metrics;
+mod notifications;
 mod passwords;
 mod patch;
+mod plan;
+mod privacy;
 mod problem;
 mod profiles;
 mod query;
@@ -46,6 +49,7 @@ mod request_id;
 mod routes;
 mod serve;
 mod sessions;
+mod streams;
 mod studio;
 mod tenants;
 #[cfg(test)]
@@ -53,6 +57,8 @@ mod tests;
 mod transcript;
 mod trunk_settings;
 mod trunks;
+mod usage;
+mod usage_export;
 mod users;
 mod webhooks;
 
@@ -83,6 +89,8 @@ pub use trunks::{TrunkList, TrunkStanding, TrunkSurroundings, TrunkView};
 use request_id::RequestId;
 use routes::Routes;
 
+use crate::domain::Retention;
+use crate::domain::billing::GstTerms;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::notify::webhook::endpoints::Endpoints;
@@ -119,6 +127,10 @@ pub struct ApiState {
     pub passwords: Arc<Passwords>,
     /// Where tenants are told of calls, as the configuration lets them be.
     pub endpoints: Endpoints,
+    /// How long data of callers are kept where a tenant says nothing.
+    pub retention: Retention,
+    /// What invoices say of tax.
+    pub billing: GstTerms,
     /// What makes the first user.
     pub setup: Arc<SetupToken>,
 }
@@ -137,6 +149,10 @@ fn resources() -> Routes {
         .and(live::routes())
         .and(messages::routes())
         .and(webhooks::routes())
+        .and(notifications::routes())
+        .and(usage::routes())
+        .and(plan::routes())
+        .and(privacy::routes())
         .and(sessions::routes())
         .and(users::routes())
         .and(invitations::routes())

@@ -50,10 +50,16 @@ pub(super) fn page<T: FromStr>(list: &str, uri: &Uri) -> Result<(Option<T>, u32)
     Ok((place, rows))
 }
 
-/// The cursor after a page; `None` when the page is not full, and so the last.
-pub(super) fn next<T, P: ToString>(list: &str, rows: &[T], limit: u32, place: impl Fn(&T) -> P) -> Option<String> {
-    let full = rows.len() >= limit as usize;
-    rows.last().filter(|_| full).map(|row| seal(list, place(row)))
+/// Cuts a page for which one row more than `limit` was asked, and gives the cursor after it; `None` when there was none more.
+pub(super) fn next<T, P: ToString>(
+    list: &str,
+    rows: &mut Vec<T>,
+    limit: u32,
+    place: impl Fn(&T) -> P,
+) -> Option<String> {
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    after(list, more, rows.last().map(place))
 }
 
 /// `limit`: rows of a page.

@@ -36,6 +36,8 @@ pub(super) enum Reach {
     Tenant,
     /// The operator's. To everybody else there is no such route: 404.
     Platform,
+    /// One tenant's, and changed by the operator only, who names it in the header `VCA-Tenant`. 404 to everybody else.
+    PlatformForTenant,
     /// The operator's when it names no tenant, that tenant's otherwise. The handler shows each what is his.
     Either,
 }
@@ -49,6 +51,11 @@ impl Rule {
     /// The operator's own.
     pub(super) const fn platform(permission: Permission) -> Self {
         Self::For(Reach::Platform, permission)
+    }
+
+    /// One tenant's, for the operator alone.
+    pub(super) const fn platform_for_tenant(permission: Permission) -> Self {
+        Self::For(Reach::PlatformForTenant, permission)
     }
 
     /// The operator's, or one tenant's.
@@ -117,13 +124,14 @@ fn describe(operation: &mut Operation, method: &Method, path: &str, rule: Rule) 
     };
     let mut problems = vec![("default", "another problem; its `type` says which"), ("400", "a parameter is wrong")];
     if let Rule::For(reach, permission) = rule {
+        let names_tenant = reach != Reach::Platform && !path.contains("{tenant}");
         let roles: Vec<Role> = match reach {
-            Reach::Platform => vec![Role::PlatformAdmin],
+            Reach::Platform | Reach::PlatformForTenant => vec![Role::PlatformAdmin],
             _ => Role::ALL.into_iter().filter(|role| role.allows(permission)).collect(),
         };
         let reach = match reach {
             Reach::Tenant => "tenant",
-            Reach::Platform => "platform",
+            Reach::Platform | Reach::PlatformForTenant => "platform",
             Reach::Either => "either",
         };
         let access = json!({ "reach": reach, "permission": permission.word(), "roles": roles });
@@ -132,7 +140,7 @@ fn describe(operation: &mut Operation, method: &Method, path: &str, rule: Rule) 
             .get_or_insert_default()
             .merge(ExtensionsBuilder::new().add("x-vca-access", access).build());
         problems.push(("403", "the role or the key does not allow this"));
-        if reach != "platform" && !path.contains("{tenant}") {
+        if names_tenant {
             header(operation, "VCA-Tenant", "only for a platform key or a platform admin: the tenant to act for", None);
         }
     }

@@ -204,7 +204,7 @@ async fn begin(state: &ApiState, user: User, by: &By) -> Result<Response, Proble
 pub(super) async fn rotate(State(state): State<ApiState>, caller: Caller) -> Result<Response, Problem> {
     let (session, user) = signed_in(&caller)?;
     let token = Token::generate(rand::random());
-    state.store.rotate_session(session.id, &token).await?;
+    state.store.rotate_session(caller.principal.owner, session.id, &token, &caller.by()).await?;
     let csrf_token = csrf(token.reveal());
     let cookies = cookies(&state, token.reveal(), &csrf_token);
     Ok((cookies, Json(SignedIn { user: user.clone(), session: session.clone(), csrf_token })).into_response())

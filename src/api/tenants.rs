@@ -1,7 +1,7 @@
 //! `/v1/tenants`: businesses, from the first request to the suspension of their calls.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, RawPathParams, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::Response;
@@ -10,13 +10,14 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::dids::Number;
-use super::extract::{Body, no_such};
+use super::extract::{Body, in_path, no_such};
 use super::guard::{Authenticated, Caller};
 use super::profiles::{Profile, rehearse};
 use super::routes::{Routes, Rule};
 use super::{ApiState, FieldError, Patch, Problem, idempotency, query};
 use crate::domain::{ApiKeyId, E164, Permission, ProfileId, Tenant, TenantId, TenantScope, TenantStatus};
-use crate::store::{Account, ApiKey, KeyOwner, Listed, NewKey, Onboarding, StoreError};
+use crate::privacy;
+use crate::store::{Account, ApiKey, Listed, NewKey, Onboarding, StoreError};
 
 /// The list's name in its cursors.
 const LIST: &str = "tenants";
@@ -32,6 +33,7 @@ pub(super) fn routes() -> Routes {
         .on(Rule::platform(Permission::TenantsWrite), routes!(create))
         .on(Rule::tenant(Permission::TenantsRead), routes!(one))
         .on(Rule::platform(Permission::TenantsWrite), routes!(change))
+        .on(Rule::platform(Permission::TenantsWrite), routes!(erase))
         .on(Rule::platform(Permission::TenantsWrite), routes!(suspend))
         .on(Rule::platform(Permission::TenantsWrite), routes!(resume))
 }
@@ -135,9 +137,7 @@ impl FromRequestParts<ApiState> for TenantPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| no_such::<TenantId>())?;
-        let text = params.iter().find_map(|(name, value)| (name == "tenant").then_some(value));
-        let tenant = text.and_then(|text| text.parse().ok()).ok_or_else(no_such::<TenantId>)?;
+        let tenant = in_path(parts, state, "tenant").await.ok_or_else(no_such::<TenantId>)?;
         let scope = state.store.scope_for(&caller.principal, tenant).await?;
         scope.map(Self).ok_or_else(no_such::<TenantId>)
     }
@@ -191,15 +191,16 @@ pub(super) async fn create(
     let tenant = Tenant { id: TenantId::new(caller.now, rand::random()), name: new.name, max_calls: new.max_calls };
     let numbers: Vec<E164> = new.numbers.into_iter().map(|Number(number)| number).collect();
     let onboarding = Onboarding { tenant, profile, numbers };
-    let scope = state.store.onboard(&onboarding, &caller.by()).await.map_err(|error| match error {
+    let key = ApiKey::generate(rand::random());
+    let key_id = ApiKeyId::new(caller.now, rand::random());
+    let new_key = NewKey { id: key_id, name: "onboarding", scopes: None, expires_at: None };
+    let by = caller.by();
+    let onboard = state.store.onboard(&onboarding, Some((new_key, &key)), &by);
+    let scope = onboard.await.map_err(|error| match error {
         // Whose it is, is nobody's business.
         StoreError::Conflict => Problem::conflict("one of the numbers is taken"),
         other => other.into(),
     })?;
-    let key = ApiKey::generate(rand::random());
-    let key_id = ApiKeyId::new(caller.now, rand::random());
-    let new_key = NewKey { id: key_id, name: "onboarding", scopes: None, expires_at: None };
-    state.store.add_api_key(KeyOwner::Tenant(scope), new_key, &key, &caller.by()).await?;
     let account = state.store.account(scope).await?;
     let location = [(header::LOCATION, format!("/v1/tenants/{}", scope.tenant()))];
     let onboarded = Onboarded {
@@ -251,6 +252,31 @@ pub(super) async fn change(
     }
     state.store.change_tenant(scope, &tenant, &caller.by()).await?;
     Ok(Json(state.store.account(scope).await?.into()))
+}
+
+/// Erases a business for good, in the background: recordings, what callers said and left, people, keys, endpoints,
+/// receptionists. From this answer on its numbers are free and nothing shows it. What was charged stays. 409 while calls go
+/// on.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}", operation_id = "deleteTenant", tag = "tenants",
+    params(("tenant" = TenantId, Path)),
+    responses((status = 202), (status = 409, content_type = "application/problem+json", body = Problem)))]
+pub(super) async fn erase(
+    State(state): State<ApiState>,
+    caller: Caller,
+    TenantPath(scope): TenantPath,
+) -> Result<StatusCode, Problem> {
+    state.store.begin_tenant_erasure(scope, &caller.by()).await.map_err(|error| match error {
+        StoreError::StillUsed => Problem::conflict("calls go on; suspend the tenant, and try again after their end"),
+        StoreError::NotFound => no_such::<TenantId>(),
+        other => other.into(),
+    })?;
+    tokio::spawn(async move {
+        if let Err(error) = privacy::erase_tenant(&state.store, &state.recordings, scope, caller.now).await {
+            let tenant = scope.tenant();
+            tracing::error!(%tenant, %error, "the erasure of a business goes on with the next run of the retention");
+        }
+    });
+    Ok(StatusCode::ACCEPTED)
 }
 
 /// Stops answering a tenant's numbers: callers hear that it is not available for the time being. Calls that go on are

@@ -5,8 +5,11 @@ mod connections;
 mod document;
 mod foundation;
 mod logs;
+mod notifications;
+mod privacy;
 mod resources;
 mod trunks;
+mod usage;
 mod walk;
 
 use std::sync::{Mutex, PoisonError};
@@ -75,6 +78,8 @@ async fn api() -> Api {
         metrics: counted,
         gate: Arc::default(),
         passwords: Arc::default(),
+        retention: privacy::GENERAL,
+        billing: usage::terms(),
         setup: Arc::default(),
     };
     let router = router(state.clone());
@@ -140,6 +145,16 @@ impl Answer {
 
     fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The fields that are wrong.
+    fn fields(&self) -> Vec<String> {
+        let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn detail(&self) -> String {
+        self.json()["detail"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Status, type and body, for a snapshot.
@@ -471,59 +486,6 @@ async fn unknown_routes_and_methods_are_problems() {
       "status": 405,
       "title": "Method Not Allowed",
       "type": "urn:vca:problem:method-not-allowed"
-    }
-    "#);
-}
-
-#[tokio::test]
-async fn probes_need_no_key_and_tell_the_state() {
-    let api = api().await;
-    let probe = async |path| api.send(Method::GET, path, &[]).await;
-    assert_eq!(probe("/healthz").await.json(), json!({ "status": "ok" }));
-    let database = json!({ "state": "up", "required": true });
-    let ready = probe("/readyz").await;
-    assert_eq!(ready.json(), json!({ "status": "ready", "dependencies": { "database": database } }));
-    for (name, standing) in [("trunks", Standing::of_parts(1, 2)), ("speech", Standing::of_parts(0, 3))] {
-        api.dependencies.add(name, Need::Informational, move || std::future::ready(standing.clone()));
-    }
-    api.dependencies.add("redis", Need::Informational, || async { panic!("the probe fails") });
-    let ready = probe("/readyz").await;
-    assert_eq!(ready.status, StatusCode::OK, "none of them is needed for calls");
-    let trunks = json!({ "state": "degraded", "required": false, "detail": "1 of 2 up" });
-    assert_eq!(ready.json()["dependencies"]["trunks"], trunks);
-    assert_eq!(ready.json()["dependencies"]["speech"]["state"], "down");
-    assert_eq!(ready.json()["dependencies"]["redis"]["detail"], "no answer");
-    api.readiness.send_replace(Readiness::Starting { waiting_for: "models".to_owned() });
-    let starting = probe("/readyz").await;
-    assert_eq!((starting.status, starting.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
-    insta::assert_snapshot!(starting.problem(), @r#"
-    {
-      "detail": "starting: waiting for models",
-      "status": 503,
-      "title": "Service Unavailable",
-      "type": "urn:vca:problem:unavailable"
-    }
-    "#);
-    assert_eq!(probe("/healthz").await.status, StatusCode::OK);
-    api.readiness.send_replace(Readiness::Draining);
-    assert_eq!(probe("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
-    api.readiness.send_replace(Readiness::Ready);
-    api.f.store.clone().close().await;
-    let down = probe("/readyz").await;
-    assert_eq!((down.status, down.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
-    let told: Value = serde_json::from_str(&down.problem()).unwrap();
-    assert_eq!(told["detail"], "not ready: database");
-    let database = json!({ "state": "down", "required": true, "detail": "the database does not answer" });
-    assert_eq!(told["dependencies"]["database"], database);
-    assert_eq!(told["dependencies"]["trunks"]["state"], "degraded");
-    let broken = api.get(OURS, "/v1/calls").await;
-    assert_eq!(broken.status, StatusCode::INTERNAL_SERVER_ERROR);
-    insta::assert_snapshot!(broken.problem(), @r#"
-    {
-      "detail": "the server failed to answer; its log says why",
-      "status": 500,
-      "title": "Internal Server Error",
-      "type": "urn:vca:problem:internal"
     }
     "#);
 }

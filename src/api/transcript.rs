@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use super::extract::{IdPath, no_such};
 use super::guard::{Authenticated, Caller};
 use super::{ApiState, Problem, query};
-use crate::domain::{CallId, CallStatus, Speaker, Turn};
+use crate::domain::{CallId, Speaker, Turn};
+use crate::privacy::{self, PrivacyError};
 use crate::store::StoreError;
 
 /// What was said in a call.
@@ -100,31 +101,24 @@ impl Transcript {
     }
 }
 
-/// Deletes a call for good: its record, what was said, its events and its recording. A call that goes on is a conflict.
+/// Erases a call: what was said, who called, what was taken down and the recording. That there was a call stays, and who
+/// called is held apart for a year, as the law has it for logs. A call that goes on is a conflict.
 #[utoipa::path(delete, path = "/v1/calls/{id}", operation_id = "deleteCall", tag = "calls",
-    params(("id" = CallId, Path)), responses((status = 204)))]
+    params(("id" = CallId, Path)),
+    responses((status = 204), (status = 409, content_type = "application/problem+json", body = Problem)))]
 pub(super) async fn remove(
     State(state): State<ApiState>,
     Authenticated(scope): Authenticated,
     caller: Caller,
     IdPath(id): IdPath<CallId>,
 ) -> Result<StatusCode, Problem> {
-    let record = state.store.call_record(scope, id).await?.ok_or_else(no_such::<CallId>)?;
-    if record.status == CallStatus::Active {
-        return Err(goes_on());
-    }
-    // The recording first: while the record is there, a deletion that failed half-way can be tried again.
-    state.recordings.delete(scope.tenant(), id).await.map_err(|error| {
-        tracing::error!(call = %id, %error, "the recording could not be deleted");
-        Problem::internal()
-    })?;
-    state.store.delete_call(scope, id, &caller.by()).await.map_err(|error| match error {
-        StoreError::StillUsed => goes_on(),
+    let done = privacy::erase_call(&state.store, &state.recordings, scope, id, &caller.by()).await;
+    done.map_err(|error| match error {
+        PrivacyError::Store(StoreError::NotFound) => no_such::<CallId>(),
+        PrivacyError::Store(StoreError::StillUsed) => {
+            Problem::conflict("the call goes on; it can be deleted once it has ended")
+        }
         other => other.into(),
     })?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn goes_on() -> Problem {
-    Problem::conflict("the call goes on; it can be deleted once it has ended")
 }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::dids::Number;
 use super::etag::{IfMatch, etag};
-use super::extract::{Body, unread};
+use super::extract::{Body, NamePath, unread};
 use super::guard::Caller;
 use super::routes::{Routes, Rule};
 use super::{ApiState, FieldError, Patch, Problem};
@@ -178,7 +178,7 @@ pub(super) async fn create(
 #[utoipa::path(get, path = "/v1/trunks/{name}/settings", operation_id = "getTrunkSettings", tag = "trunks",
     params(("name" = String, Path)),
     responses((status = 200, body = TrunkSetup, headers(("ETag" = String, description = "the revision, for `If-Match`")))))]
-pub(super) async fn settings(State(state): State<ApiState>, Path(name): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn settings(State(state): State<ApiState>, NamePath(name): NamePath) -> Result<Response, Problem> {
     let stored = stored(&state, &name).await?;
     Ok((etag(stored.revision), Json(TrunkSetup::from(stored))).into_response())
 }
@@ -191,7 +191,7 @@ pub(super) async fn settings(State(state): State<ApiState>, Path(name): Path<Str
 pub(super) async fn change(
     State(state): State<ApiState>,
     caller: Caller,
-    Path(name): Path<String>,
+    NamePath(name): NamePath,
     if_match: IfMatch,
     Body(TrunkChange { settings, password, dids }): Body<TrunkChange>,
 ) -> Result<Response, Problem> {
@@ -218,7 +218,7 @@ pub(super) async fn change(
 pub(super) async fn remove(
     State(state): State<ApiState>,
     caller: Caller,
-    Path(name): Path<String>,
+    NamePath(name): NamePath,
 ) -> Result<StatusCode, Problem> {
     state.store.delete_trunk(&name, &caller.by()).await.map_err(|error| match error {
         StoreError::NotFound => no_such_trunk(),

@@ -7,10 +7,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use jiff::Timestamp;
 use utoipa_axum::routes;
 
+use super::extract::NamePath;
 use super::guard::Caller;
 use super::routes::{Routes, Rule};
 use super::{ApiState, Problem};
@@ -105,7 +106,7 @@ pub(super) async fn list(State(state): State<ApiState>, caller: Caller) -> Resul
 pub(super) async fn one(
     State(state): State<ApiState>,
     caller: Caller,
-    Path(name): Path<String>,
+    NamePath(name): NamePath,
 ) -> Result<Json<TrunkView>, Problem> {
     let found = visible(&state, &caller).await?.into_iter().find(|trunk| trunk.name == name);
     found.map(Json).ok_or_else(|| Problem::not_found("there is no such trunk"))

@@ -74,8 +74,8 @@ pub(super) struct UserPatch {
     responses((status = 200, body = UserPage)))]
 pub(super) async fn list(State(state): State<ApiState>, caller: Caller, uri: Uri) -> Result<Json<UserPage>, Problem> {
     let (after, limit) = query::page::<UserId>(LIST, &uri)?;
-    let users = state.store.users(caller.owner(), after, limit).await?;
-    let next_cursor = query::next(LIST, &users, limit, |user| user.id);
+    let mut users = state.store.users(caller.owner(), after, limit + 1).await?;
+    let next_cursor = query::next(LIST, &mut users, limit, |user| user.id);
     Ok(Json(UserPage { users, next_cursor }))
 }
 
@@ -160,6 +160,7 @@ pub(super) async fn sign_out(
     caller: Caller,
     IdPath(id): IdPath<UserId>,
 ) -> Result<StatusCode, Problem> {
+    may_touch(&caller, &state.store.user(caller.owner(), id).await?)?;
     state.store.close_sessions(caller.owner(), id, &caller.by()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -14,9 +14,7 @@ use super::extract::{Body, IdPath, no_such};
 use super::guard::{Authenticated, Caller};
 use super::routes::{Routes, Rule};
 use super::{ApiState, FieldError, Problem, idempotency};
-use crate::domain::{
-    EventKind, MessageFilter, MessageState, Permission, TenantScope, Webhook, WebhookChange, WebhookId,
-};
+use crate::domain::{EventKind, Permission, TenantScope, Webhook, WebhookChange, WebhookId};
 use crate::notify::webhook::endpoints::EndpointError;
 
 /// Endpoints.
@@ -151,8 +149,7 @@ pub(super) async fn create(
     caller: Caller,
     Body(NewWebhook { url, events }): Body<NewWebhook>,
 ) -> Result<Response, Problem> {
-    let (webhook, secret) = state.endpoints.create(scope, &url, &events, None, caller.now).await?;
-    state.store.note(scope, &caller.by(), "webhook.create", &webhook.id).await?;
+    let (webhook, secret) = state.endpoints.create(scope, &url, &events, None, &caller.by()).await?;
     let location = [(header::LOCATION, format!("/v1/webhooks/{}", webhook.id))];
     let told = WebhookWithSecret { webhook: webhook.into(), secret: Some(secret.reveal().to_owned()) };
     told_once((StatusCode::CREATED, location, Json(told.clone())), &told)
@@ -181,8 +178,7 @@ pub(super) async fn change(
     Body(ChangedWebhook { url, events, enabled }): Body<ChangedWebhook>,
 ) -> Result<Json<WebhookView>, Problem> {
     stored(&state, scope, id).await?;
-    let webhook = state.endpoints.change(scope, id, WebhookChange { url, events, enabled }).await?;
-    state.store.note(scope, &caller.by(), "webhook.update", &id).await?;
+    let webhook = state.endpoints.change(scope, id, WebhookChange { url, events, enabled }, &caller.by()).await?;
     Ok(Json(webhook.into()))
 }
 
@@ -196,8 +192,7 @@ pub(super) async fn remove(
     IdPath(id): IdPath<WebhookId>,
 ) -> Result<StatusCode, Problem> {
     stored(&state, scope, id).await?;
-    state.store.delete_webhook(scope, id).await?;
-    state.store.note(scope, &caller.by(), "webhook.delete", &id).await?;
+    state.store.delete_webhook(scope, id, &caller.by()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -211,8 +206,7 @@ pub(super) async fn rotate(
     IdPath(id): IdPath<WebhookId>,
 ) -> Result<Response, Problem> {
     let webhook = stored(&state, scope, id).await?;
-    let secret = state.endpoints.rotate(scope, id, caller.now).await?;
-    state.store.note(scope, &caller.by(), "webhook.rotate_secret", &id).await?;
+    let secret = state.endpoints.rotate(scope, id, &caller.by()).await?;
     let told = WebhookWithSecret { webhook: webhook.into(), secret: Some(secret.reveal().to_owned()) };
     told_once(Json(told.clone()), &told)
 }
@@ -227,8 +221,6 @@ pub(super) async fn replay(
     IdPath(id): IdPath<WebhookId>,
 ) -> Result<Response, Problem> {
     stored(&state, scope, id).await?;
-    let filter = MessageFilter { webhook: Some(id), state: Some(MessageState::Dead), ..MessageFilter::default() };
-    let messages = state.store.replay_messages(scope, &filter, caller.now).await?;
-    state.store.note(scope, &caller.by(), "webhook.replay", &id).await?;
+    let messages = state.store.replay_webhook(scope, id, &caller.by()).await?;
     Ok((StatusCode::ACCEPTED, Json(Replayed { messages })).into_response())
 }

@@ -1,19 +1,27 @@
 //! Writes the tenants of the configuration into the store, so that their numbers are answered.
 
 use sha2::{Digest, Sha256};
+use tracing::warn;
 
 use super::Failure;
 use super::config::{Config, TenantEntry};
 use crate::domain::{AgentProfile, Did, E164, Knowledge, ProfileId, Tenant, TenantId, TenantScope, TurnSettings};
 use crate::store::{Store, StoreError};
 
-/// Creates or updates every tenant of the configuration; a tenant or number that is no longer listed stays.
+/// Creates or updates every tenant of the configuration; a tenant or number that is no longer listed stays, and one that was
+/// erased does not come back.
 ///
 /// # Errors
 /// A number that another tenant has, before anything is changed; or a database that fails.
 pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
+    let mut entries = Vec::with_capacity(config.tenants.len());
     for entry in &config.tenants {
         let id = TenantId::from_uuid(stable_uuid("tenant", &entry.name));
+        if store.is_erased_tenant(id).await.map_err(|error| Failure::setup(&error))? {
+            warn!(tenant = %id, "the configuration names a business that was erased; remove it there, or rename it");
+            continue;
+        }
+        entries.push(entry);
         for number in &entry.dids {
             let owner = store.find_did(number).await.map_err(|error| Failure::setup(&error))?;
             if owner.is_some_and(|route| route.tenant.id != id) {
@@ -21,7 +29,7 @@ pub async fn sync(store: &Store, config: &Config) -> Result<(), Failure> {
             }
         }
     }
-    for entry in &config.tenants {
+    for entry in entries {
         let id = TenantId::from_uuid(stable_uuid("tenant", &entry.name));
         let scope = TenantScope::proven(id);
         let turns = entry.turns(&config.turns).map_err(Failure::Setup)?;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::config::{Config, Loaded, environment};
 use super::{Failure, database, wiring};
-use crate::domain::{E164, TenantId, TenantScope};
+use crate::domain::{By, E164, TenantId, TenantScope};
 use crate::privacy;
 use crate::store::Store;
 use crate::vault::Recordings;
@@ -108,8 +108,8 @@ async fn erase(args: EraseArgs) -> Result<(), Failure> {
     let config = load(&args.person)?;
     let store = database::open(&config).await?;
     let (scope, number, recordings) = find(&args.person, &config, &store).await?;
-    let now = Timestamp::now();
-    let done = privacy::erase(&store, &recordings, scope, &number, &args.actor, now, rand::random()).await;
+    let by = By::system(Timestamp::now());
+    let done = privacy::erase(&store, &recordings, scope, &number, &args.actor, &by, rand::random()).await;
     let done = done.map_err(|error| Failure::run(&error))?;
     say(&format!("{}: {} calls and {} recordings are erased.", done.id, done.calls, done.recordings));
     if done.active > 0 {

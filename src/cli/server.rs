@@ -199,6 +199,8 @@ impl Server {
             metrics: Arc::clone(&metrics),
             gate: Arc::new(Gate::new(&config.http.gate())),
             passwords: Arc::default(),
+            billing: config.billing.terms(),
+            retention: config.retention,
             setup: Arc::new(SetupToken::new(setup_token.clone())),
         };
         let (shutdown, stop) = watch::channel(false);

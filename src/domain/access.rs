@@ -58,6 +58,9 @@ permissions! {
     MessagesWrite = "messages:write",
     WebhooksRead = "webhooks:read",
     WebhooksWrite = "webhooks:write",
+    /// Rights of the people who call: erasure, export, and how long their data are kept.
+    PrivacyRead = "privacy:read",
+    PrivacyWrite = "privacy:write",
     /// What was used, and what it costs.
     UsageRead = "usage:read",
     UsageWrite = "usage:write",
@@ -177,6 +180,17 @@ pub enum Actor {
     ApiKey(ApiKeyId),
     /// VCA itself: a command of the operator on the machine, or work by the clock.
     System,
+}
+
+/// `user usr_…`, `api_key key_…` or `system`, for people to read.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "user {id}"),
+            Self::ApiKey(id) => write!(f, "api_key {id}"),
+            Self::System => f.write_str("system"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub struct OwnerNotice {
 }
 
 /// Which calls the owner hears of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeAbout {
     /// All but wrong numbers and callers who got what they wanted: an answer, or a person.
@@ -42,7 +42,7 @@ pub enum NoticeAbout {
 }
 
 /// The tenant's own sender and template for its callers.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallerNotice {
     pub sender: SmsSender,
@@ -50,7 +50,7 @@ pub struct CallerNotice {
 }
 
 /// In whose name an SMS is sent.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SmsSender {
     /// The registered business ("principal entity").
@@ -59,7 +59,7 @@ pub struct SmsSender {
 }
 
 /// A text as it was registered, and what fills its placeholders.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SmsTemplate {
     pub id: DltId,
@@ -75,7 +75,7 @@ pub struct SmsTemplate {
 }
 
 /// The category under which a template was registered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SmsCategory {
     /// Information to one's own customers; at any hour, also to numbers on the do-not-disturb list.
@@ -90,7 +90,7 @@ pub enum SmsCategory {
 }
 
 /// Something that can be said about a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SmsValue {
     /// "Appointment", "Missed call", …
@@ -251,7 +251,18 @@ impl SmsCategory {
 
 /// Text of a checked form.
 macro_rules! checked_text {
-    ($type:ident, $fault:ident, $lengths:expr, $fits:expr) => {
+    ($type:ident, $fault:ident, $lengths:expr, $fits:expr, $pattern:literal) => {
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .pattern(Some($pattern))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $type {}
+
         impl $type {
             /// Takes the text as the operator's portal shows it.
             ///
@@ -297,8 +308,8 @@ macro_rules! checked_text {
         }
     };
 }
-checked_text!(DltId, DltId, (10..=30), |byte: u8| byte.is_ascii_digit());
-checked_text!(SmsHeader, Header, (3..=11), |byte: u8| byte.is_ascii_alphanumeric());
+checked_text!(DltId, DltId, (10..=30), |byte: u8| byte.is_ascii_digit(), "^[0-9]{10,30}$");
+checked_text!(SmsHeader, Header, (3..=11), |byte: u8| byte.is_ascii_alphanumeric(), "^[0-9A-Za-z]{3,11}$");
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,7 @@ use super::worker::{SmsWay, Ways, Worker};
 use super::*;
 use crate::domain::billing::{LineKind, Prices};
 use crate::domain::{
-    Attempt, CallOutcome, EventKind, Message, MessageFilter, MessageState, NoticeSettings, OwnerNotice, Secret,
+    Attempt, By, CallOutcome, EventKind, Message, MessageFilter, MessageState, NoticeSettings, OwnerNotice, Secret,
     SmsSender, SmsTemplate, SmsValue, Webhook, WebhookChange,
 };
 use crate::store::tests::{Fixture, close, number, record, sqlite};
@@ -77,7 +77,7 @@ async fn until<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
 
 async fn endpoint(f: &Fixture, url: &str, events: &[EventKind]) -> (Webhook, SigningSecret) {
     let endpoints = Endpoints { store: f.store.clone(), allow_private: true };
-    let (webhook, secret) = endpoints.create(f.ours, url, events, None, Timestamp::now()).await.unwrap();
+    let (webhook, secret) = endpoints.create(f.ours, url, events, None, &By::system(Timestamp::now())).await.unwrap();
     (webhook, SigningSecret::parse(secret.reveal()).unwrap())
 }
 
@@ -125,7 +125,7 @@ async fn an_event_is_signed_and_sent_again_under_its_identifier() {
     })
     .await;
     assert_eq!((pending.state, pending.last_error.as_deref()), (MessageState::Pending, Some("it answered 503")));
-    f.store.resend_message(f.ours, pending.id, Timestamp::now()).await.unwrap();
+    f.store.resend_message(f.ours, pending.id, &By::system(Timestamp::now())).await.unwrap();
     let (_, attempts) = reached(&f, MessageState::Sent).await;
     assert_eq!(attempts.iter().map(|attempt| attempt.status).collect::<Vec<_>>(), [Some(503), Some(200)]);
     let seen = stand_in.seen();
@@ -151,7 +151,7 @@ async fn a_redirect_is_not_followed_and_an_endpoint_that_is_gone_is_turned_off()
         page.items.iter().find(|m| m.last_error.as_deref() == Some("it answered 307")).map(|m| m.id)
     })
     .await;
-    f.store.resend_message(f.ours, id, Timestamp::now()).await.unwrap();
+    f.store.resend_message(f.ours, id, &By::system(Timestamp::now())).await.unwrap();
     let (dead, _) = reached(&f, MessageState::Dead).await;
     assert_eq!(dead.last_error.as_deref(), Some("the endpoint says that it is gone"));
     let off = until("the endpoint", async || {
@@ -167,13 +167,18 @@ async fn a_redirect_is_not_followed_and_an_endpoint_that_is_gone_is_turned_off()
 async fn the_inside_is_refused_at_registration_at_change_and_at_connecting() {
     let (f, stand_in) = (sqlite().await, StandIn::start().await);
     let endpoints = Endpoints { store: f.store.clone(), allow_private: false };
-    let create = endpoints.create(f.ours, "https://10.0.0.1/", &[], None, Timestamp::now()).await;
+    let create = endpoints.create(f.ours, "https://10.0.0.1/", &[], None, &By::system(Timestamp::now())).await;
     assert!(matches!(create, Err(EndpointError::Url(UrlRefused::Private))));
-    let (fine, _) = endpoints.create(f.ours, "https://example.com/", &[], None, Timestamp::now()).await.unwrap();
+    let (fine, _) =
+        endpoints.create(f.ours, "https://example.com/", &[], None, &By::system(Timestamp::now())).await.unwrap();
     let inside = WebhookChange { url: Some("https://[::1]/".to_owned()), ..WebhookChange::default() };
-    assert!(matches!(endpoints.change(f.ours, fine.id, inside).await, Err(EndpointError::Url(UrlRefused::Private))));
-    let short =
-        endpoints.create(f.ours, "https://example.com/", &[], Some(&Secret::new("whsec_AAAA")), Timestamp::now()).await;
+    assert!(matches!(
+        endpoints.change(f.ours, fine.id, inside, &By::system(Timestamp::now())).await,
+        Err(EndpointError::Url(UrlRefused::Private))
+    ));
+    let short = endpoints
+        .create(f.ours, "https://example.com/", &[], Some(&Secret::new("whsec_AAAA")), &By::system(Timestamp::now()))
+        .await;
     assert!(matches!(short, Err(EndpointError::Secret(_))));
     assert_eq!(f.store.webhooks(f.ours).await.unwrap().len(), 1);
     // A name that leads inside, past the check of the text.
@@ -242,7 +247,7 @@ async fn a_template_that_the_operator_would_refuse_is_not_sent() {
     worker.stop().await;
     // Mended, it is sent under the same identifier.
     let worker = start(&f.store, plain(&gateway.url), true);
-    f.store.resend_message(f.ours, dead.id, Timestamp::now()).await.unwrap();
+    f.store.resend_message(f.ours, dead.id, &By::system(Timestamp::now())).await.unwrap();
     assert_eq!(reached(&f, MessageState::Sent).await.0.id, dead.id);
     assert_eq!(gateway.seen().len(), 1);
     worker.stop().await;

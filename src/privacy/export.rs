@@ -7,7 +7,7 @@ use crate::domain::{CallRecord, E164, TenantScope, Turn};
 use crate::store::{CallEvent, KEPT_EVENTS, Store};
 
 /// One call, with what was said and what the caller was told of recording.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct ExportedCall {
     #[serde(flatten)]
     pub record: CallRecord,
@@ -19,7 +19,7 @@ pub struct ExportedCall {
 }
 
 /// All calls of one number at one tenant's.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct Export {
     pub number: E164,
     pub made_at: Timestamp,

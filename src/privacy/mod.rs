@@ -2,15 +2,15 @@
 //!
 //! Recordings are removed before the rows that lead to them, so that whatever breaks off half-way is done again.
 
+mod business;
 mod export;
 mod retain;
 
+pub use business::erase_tenant;
 pub use export::{Export, ExportedCall, export};
 pub use retain::{Retained, retain, sweep};
 
-use jiff::Timestamp;
-
-use crate::domain::{CallStatus, E164, ErasureId, RandomBytes, RecordingState, TenantScope};
+use crate::domain::{By, CallId, CallRecord, CallStatus, E164, ErasureId, RandomBytes, RecordingState, TenantScope};
 use crate::store::{Erasure, Store, StoreError};
 use crate::vault::Recordings;
 
@@ -27,7 +27,7 @@ pub enum PrivacyError {
 }
 
 /// What an erasure came to.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Erased {
     pub id: ErasureId,
     /// Calls of which nothing personal is left.
@@ -39,7 +39,7 @@ pub struct Erased {
 }
 
 /// Erases what one caller's number leads to, at one tenant's: recordings, words, what was taken down, and the number, which
-/// is held apart for a year after each call. `actor` says who asked for it, and is no number.
+/// is held apart for a year after each call. `actor` says who asked for it, and is no number; `by` is for the audit log.
 ///
 /// # Errors
 /// [`PrivacyError`]; what was erased until then stays erased, and asking again goes on from there.
@@ -49,9 +49,10 @@ pub async fn erase(
     scope: TenantScope,
     number: &E164,
     actor: &str,
-    now: Timestamp,
+    by: &By,
     random: RandomBytes,
 ) -> Result<Erased, PrivacyError> {
+    let now = by.at;
     let mut done = Erased { id: ErasureId::new(now, random), calls: 0, recordings: 0, active: 0 };
     let mut after = None;
     loop {
@@ -63,11 +64,7 @@ pub async fn erase(
                 done.active += 1;
                 continue;
             }
-            if has_recording(call.recording) {
-                recordings.delete(scope.tenant(), call.id).await?;
-                store.set_recording(scope, call.id, RecordingState::Erased).await?;
-                done.recordings += 1;
-            }
+            done.recordings += u32::from(erase_recording(store, recordings, scope, call).await?);
             store.erase_call(scope, call.id, now).await?;
             done.calls += 1;
         }
@@ -79,8 +76,43 @@ pub async fn erase(
         actor: actor.to_owned(),
         calls: done.calls,
     };
-    store.note_erasure(scope, &erasure).await?;
+    store.note_erasure(scope, &erasure, by).await?;
     Ok(done)
+}
+
+/// Erases one call that is over, likewise. Doing it again changes nothing.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::StillUsed`] while it goes on, or
+/// [`PrivacyError`]; asking again goes on from there.
+pub async fn erase_call(
+    store: &Store,
+    recordings: &Recordings,
+    scope: TenantScope,
+    call: CallId,
+    by: &By,
+) -> Result<(), PrivacyError> {
+    let record = store.call_record(scope, call).await?.ok_or(StoreError::NotFound)?;
+    if record.status == CallStatus::Active {
+        return Err(StoreError::StillUsed.into());
+    }
+    erase_recording(store, recordings, scope, &record).await?;
+    Ok(store.delete_call(scope, call, by).await?)
+}
+
+/// Removes the recording of a call, the file before the state that says so; whether there was one.
+async fn erase_recording(
+    store: &Store,
+    recordings: &Recordings,
+    scope: TenantScope,
+    call: &CallRecord,
+) -> Result<bool, PrivacyError> {
+    if !has_recording(call.recording) {
+        return Ok(false);
+    }
+    recordings.delete(scope.tenant(), call.id).await?;
+    store.set_recording(scope, call.id, RecordingState::Erased).await?;
+    Ok(true)
 }
 
 /// Whether there is, or may be, a file.
@@ -89,7 +121,7 @@ pub(crate) fn has_recording(state: RecordingState) -> bool {
 }
 
 /// The last two digits: enough to tell two requests apart, too few to call.
-fn masked(number: &E164) -> String {
+pub(crate) fn masked(number: &E164) -> String {
     let text = number.as_str();
     format!("…{}", &text[text.len().saturating_sub(2)..])
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use tracing::{error, warn};
 
+use super::business::{LATE, erase_tenant};
 use super::{PrivacyError, has_recording};
 use crate::domain::{CallStatus, RecordingState, Retention, TenantScope};
 use crate::store::Store;
@@ -29,7 +30,7 @@ pub struct Retained {
     pub failed: u32,
 }
 
-/// Removes what is older than each tenant, or else `general`, wants it kept.
+/// Removes what is older than each tenant, or else `general`, wants it kept, and goes on with erasures of businesses.
 ///
 /// # Errors
 /// When the tenants cannot be listed. What fails for one tenant is logged, and the others go on.
@@ -46,6 +47,13 @@ pub async fn retain(
             sum.failed += 1;
         }
     }
+    // Erasures of businesses that a process which was killed had begun, and what came late to those that are over.
+    for scope in store.tenants_in_erasure(now.checked_sub(LATE).unwrap_or(Timestamp::MIN)).await? {
+        if let Err(why) = erase_tenant(store, recordings, scope, now).await {
+            error!(tenant = %scope.tenant(), error = %why, "a business is not erased, until the next run");
+            sum.failed += 1;
+        }
+    }
     Ok(sum)
 }
 
@@ -59,7 +67,7 @@ async fn of_tenant(
 ) -> Result<(), PrivacyError> {
     // A bucket that does not answer keeps nothing else: its error is told last.
     let recordings = match Retention::before(days.recordings_days, now) {
-        Some(before) => remove_recordings(store, recordings, scope, before, sum).await,
+        Some(before) => remove_recordings(store, recordings, scope, before, MOST / BATCH, &mut sum.recordings).await,
         None => Ok(()),
     };
     if let Some(before) = Retention::before(days.transcripts_days, now) {
@@ -83,19 +91,21 @@ async fn of_tenant(
     recordings
 }
 
-async fn remove_recordings(
+/// Removes the recordings of calls before this time, of at most so many batches, and adds up how many they were.
+pub(super) async fn remove_recordings(
     store: &Store,
     recordings: &Recordings,
     scope: TenantScope,
     before: Timestamp,
-    sum: &mut Retained,
+    batches: u32,
+    removed: &mut u32,
 ) -> Result<(), PrivacyError> {
-    for _ in 0..MOST / BATCH {
+    for _ in 0..batches {
         let calls = store.recorded_before(scope, before, BATCH).await?;
         for call in &calls {
             recordings.delete(scope.tenant(), *call).await?;
             store.set_recording(scope, *call, RecordingState::Erased).await?;
-            sum.recordings += 1;
+            *removed += 1;
         }
         if calls.len() < BATCH as usize {
             break;

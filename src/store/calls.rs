@@ -5,12 +5,11 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::audit::Change;
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
 use super::{Result, Store, StoreError, fault, outbox, own};
 use crate::domain::billing::Charge;
 use crate::domain::{
-    By, CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
+    CallFilter, CallId, CallOutcome, CallRecord, CallSlots, EndCause, RecordingState, SearchWords, TenantScope,
     TransferAttempt, Turn,
 };
 
@@ -245,27 +244,6 @@ impl Store {
                 );
                 query.push_bind(words.join(" & ")).push("))");
             }
-        }
-    }
-
-    /// Removes a call with its turns, its events and its words. The recording's file is the caller's to remove.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::StillUsed`] while it goes on, or when
-    /// the database fails.
-    pub async fn delete_call(&self, scope: TenantScope, call: CallId, by: &By) -> Result<()> {
-        let query = sql("DELETE FROM calls WHERE tenant_id = $1 AND id = $2 AND status <> 'active'");
-        let query = query.bind(Id(scope.tenant())).bind(Id(call));
-        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
-        if transaction.execute(query).await? > 0 {
-            // That it was there is all that is kept of it.
-            transaction.audit(Some(scope.tenant()), by, Change::of("call.delete", call)).await?;
-            return transaction.commit().await;
-        }
-        drop(transaction);
-        match self.call_record(scope, call).await? {
-            Some(_) => Err(StoreError::StillUsed),
-            None => Err(StoreError::NotFound),
         }
     }
 

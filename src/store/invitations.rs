@@ -9,7 +9,7 @@ use super::keys::{hash, lookup};
 use super::sessions::Token;
 use super::users::{insert, whose};
 use super::{KeyOwner, Result, Store, StoreError};
-use crate::domain::{By, Invitation, InvitationId, Secret, TenantId, User};
+use crate::domain::{By, Invitation, InvitationId, Role, Secret, TenantId, User};
 
 impl Store {
     /// Keeps an invitation.
@@ -51,6 +51,17 @@ impl Store {
         let query = sql("SELECT * FROM invitations WHERE tenant_id IS NOT DISTINCT FROM $1 AND expires_at > $2
              ORDER BY id LIMIT 200");
         self.driver.fetch_all(access, query.bind(tenant).bind(Time(now))).await?.iter().map(invitation).collect()
+    }
+
+    /// The role that one of the owner's invitations gives.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or when the database fails.
+    pub async fn invitation_role(&self, owner: KeyOwner, id: InvitationId) -> Result<Role> {
+        let (access, tenant) = whose(owner);
+        let query = sql("SELECT role FROM invitations WHERE id = $1 AND tenant_id IS NOT DISTINCT FROM $2");
+        let row = self.driver.fetch_one(access, query.bind(Id(id)).bind(tenant)).await?;
+        row.get::<Word<_>>("role").map(|Word(role)| role)
     }
 
     /// Takes an invitation back.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::audit::Change;
-use super::driver::{Access, Document, Id, Row, Sql, Time, sql};
+use super::driver::{Access, Document, Id, Row, Sql, Time, Transaction, sql};
 use super::users::whose;
 use super::{Result, Store, StoreError};
 use crate::domain::{Actor, ApiKeyId, By, Grant, Permission, Secret, TenantId, TenantScope};
@@ -132,24 +132,8 @@ impl Store {
     /// # Errors
     /// As [`Store::create_api_key`].
     pub async fn add_api_key(&self, owner: KeyOwner, new: NewKey<'_>, key: &ApiKey, by: &By) -> Result<()> {
-        let tenant = owner.tenant();
-        let hash = hash(key.reveal());
         let mut transaction = self.driver.begin(Access::Platform).await?;
-        transaction
-            .execute(
-                sql("INSERT INTO api_keys (id, tenant_id, name, lookup, hash, created_at, scopes, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
-                .bind(Id(new.id))
-                .bind(tenant.map(Id))
-                .bind(new.name)
-                .bind(lookup(&hash))
-                .bind(hash.as_slice())
-                .bind(Time(by.at))
-                .bind(new.scopes.map(Document))
-                .bind(new.expires_at.map(Time)),
-            )
-            .await?;
-        transaction.audit(tenant, by, Change::of("api_key.create", new.id).after(&new)).await?;
+        insert(&mut transaction, owner, new, key, by).await?;
         transaction.commit().await
     }
 
@@ -258,7 +242,7 @@ impl Store {
         match principal.owner {
             KeyOwner::Tenant(scope) => Ok(Some(scope).filter(|scope| scope.tenant() == tenant)),
             KeyOwner::Platform => {
-                let query = sql("SELECT id FROM tenants WHERE id = $1").bind(Id(tenant));
+                let query = sql("SELECT id FROM tenants WHERE id = $1 AND erasing_at IS NULL").bind(Id(tenant));
                 let known = self.driver.fetch_optional(Access::Platform, query).await?;
                 Ok(known.map(|_| TenantScope::proven(tenant)))
             }
@@ -273,6 +257,30 @@ impl Store {
         let first = self.driver.fetch_optional(Access::Platform, sql("SELECT id FROM api_keys LIMIT 1")).await?;
         Ok(first.is_some())
     }
+}
+
+/// Writes a new key and the audit log, in a transaction that sees the owner's.
+pub(super) async fn insert(
+    transaction: &mut Transaction,
+    owner: KeyOwner,
+    new: NewKey<'_>,
+    key: &ApiKey,
+    by: &By,
+) -> Result<()> {
+    let tenant = owner.tenant();
+    let hash = hash(key.reveal());
+    let query = sql("INSERT INTO api_keys (id, tenant_id, name, lookup, hash, created_at, scopes, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+    .bind(Id(new.id))
+    .bind(tenant.map(Id))
+    .bind(new.name)
+    .bind(lookup(&hash))
+    .bind(hash.as_slice())
+    .bind(Time(by.at))
+    .bind(new.scopes.map(Document))
+    .bind(new.expires_at.map(Time));
+    transaction.execute(query).await?;
+    transaction.audit(tenant, by, Change::of("api_key.create", new.id).after(&new)).await
 }
 
 fn one(owner: KeyOwner, id: ApiKeyId) -> Sql {

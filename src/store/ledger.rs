@@ -4,12 +4,16 @@
 //! crashes. The sums of its month are kept in a row that the same transaction changes: reading them costs the same
 //! however many calls there were.
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{Span, Timestamp};
 
-use super::driver::{Access, Document, Id, Row, Time, Transaction, Word, sql};
-use super::{Result, Store, StoreError};
-use crate::domain::billing::{Allowance, CallCharge, Charge, LedgerLine, LineKind, Month, MonthUsage, Paise, Plan};
-use crate::domain::{CallId, TenantId, TenantScope};
+use super::audit::Change;
+use super::driver::{Access, Dialect, Document, Id, Row, Time, Transaction, Word, sql};
+use super::{Listed, Result, Store, StoreError};
+use crate::domain::billing::{
+    Allowance, CallCharge, Charge, DayUsage, LedgerLine, LineKind, Month, MonthUsage, Paise, Plan,
+};
+use crate::domain::{By, CallId, TenantId, TenantScope};
 
 /// Charges a call that this transaction has just closed: its lines, its minutes by the tenant's plan, and the sums of the
 /// month in which it was answered. In place of what was charged for it before, when it was taken for abandoned; an SMS
@@ -131,6 +135,13 @@ fn line_query(scope: TenantScope, call: CallId, line: &LedgerLine) -> super::dri
     .bind(line.paise.0)
 }
 
+fn plan_query(scope: TenantScope, plan: &Plan) -> super::driver::Sql {
+    sql("INSERT INTO plans (tenant_id, document) VALUES ($1, $2)
+         ON CONFLICT (tenant_id) DO UPDATE SET document = excluded.document")
+    .bind(Id(scope.tenant()))
+    .bind(Document(plan))
+}
+
 impl Store {
     /// Writes the tenant's plan, new or changed; it holds for calls that end from now on.
     ///
@@ -139,9 +150,7 @@ impl Store {
     /// when the database fails.
     pub async fn put_plan(&self, scope: TenantScope, plan: &Plan) -> Result<()> {
         plan.check()?;
-        let query = sql("INSERT INTO plans (tenant_id, document) VALUES ($1, $2)
-             ON CONFLICT (tenant_id) DO UPDATE SET document = excluded.document");
-        self.driver.execute(Access::Tenant(scope), query.bind(Id(scope.tenant())).bind(Document(plan))).await?;
+        self.driver.execute(Access::Tenant(scope), plan_query(scope, plan)).await?;
         Ok(())
     }
 
@@ -164,6 +173,94 @@ impl Store {
         let query = query.bind(Id(scope.tenant())).bind(month.to_string());
         let row = self.driver.fetch_optional(Access::Tenant(scope), query).await?;
         row.as_ref().map_or(Ok(MonthUsage::none(month)), |row| month_usage(row, month))
+    }
+
+    /// The tenant's months with calls, the latest first: `limit` (at least 1) of those before `before`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn usage_months(
+        &self,
+        scope: TenantScope,
+        before: Option<Month>,
+        limit: u32,
+    ) -> Result<Listed<MonthUsage>> {
+        let mut query = sql("SELECT * FROM usage_months WHERE tenant_id = $1").bind(Id(scope.tenant()));
+        if let Some(before) = before {
+            query.push(" AND month < ").push_bind(before.to_string());
+        }
+        query.push(" ORDER BY month DESC LIMIT ").push_bind(Listed::<()>::ask(limit));
+        let rows = self.driver.fetch_all(Access::Tenant(scope), query).await?;
+        let months = rows.iter().map(|row| month_usage(row, row.get::<Word<_>>("month")?.0));
+        Ok(Listed::cut(months.collect::<Result<_>>()?, limit))
+    }
+
+    /// The sums of a month of every tenant, zeros where there was no call: `limit` (at least 1) of the tenants after
+    /// `after`. A business that was erased is among them for the months in which it had calls. The operator's own list.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn usage_of_all(
+        &self,
+        month: Month,
+        after: Option<TenantId>,
+        limit: u32,
+    ) -> Result<Listed<(TenantId, String, MonthUsage)>> {
+        let mut query = sql("SELECT t.id, t.name, COALESCE(u.calls, 0) AS calls, COALESCE(u.minutes, 0) AS minutes,
+                    COALESCE(u.extra_minutes, 0) AS extra_minutes, COALESCE(u.price_paise, 0) AS price_paise,
+                    COALESCE(u.cost_paise, 0) AS cost_paise
+             FROM tenants t LEFT JOIN usage_months u ON u.tenant_id = t.id AND u.month = $1
+             WHERE (t.erasing_at IS NULL OR u.calls > 0)")
+        .bind(month.to_string());
+        if let Some(after) = after {
+            query.push(" AND t.id > ").push_bind(Id(after));
+        }
+        query.push(" ORDER BY t.id LIMIT ").push_bind(Listed::<()>::ask(limit));
+        let rows = self.driver.fetch_all(Access::Platform, query).await?;
+        let of_tenant = |row: &Row| -> Result<_> {
+            Ok((row.get::<Id<TenantId>>("id")?.0, row.get("name")?, month_usage(row, month)?))
+        };
+        Ok(Listed::cut(rows.iter().map(of_tenant).collect::<Result<_>>()?, limit))
+    }
+
+    /// The sums of each day of the tenant's month on which there was a call, in their order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn usage_days(&self, scope: TenantScope, month: Month) -> Result<Vec<DayUsage>> {
+        // Days of India since 1970: UTC and 5:30 hours, all year.
+        let mut query = match self.driver.dialect() {
+            Dialect::Sqlite => sql("SELECT (answered_at + 19800000000) / 86400000000 AS day, "),
+            Dialect::Postgres => {
+                sql("SELECT CAST(floor((extract(epoch FROM answered_at) + 19800) / 86400) AS bigint) AS day, ")
+            }
+        };
+        query.push(
+            "COUNT(*) AS calls, CAST(SUM(minutes) AS bigint) AS minutes,
+                CAST(SUM(extra_minutes) AS bigint) AS extra_minutes, CAST(SUM(price_paise) AS bigint) AS price_paise,
+                CAST(SUM(cost_paise) AS bigint) AS cost_paise
+             FROM charges WHERE tenant_id = $1 AND month = $2 GROUP BY 1 ORDER BY 1",
+        );
+        let query = query.bind(Id(scope.tenant())).bind(month.to_string());
+        self.driver.fetch_all(Access::Tenant(scope), query).await?.iter().map(day_usage).collect()
+    }
+
+    /// Writes the tenant's plan and the audit log; it holds for calls that end from now on.
+    ///
+    /// # Errors
+    /// As [`Store::put_plan`].
+    pub async fn change_plan(&self, scope: TenantScope, plan: &Plan, by: &By) -> Result<()> {
+        plan.check()?;
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query = sql("SELECT document FROM plans WHERE tenant_id = $1").bind(Id(scope.tenant()));
+        let before = transaction.fetch_optional(query).await?.as_ref().map(plan_of).transpose()?;
+        if before.as_ref() == Some(plan) {
+            return Ok(());
+        }
+        transaction.execute(plan_query(scope, plan)).await?;
+        let change = Change::of("plan.update", scope.tenant()).before(&before.unwrap_or_default()).after(plan);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
     }
 
     /// What a call that begins at `now` may spend.
@@ -296,7 +393,7 @@ fn seconds(from: Timestamp, to: Timestamp) -> i64 {
     micros.div_euclid(1_000_000) + i64::from(micros % 1_000_000 > 0)
 }
 
-fn plan_of(row: &Row) -> Result<Plan> {
+pub(super) fn plan_of(row: &Row) -> Result<Plan> {
     row.get("document").map(|Document(plan)| plan)
 }
 
@@ -308,6 +405,20 @@ fn month_usage(row: &Row, month: Month) -> Result<MonthUsage> {
         extra_minutes: count(row, "extra_minutes")?,
         cost: money(row, "cost_paise")?,
         price: money(row, "price_paise")?,
+    })
+}
+
+fn day_usage(row: &Row) -> Result<DayUsage> {
+    let since = Span::new().try_days(row.get::<i64>("day")?).ok();
+    let day = since.and_then(|days| Date::constant(1970, 1, 1).checked_add(days).ok());
+    let day = day.ok_or_else(|| StoreError::Corrupt(sqlx::Error::Decode("a day beyond all calendars".into())))?;
+    Ok(DayUsage {
+        calls: count(row, "calls")?,
+        minutes: count(row, "minutes")?,
+        extra_minutes: count(row, "extra_minutes")?,
+        cost: money(row, "cost_paise")?,
+        price: money(row, "price_paise")?,
+        ..DayUsage::none(day)
     })
 }
 

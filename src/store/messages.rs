@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::audit::Change;
 use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Word, sql};
 use super::outbox::{Occurrence, delivered, tell};
 use super::{CursorError, Result, Store, StoreError};
 use crate::domain::billing::LedgerLine;
 use crate::domain::{
-    Attempt, Channel, E164, EventKind, Message, MessageFilter, MessageId, MessageState, ReceiptState, TenantId,
+    Attempt, By, Channel, E164, EventKind, Message, MessageFilter, MessageId, MessageState, ReceiptState, TenantId,
     TenantScope, WebhookId,
 };
 
@@ -326,25 +327,38 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such message, or when the database fails.
-    pub async fn resend_message(&self, scope: TenantScope, id: MessageId, now: Timestamp) -> Result<()> {
-        let mut query = again(scope, now);
+    pub async fn resend_message(&self, scope: TenantScope, id: MessageId, by: &By) -> Result<()> {
+        let mut query = again(scope, by.at);
         query.push(" AND id = ").push_bind(Id(id));
-        let done = self.driver.execute(Access::Tenant(scope), query).await?;
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        if transaction.execute(query).await? == 0 {
+            return Err(StoreError::NotFound);
+        }
+        transaction.audit(Some(scope.tenant()), by, Change::of("message.resend", id)).await?;
+        transaction.commit().await?;
         self.outbox.send_replace(());
-        if done == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        Ok(())
     }
 
-    /// Sends all messages that the filter selects again, for instance the dead ones of an endpoint that was mended; their
-    /// number.
+    /// Sends again what was given up for an endpoint that is mended; how many messages that are.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn replay_messages(&self, scope: TenantScope, filter: &MessageFilter, now: Timestamp) -> Result<u64> {
-        let mut query = again(scope, now);
-        narrow(&mut query, filter);
-        let done = self.driver.execute(Access::Tenant(scope), query).await?;
+    /// [`StoreError::NotFound`] when the tenant has no such endpoint, or when the database fails.
+    pub async fn replay_webhook(&self, scope: TenantScope, id: WebhookId, by: &By) -> Result<u64> {
+        let filter = MessageFilter { webhook: Some(id), state: Some(MessageState::Dead), ..MessageFilter::default() };
+        let mut query = again(scope, by.at);
+        narrow(&mut query, &filter);
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let known = sql("SELECT id FROM webhooks WHERE tenant_id = $1 AND id = $2");
+        if transaction.fetch_optional(known.bind(Id(scope.tenant())).bind(Id(id))).await?.is_none() {
+            return Err(StoreError::NotFound);
+        }
+        let messages = transaction.execute(query).await?;
+        let change = Change::of("webhook.replay", id).after(&serde_json::json!({ "messages": messages }));
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await?;
         self.outbox.send_replace(());
-        Ok(done)
+        Ok(messages)
     }
 }
 

@@ -29,6 +29,7 @@ mod privacy;
 mod profiles;
 mod repair;
 mod sessions;
+mod tenant_erasure;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -6,10 +6,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::driver::{Access, Dialect, Document, Id, Row, Time, Transaction, Word, sql};
-use super::{Result, Store, StoreError};
+use super::audit::Change;
+use super::driver::{Access, Dialect, Document, Id, Row, Sql, Time, Transaction, Word, sql};
+use super::{Listed, Result, Store, StoreError};
 use crate::domain::{
-    Actor, CallId, CallRecord, CallSlots, CallStatus, E164, ErasureId, Retention, TenantId, TenantScope,
+    Actor, By, CallId, CallRecord, CallSlots, CallStatus, E164, ErasureId, Retention, TenantId, TenantScope,
 };
 
 /// How long traffic data are kept after a call, whatever is erased (DPDP Rules 2025, rule 8 (3)).
@@ -52,16 +53,32 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant does not exist, or when the database fails.
     pub async fn set_retention(&self, scope: TenantScope, days: &Retention) -> Result<()> {
-        let query = sql("INSERT INTO retention (tenant_id, recordings_days, transcripts_days, records_days)
-             VALUES ($1, $2, $3, $4)
-             ON CONFLICT (tenant_id) DO UPDATE SET recordings_days = excluded.recordings_days,
-                transcripts_days = excluded.transcripts_days, records_days = excluded.records_days")
-        .bind(Id(scope.tenant()))
-        .bind(days.recordings_days.map(i64::from))
-        .bind(days.transcripts_days.map(i64::from))
-        .bind(days.records_days.map(i64::from));
-        self.driver.execute(Access::Tenant(scope), query).await?;
+        self.driver.execute(Access::Tenant(scope), retention_query(scope, days)).await?;
         Ok(())
+    }
+
+    /// Changes how long the tenant's callers' data are kept, and gives what holds then.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the tenant does not exist, or when the database fails.
+    pub async fn change_retention(
+        &self,
+        scope: TenantScope,
+        change: impl FnOnce(Retention) -> Retention + Send,
+        by: &By,
+    ) -> Result<Retention> {
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query = sql("SELECT * FROM retention WHERE tenant_id = $1").bind(Id(scope.tenant()));
+        let before = transaction.fetch_optional(query).await?.as_ref().map(retention).transpose()?.unwrap_or_default();
+        let after = change(before);
+        if after == before {
+            return Ok(before);
+        }
+        transaction.execute(retention_query(scope, &after)).await?;
+        let change = Change::of("retention.update", scope.tenant()).before(&before).after(&after);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await?;
+        Ok(after)
     }
 
     /// Every tenant with what it says about retention; a verb of the platform's own work.
@@ -70,7 +87,8 @@ impl Store {
     /// When the database fails.
     pub async fn retentions(&self) -> Result<Vec<(TenantScope, Retention)>> {
         let query = sql("SELECT t.id, r.recordings_days, r.transcripts_days, r.records_days
-             FROM tenants t LEFT JOIN retention r ON r.tenant_id = t.id ORDER BY t.id");
+             FROM tenants t LEFT JOIN retention r ON r.tenant_id = t.id
+             WHERE t.erasing_at IS NULL ORDER BY t.id");
         let rows = self.driver.fetch_all(Access::Platform, query).await?;
         let of_tenant = |row: &Row| -> Result<(TenantScope, Retention)> {
             let Id(tenant) = row.get::<Id<TenantId>>("id")?;
@@ -152,34 +170,23 @@ impl Store {
     /// call. Doing it again changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::Conflict`] while it goes on, or when the
+    /// [`StoreError::NotFound`] when the tenant has no such call, [`StoreError::StillUsed`] while it goes on, or when the
     /// database fails.
     pub async fn erase_call(&self, scope: TenantScope, call: CallId, now: Timestamp) -> Result<()> {
         let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
-        let query = sql("SELECT * FROM calls WHERE tenant_id = $1 AND id = $2").bind(Id(scope.tenant())).bind(Id(call));
-        let row = transaction.fetch_optional(query).await?.ok_or(StoreError::NotFound)?;
-        let record = super::calls::call_record(&row)?;
-        if record.status == CallStatus::Active {
-            return Err(StoreError::Conflict);
+        erase(&mut transaction, self.driver.dialect(), scope, call, now).await?;
+        transaction.commit().await
+    }
+
+    /// The same for whoever wants one call gone, with an entry in the audit log the first time.
+    ///
+    /// # Errors
+    /// As [`Store::erase_call`].
+    pub async fn delete_call(&self, scope: TenantScope, call: CallId, by: &By) -> Result<()> {
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        if erase(&mut transaction, self.driver.dialect(), scope, call, by.at).await? {
+            transaction.audit(Some(scope.tenant()), by, Change::of("call.delete", call)).await?;
         }
-        let until = record.answered_at.checked_add(LOG_HOLD).unwrap_or(Timestamp::MAX);
-        if let Some(caller) = record.caller.as_ref().filter(|_| until > now) {
-            let query = sql("INSERT INTO held_numbers (tenant_id, call_id, number, until) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (tenant_id, call_id) DO NOTHING")
-            .bind(Id(scope.tenant()))
-            .bind(Id(call))
-            .bind(Word(caller))
-            .bind(Time(until));
-            transaction.execute(query).await?;
-        }
-        erase_words(&mut transaction, self.driver.dialect(), scope, call, now).await?;
-        let query = sql("UPDATE calls SET caller = NULL, slots = $3, summary = NULL, sip_call_id = '', erased_at = $4
-             WHERE tenant_id = $1 AND id = $2")
-        .bind(Id(scope.tenant()))
-        .bind(Id(call))
-        .bind(Document(&CallSlots::default()))
-        .bind(Time(now));
-        transaction.execute(query).await?;
         transaction.commit().await
     }
 
@@ -204,11 +211,11 @@ impl Store {
         self.driver.execute(Access::Platform, query).await
     }
 
-    /// Writes down that an erasure was carried out.
+    /// Writes down that an erasure was carried out, also in the audit log.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn note_erasure(&self, scope: TenantScope, erasure: &Erasure) -> Result<()> {
+    pub async fn note_erasure(&self, scope: TenantScope, erasure: &Erasure, by: &By) -> Result<()> {
         let query = sql("INSERT INTO erasures (tenant_id, id, done_at, number_masked, actor, calls)
              VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(Id(scope.tenant()))
@@ -217,27 +224,26 @@ impl Store {
         .bind(&erasure.number_masked)
         .bind(&erasure.actor)
         .bind(i64::from(erasure.calls));
-        self.driver.execute(Access::Tenant(scope), query).await?;
-        Ok(())
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        transaction.execute(query).await?;
+        let change = Change::of("erasure.create", erasure.id).after(erasure);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
     }
 
-    /// The erasures of the tenant, the latest first, at most `limit`.
+    /// The erasures of the tenant, the latest first: `limit` (at least 1) of those before `before`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn erasures(&self, scope: TenantScope, limit: u32) -> Result<Vec<Erasure>> {
-        let query = sql("SELECT * FROM erasures WHERE tenant_id = $1 ORDER BY done_at DESC, id DESC LIMIT $2");
-        let query = query.bind(Id(scope.tenant())).bind(i64::from(limit));
-        let erasure = |row: &Row| -> Result<Erasure> {
-            Ok(Erasure {
-                id: row.get::<Id<_>>("id")?.0,
-                done_at: row.get::<Time>("done_at")?.0,
-                number_masked: row.get("number_masked")?,
-                actor: row.get("actor")?,
-                calls: u32::try_from(row.get::<i64>("calls")?).unwrap_or(u32::MAX),
-            })
-        };
-        self.driver.fetch_all(Access::Tenant(scope), query).await?.iter().map(erasure).collect()
+    pub async fn erasures(&self, scope: TenantScope, before: Option<ErasureId>, limit: u32) -> Result<Listed<Erasure>> {
+        // Their identifiers are in the order of their times.
+        let mut query = sql("SELECT * FROM erasures WHERE tenant_id = $1").bind(Id(scope.tenant()));
+        if let Some(before) = before {
+            query.push(" AND id < ").push_bind(Id(before));
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(Listed::<()>::ask(limit));
+        let rows = self.driver.fetch_all(Access::Tenant(scope), query).await?;
+        Ok(Listed::cut(rows.iter().map(erasure).collect::<Result<_>>()?, limit))
     }
 
     /// Writes into the log of a call, while it goes on or after its end, that somebody reads its recording. The parts
@@ -274,10 +280,45 @@ impl Store {
         Err(StoreError::Conflict)
     }
 
-    async fn ids(&self, scope: TenantScope, query: super::driver::Sql) -> Result<Vec<CallId>> {
+    async fn ids(&self, scope: TenantScope, query: Sql) -> Result<Vec<CallId>> {
         let rows = self.driver.fetch_all(Access::Tenant(scope), query).await?;
         rows.iter().map(|row| row.get::<Id<CallId>>("id").map(|Id(call)| call)).collect()
     }
+}
+
+/// Erases a call that is over; whether it was not erased before.
+async fn erase(
+    transaction: &mut Transaction,
+    dialect: Dialect,
+    scope: TenantScope,
+    call: CallId,
+    now: Timestamp,
+) -> Result<bool> {
+    let query = sql("SELECT * FROM calls WHERE tenant_id = $1 AND id = $2").bind(Id(scope.tenant())).bind(Id(call));
+    let row = transaction.fetch_optional(query).await?.ok_or(StoreError::NotFound)?;
+    let record = super::calls::call_record(&row)?;
+    if record.status == CallStatus::Active {
+        return Err(StoreError::StillUsed);
+    }
+    let until = record.answered_at.checked_add(LOG_HOLD).unwrap_or(Timestamp::MAX);
+    if let Some(caller) = record.caller.as_ref().filter(|_| until > now) {
+        let query = sql("INSERT INTO held_numbers (tenant_id, call_id, number, until) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (tenant_id, call_id) DO NOTHING")
+        .bind(Id(scope.tenant()))
+        .bind(Id(call))
+        .bind(Word(caller))
+        .bind(Time(until));
+        transaction.execute(query).await?;
+    }
+    erase_words(transaction, dialect, scope, call, now).await?;
+    let query = sql("UPDATE calls SET caller = NULL, slots = $3, summary = NULL, sip_call_id = '', erased_at = $4
+         WHERE tenant_id = $1 AND id = $2")
+    .bind(Id(scope.tenant()))
+    .bind(Id(call))
+    .bind(Document(&CallSlots::default()))
+    .bind(Time(now));
+    transaction.execute(query).await?;
+    Ok(row.get::<Option<Time>>("erased_at")?.is_none())
 }
 
 async fn erase_words(
@@ -287,7 +328,7 @@ async fn erase_words(
     call: CallId,
     now: Timestamp,
 ) -> Result<()> {
-    let own = |query: super::driver::Sql| query.bind(Id(scope.tenant())).bind(Id(call));
+    let own = |query: Sql| query.bind(Id(scope.tenant())).bind(Id(call));
     transaction.execute(own(sql("DELETE FROM turns WHERE tenant_id = $1 AND call_id = $2"))).await?;
     // What the search finds them by.
     let words = match dialect {
@@ -306,6 +347,27 @@ async fn erase_words(
         sql("UPDATE calls SET words_erased_at = $3 WHERE tenant_id = $1 AND id = $2 AND words_erased_at IS NULL");
     transaction.execute(own(done).bind(Time(now))).await?;
     Ok(())
+}
+
+fn retention_query(scope: TenantScope, days: &Retention) -> Sql {
+    sql("INSERT INTO retention (tenant_id, recordings_days, transcripts_days, records_days)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (tenant_id) DO UPDATE SET recordings_days = excluded.recordings_days,
+            transcripts_days = excluded.transcripts_days, records_days = excluded.records_days")
+    .bind(Id(scope.tenant()))
+    .bind(days.recordings_days.map(i64::from))
+    .bind(days.transcripts_days.map(i64::from))
+    .bind(days.records_days.map(i64::from))
+}
+
+fn erasure(row: &Row) -> Result<Erasure> {
+    Ok(Erasure {
+        id: row.get::<Id<_>>("id")?.0,
+        done_at: row.get::<Time>("done_at")?.0,
+        number_masked: row.get("number_masked")?,
+        actor: row.get("actor")?,
+        calls: u32::try_from(row.get::<i64>("calls")?).unwrap_or(u32::MAX),
+    })
 }
 
 fn retention(row: &Row) -> Result<Retention> {

@@ -98,15 +98,20 @@ impl Store {
         Ok(None)
     }
 
-    /// Gives a session another token; the old one is worth nothing from here on.
+    /// Gives a session of one of the owner's users another token; the old one is worth nothing from here on.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the session has ended, or when the database fails.
-    pub async fn rotate_session(&self, id: SessionId, token: &Token) -> Result<()> {
+    pub async fn rotate_session(&self, owner: KeyOwner, id: SessionId, token: &Token, by: &By) -> Result<()> {
         let hash = hash(token.reveal());
         let rotate = sql("UPDATE sessions SET lookup = $2, hash = $3 WHERE id = $1");
         let rotate = rotate.bind(Id(id)).bind(lookup(&hash)).bind(hash.as_slice());
-        if self.driver.execute(Access::Platform, rotate).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        let mut transaction = self.driver.begin(Access::Platform).await?;
+        if transaction.execute(rotate).await? == 0 {
+            return Err(StoreError::NotFound);
+        }
+        transaction.audit(owner.tenant(), by, Change::of("session.rotate", id)).await?;
+        transaction.commit().await
     }
 
     /// The sessions of a user that live, the latest first.

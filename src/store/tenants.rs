@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::audit::Change;
 use super::driver::{Access, Document, Id, Row, Sql, Time, Word, sql};
-use super::{Listed, Result, Store, StoreError, own, profiles};
+use super::{ApiKey, KeyOwner, Listed, NewKey, Result, Store, StoreError, keys, own, profiles};
 use crate::domain::{AgentProfile, By, Did, E164, ProfileId, Tenant, TenantId, TenantScope, TenantStatus};
 
 /// Where a dialled number leads.
@@ -49,7 +49,7 @@ impl Store {
              JOIN tenants t ON t.id = d.tenant_id
              JOIN agent_profiles p ON p.tenant_id = d.tenant_id AND p.id = d.profile_id
              JOIN profile_versions v ON v.tenant_id = p.tenant_id AND v.profile_id = p.id AND v.version = p.published
-             WHERE d.number = $1");
+             WHERE d.number = $1 AND t.erasing_at IS NULL");
         let row = self.driver.fetch_optional(Access::Platform, query.bind(Word(number))).await?;
         row.map(|row| {
             let Id(id) = row.get::<Id<TenantId>>("id")?;
@@ -79,12 +79,12 @@ impl Store {
         Ok(())
     }
 
-    /// Writes a new tenant with its profile and numbers, all or nothing. The operator's own verb.
+    /// Writes a new tenant with its profile, numbers and first key, all or nothing. The operator's own verb.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a number is somebody's already (the tenant's own, said twice, too),
     /// [`StoreError::Transfers`], or when the database fails.
-    pub async fn onboard(&self, new: &Onboarding, by: &By) -> Result<TenantScope> {
+    pub async fn onboard(&self, new: &Onboarding, key: Option<(NewKey<'_>, &ApiKey)>, by: &By) -> Result<TenantScope> {
         new.profile.transfers.check()?;
         let scope = TenantScope::proven(new.tenant.id);
         let mut transaction = self.driver.begin(Access::Platform).await?;
@@ -109,6 +109,9 @@ impl Store {
             "tenant": new.tenant, "profile": new.profile.id, "numbers": new.numbers,
         });
         transaction.audit(Some(new.tenant.id), by, Change::of("tenant.create", new.tenant.id).after(&made)).await?;
+        if let Some((entry, key)) = key {
+            keys::insert(&mut transaction, KeyOwner::Tenant(scope), entry, key, by).await?;
+        }
         transaction.commit().await?;
         Ok(scope)
     }
@@ -123,7 +126,7 @@ impl Store {
         after: Option<TenantId>,
         limit: u32,
     ) -> Result<Listed<Account>> {
-        let mut query = sql("SELECT * FROM tenants WHERE 1 = 1");
+        let mut query = sql("SELECT * FROM tenants WHERE erasing_at IS NULL");
         if let Some(status) = status {
             query.push(" AND status = ").push_bind(Word(status));
         }

@@ -8,7 +8,7 @@ use crate::domain::{CallId, TenantScope, Turn};
 pub const EVENT_NOTICE: &str = "notice";
 
 /// One thing that happened in a call, kept so that the call can be replayed step by step.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct CallEvent {
     /// From 0, in order, within the call.
     pub seq: u32,
@@ -16,6 +16,7 @@ pub struct CallEvent {
     pub at_ms: u64,
     /// What happened, in one word: `notice`, `utterance`, `dtmf`, …
     pub kind: String,
+    #[schema(value_type = Object)]
     pub data: serde_json::Value,
 }
 

@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::audit::Change;
 use super::driver::{Access, Document, Id, Row, Time, sql};
 use super::{Result, Store, StoreError};
-use crate::domain::{EventKind, NoticeSettings, Secret, TenantScope, Webhook, WebhookChange, WebhookId};
+use crate::domain::{By, EventKind, NoticeSettings, Secret, TenantScope, Webhook, WebhookChange, WebhookId};
 
 /// Endpoints of one tenant.
 pub const MOST_WEBHOOKS: usize = 20;
@@ -32,7 +33,7 @@ impl Store {
         url: &str,
         events: &[EventKind],
         secret: &Secret,
-        now: Timestamp,
+        by: &By,
     ) -> Result<Webhook> {
         let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
         let query = sql("SELECT id FROM webhooks WHERE tenant_id = $1").bind(Id(scope.tenant()));
@@ -47,11 +48,13 @@ impl Store {
         .bind(Document(events))
         .bind(secret.reveal())
         .bind(true)
-        .bind(Time(now));
+        .bind(Time(by.at));
         transaction.execute(query).await?;
-        transaction.commit().await?;
         let (url, events) = (url.to_owned(), events.to_vec());
-        Ok(Webhook { id, url, events, enabled: true, created_at: now, disabled_reason: None })
+        let made = Webhook { id, url, events, enabled: true, created_at: by.at, disabled_reason: None };
+        transaction.audit(Some(scope.tenant()), by, Change::of("webhook.create", id).after(&Logged::of(&made))).await?;
+        transaction.commit().await?;
+        Ok(made)
     }
 
     /// The tenant's endpoints, the oldest first.
@@ -77,9 +80,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn endpoint(&self, scope: TenantScope, id: WebhookId, now: Timestamp) -> Result<Option<Endpoint>> {
-        let query = sql("SELECT * FROM webhooks WHERE tenant_id = $1 AND id = $2");
-        let query = query.bind(Id(scope.tenant())).bind(Id(id));
-        let Some(row) = self.driver.fetch_optional(Access::Tenant(scope), query).await? else { return Ok(None) };
+        let Some(row) = self.driver.fetch_optional(Access::Tenant(scope), one(scope, id)).await? else {
+            return Ok(None);
+        };
         let mut secrets = vec![Secret::new(row.get::<String>("secret")?)];
         let until = row.get::<Option<Time>>("previous_until")?;
         if let Some(previous) = row.get::<Option<String>>("previous_secret")?
@@ -94,7 +97,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such endpoint, or when the database fails.
-    pub async fn change_webhook(&self, scope: TenantScope, id: WebhookId, change: &WebhookChange) -> Result<()> {
+    pub async fn change_webhook(
+        &self,
+        scope: TenantScope,
+        id: WebhookId,
+        change: &WebhookChange,
+        by: &By,
+    ) -> Result<Webhook> {
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let before = webhook(&transaction.fetch_optional(one(scope, id)).await?.ok_or(StoreError::NotFound)?)?;
         let query = sql("UPDATE webhooks SET url = COALESCE($3, url), events = COALESCE($4, events),
                          disabled_reason = CASE WHEN COALESCE($5, enabled) THEN NULL ELSE disabled_reason END,
                          enabled = COALESCE($5, enabled) WHERE tenant_id = $1 AND id = $2")
@@ -103,7 +114,14 @@ impl Store {
         .bind(&change.url)
         .bind(change.events.as_ref().map(Document))
         .bind(change.enabled);
-        self.changed(scope, query).await
+        transaction.execute(query).await?;
+        let after = webhook(&transaction.fetch_optional(one(scope, id)).await?.ok_or(StoreError::NotFound)?)?;
+        if before != after {
+            let change = Change::of("webhook.update", id).before(&Logged::of(&before)).after(&Logged::of(&after));
+            transaction.audit(Some(scope.tenant()), by, change).await?;
+        }
+        transaction.commit().await?;
+        Ok(after)
     }
 
     /// Gives an endpoint a new secret; the one before signs beside it for [`OLD_SECRET_LIVES`].
@@ -115,19 +133,19 @@ impl Store {
         scope: TenantScope,
         id: WebhookId,
         secret: &Secret,
-        now: Timestamp,
+        by: &By,
     ) -> Result<()> {
-        let until = now.checked_add(OLD_SECRET_LIVES).unwrap_or(now);
+        let until = by.at.checked_add(OLD_SECRET_LIVES).unwrap_or(by.at);
         let query = sql("UPDATE webhooks SET previous_secret = secret, previous_until = $4, secret = $3
                          WHERE tenant_id = $1 AND id = $2")
         .bind(Id(scope.tenant()))
         .bind(Id(id))
         .bind(secret.reveal())
         .bind(Time(until));
-        self.changed(scope, query).await
+        self.changed(scope, query, by, Change::of("webhook.rotate_secret", id)).await
     }
 
-    /// Turns an endpoint off and says why; what is pending for it is given up when its turn comes.
+    /// Turns an endpoint off on the platform's own account, and says why; what is pending for it is given up when its turn comes.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such endpoint, or when the database fails.
@@ -137,16 +155,18 @@ impl Store {
             .bind(Id(id))
             .bind(false)
             .bind(reason);
-        self.changed(scope, query).await
+        let done = self.driver.execute(Access::Tenant(scope), query).await?;
+        if done == 0 { Err(StoreError::NotFound) } else { Ok(()) }
     }
 
     /// Removes an endpoint and all messages to it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the tenant has no such endpoint, or when the database fails.
-    pub async fn delete_webhook(&self, scope: TenantScope, id: WebhookId) -> Result<()> {
+    pub async fn delete_webhook(&self, scope: TenantScope, id: WebhookId, by: &By) -> Result<()> {
         let query = sql("DELETE FROM webhooks WHERE tenant_id = $1 AND id = $2");
-        self.changed(scope, query.bind(Id(scope.tenant())).bind(Id(id))).await
+        let query = query.bind(Id(scope.tenant())).bind(Id(id));
+        self.changed(scope, query, by, Change::of("webhook.delete", id)).await
     }
 
     /// How the tenant is told of its calls; nothing by SMS where it has not said.
@@ -166,17 +186,62 @@ impl Store {
     /// exist, or when the database fails.
     pub async fn put_notice_settings(&self, scope: TenantScope, settings: &NoticeSettings) -> Result<()> {
         settings.check()?;
-        let query = sql("INSERT INTO notice_settings (tenant_id, document) VALUES ($1, $2)
-                         ON CONFLICT (tenant_id) DO UPDATE SET document = excluded.document")
-        .bind(Id(scope.tenant()))
-        .bind(Document(settings));
-        self.driver.execute(Access::Tenant(scope), query).await.map(drop)
+        self.driver.execute(Access::Tenant(scope), notices(scope, settings)).await.map(drop)
     }
 
-    async fn changed(&self, scope: TenantScope, query: super::driver::Sql) -> Result<()> {
-        let done = self.driver.execute(Access::Tenant(scope), query).await?;
-        if done == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+    /// The same, with an entry in the audit log where something changes.
+    ///
+    /// # Errors
+    /// As [`Store::put_notice_settings`].
+    pub async fn change_notice_settings(&self, scope: TenantScope, settings: &NoticeSettings, by: &By) -> Result<()> {
+        settings.check()?;
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        let query = sql("SELECT document FROM notice_settings WHERE tenant_id = $1").bind(Id(scope.tenant()));
+        let row = transaction.fetch_optional(query).await?;
+        let Document(before) = row.map_or(Ok(Document(NoticeSettings::default())), |row| row.get("document"))?;
+        if before == *settings {
+            return Ok(());
+        }
+        transaction.execute(notices(scope, settings)).await?;
+        let change = Change::of("notifications.update", scope.tenant()).before(&before).after(settings);
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
     }
+
+    async fn changed(&self, scope: TenantScope, query: super::driver::Sql, by: &By, change: Change) -> Result<()> {
+        let mut transaction = self.driver.begin(Access::Tenant(scope)).await?;
+        if transaction.execute(query).await? == 0 {
+            return Err(StoreError::NotFound);
+        }
+        transaction.audit(Some(scope.tenant()), by, change).await?;
+        transaction.commit().await
+    }
+}
+
+fn one(scope: TenantScope, id: WebhookId) -> super::driver::Sql {
+    sql("SELECT * FROM webhooks WHERE tenant_id = $1 AND id = $2").bind(Id(scope.tenant())).bind(Id(id))
+}
+
+/// What the audit log says of an endpoint: of its address the host only, since the rest may be a secret of the receiver's.
+#[derive(serde::Serialize)]
+struct Logged<'a> {
+    host: &'a str,
+    events: &'a [EventKind],
+    enabled: bool,
+}
+
+impl<'a> Logged<'a> {
+    fn of(webhook: &'a Webhook) -> Self {
+        let host = webhook.url.split('/').nth(2).unwrap_or_default();
+        Self { host, events: &webhook.events, enabled: webhook.enabled }
+    }
+}
+
+fn notices(scope: TenantScope, settings: &NoticeSettings) -> super::driver::Sql {
+    sql("INSERT INTO notice_settings (tenant_id, document) VALUES ($1, $2)
+         ON CONFLICT (tenant_id) DO UPDATE SET document = excluded.document")
+    .bind(Id(scope.tenant()))
+    .bind(Document(settings))
 }
 
 pub(super) fn webhook(row: &Row) -> Result<Webhook> {

@@ -13,8 +13,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use vca::domain::{
-    CallId, CallRecord, CallSlots, CallStatus, Channel, E164, EventKind, MessageFilter, MessageState, NoticeSettings,
-    OwnerNotice, ProfileId, RecordingState, Tenant, TenantId, TenantScope, WebhookId,
+    By, CallId, CallRecord, CallSlots, CallStatus, Channel, E164, EventKind, MessageFilter, MessageState,
+    NoticeSettings, OwnerNotice, ProfileId, RecordingState, Tenant, TenantId, TenantScope, WebhookId,
 };
 use vca::notify::webhook::signature::SigningSecret;
 use vca::store::{Store, fault};
@@ -129,7 +129,7 @@ async fn wishes(store: &Store, scope: TenantScope, stand_in: &StandIn) {
     let id = WebhookId::new(Timestamp::UNIX_EPOCH, [1; 10]);
     let url = format!("http://{}/hook", stand_in.addr);
     let events = [EventKind::CallEnded, EventKind::CallSummary];
-    store.create_webhook(scope, id, &url, &events, &secret, Timestamp::now()).await.expect("an endpoint");
+    store.create_webhook(scope, id, &url, &events, &secret, &By::system(Timestamp::now())).await.expect("an endpoint");
 }
 
 fn number(text: &str) -> E164 {

@@ -1,7 +1,13 @@
 import type { ReactNode } from "react";
 
 import { Shell } from "@/components/shell/shell";
+import { earlyScript } from "@/lib/early";
 
 export default function AppLayout({ children }: { children: ReactNode }) {
-  return <Shell>{children}</Shell>;
+  return (
+    <>
+      <script dangerouslySetInnerHTML={{ __html: earlyScript }} />
+      <Shell>{children}</Shell>
+    </>
+  );
 }

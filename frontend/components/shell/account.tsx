@@ -37,16 +37,16 @@ export function AccountButton({ compact, className, ...rest }: ComponentProps<"b
   return (
     <button
       type="button"
-      aria-label={shell.account(name)}
       className={cn("flex items-center gap-2.5 rounded-lg text-left hover:bg-subtle", compact ? "size-10 justify-center" : "w-full p-2", className)}
       {...rest}
     >
+      <span className="sr-only">{shell.account(name)}</span>
       <span aria-hidden className="grid size-8 shrink-0 place-items-center rounded-full bg-accent-soft text-xs font-semibold text-accent">
         {initials}
       </span>
       {compact ? null : (
         <>
-          <span className="min-w-0 flex-1">
+          <span aria-hidden className="min-w-0 flex-1">
             <span className="block truncate text-sm font-medium">{name}</span>
             <span className="block truncate text-xs text-ink-muted">{me.role ? shell.roles[me.role] : null}</span>
           </span>

@@ -4,6 +4,7 @@ import * as Radix from "@radix-ui/react-alert-dialog";
 import type { ReactNode } from "react";
 
 import { Button } from "./button";
+import { isolate } from "./isolate";
 import { useStrings } from "@/lib/strings";
 
 interface ConfirmProps {
@@ -27,6 +28,7 @@ export function Confirm({ open, onOpenChange, title, description, action, onConf
       <Radix.Portal>
         {open ? <div aria-hidden className="fixed inset-0 z-40 animate-in bg-black/45" /> : null}
         <Radix.Content
+          ref={isolate}
           data-modal
           className="fixed inset-x-3 bottom-3 z-50 mx-auto max-w-md animate-in-up rounded-2xl border border-line bg-raised p-5 shadow-xl sm:top-[18dvh] sm:bottom-auto"
         >

@@ -5,6 +5,7 @@ import { X } from "lucide-react";
 import type { ReactNode } from "react";
 
 import { Button } from "./button";
+import { isolate } from "./isolate";
 import { cn } from "@/lib/cn";
 import { useStrings } from "@/lib/strings";
 
@@ -32,6 +33,7 @@ export function Dialog({ open, onOpenChange, title, description, children, class
       <Radix.Portal>
         <Backdrop open={open} />
         <Radix.Content
+          ref={isolate}
           data-modal
           {...(description ? {} : { "aria-describedby": undefined })}
           className={cn(
@@ -65,6 +67,7 @@ export function Sheet({ open, onOpenChange, title, children, className }: Dialog
       <Radix.Portal>
         <Backdrop open={open} />
         <Radix.Content
+          ref={isolate}
           data-modal
           aria-describedby={undefined}
           className={cn(

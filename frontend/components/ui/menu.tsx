@@ -9,12 +9,17 @@ import { cn } from "@/lib/cn";
 const itemStyle =
   "flex min-h-9 w-full items-center gap-2.5 rounded-md px-2.5 py-1.5 text-sm outline-none select-none data-[disabled]:opacity-50 data-[highlighted]:bg-subtle [&_svg]:size-4 [&_svg]:shrink-0";
 
+/** Within the page's main part: what stands outside of every landmark is lost to those who go from one to the next. */
+function portal(): HTMLElement | null {
+  return typeof document === "undefined" ? null : document.getElementById("content");
+}
+
 /** A menu. Not modal: Radix would lock the page's scrolling through a style element, which the policy forbids. */
 export function Menu({ trigger, children, align = "end", side, defaultOpen }: { defaultOpen?: boolean; trigger: ReactNode; children: ReactNode; align?: "start" | "end"; side?: "top" | "bottom" }) {
   return (
     <Radix.Root modal={false} defaultOpen={defaultOpen}>
       <Radix.Trigger asChild>{trigger}</Radix.Trigger>
-      <Radix.Portal>
+      <Radix.Portal container={portal()}>
         <Radix.Content
           align={align}
           side={side}

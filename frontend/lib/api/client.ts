@@ -1,5 +1,6 @@
 import createClient, { type Middleware } from "openapi-fetch";
 
+import { takeEarly } from "../early";
 import type { components, paths } from "./schema";
 import { ProblemError, problemFrom, problemOf } from "./problem";
 
@@ -59,14 +60,16 @@ function middleware(tenant: () => string | null): Middleware {
   };
 }
 
+const send = (request: Request) => takeEarly(request) ?? fetch(request);
+
 const origin = () => (typeof window === "undefined" ? "http://localhost" : window.location.origin);
 
 /** The API, for the tenant at hand. */
-export const api = createClient<paths>({ baseUrl: origin(), credentials: "same-origin" });
+export const api = createClient<paths>({ baseUrl: origin(), credentials: "same-origin", fetch: send });
 api.use(middleware(() => actingFor));
 
 /** The API, for the operator's own business: names no tenant. */
-export const platform = createClient<paths>({ baseUrl: origin(), credentials: "same-origin" });
+export const platform = createClient<paths>({ baseUrl: origin(), credentials: "same-origin", fetch: send });
 platform.use(middleware(() => null));
 
 interface Answered<T> {

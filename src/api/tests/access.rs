@@ -119,6 +119,8 @@ async fn a_session_is_begun_guarded_rotated_and_ended() {
 
     let rotated = Browser::of(&api.by(&browser, Method::PUT, "/v1/session", &Value::Null).await);
     assert_eq!((read(&browser).await, read(&rotated).await), (StatusCode::UNAUTHORIZED, StatusCode::OK));
+    let log = api.f.store.platform_audit(None, 99).await.unwrap();
+    assert_eq!(log.iter().filter(|entry| entry.action == "session.rotate").count(), 1);
     let other = api.browser("asha@example.com").await;
     let change = json!({ "current": PASSWORD, "new": "another long password" });
     let changed = Browser::of(&api.by(&rotated, Method::PUT, "/v1/me/password", &change).await);
@@ -256,6 +258,26 @@ async fn nobody_gives_what_he_has_not() {
 }
 
 #[tokio::test]
+async fn a_lesser_admin_neither_signs_a_greater_one_out_nor_takes_his_invitation_back() {
+    let api = api().await;
+    let lesser = api.key(12, KeyOwner::Tenant(api.f.ours), Some(&[Permission::UsersWrite]), None).await;
+    let user = api.post(OURS, "/v1/users", person("boss@example.com", "tenant_admin")).await.json();
+    let invited = json!({ "email": "next@example.com", "role": "tenant_admin" });
+    let invitation = api.post(OURS, "/v1/invitations", invited).await.json();
+    let path = |list: &str, of: &Value| format!("/v1/{list}/{}", of["id"].as_str().unwrap());
+    let (sign_out, revoke) = (format!("{}/sign-out", path("users", &user)), path("invitations", &invitation));
+    let lesser = [("authorization", lesser.as_str())];
+    assert_eq!(api.send(Method::POST, &sign_out, &lesser).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(api.send(Method::DELETE, &revoke, &lesser).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(api.get(OURS, "/v1/invitations").await.json()["invitations"].as_array().unwrap().len(), 1);
+    let ours = bearer(OURS);
+    let ours = [("authorization", ours.as_str())];
+    assert_eq!(api.send(Method::POST, &sign_out, &ours).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(api.send(Method::DELETE, &revoke, &ours).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(api.send(Method::DELETE, &revoke, &ours).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn a_request_that_is_sent_again_changes_nothing() {
     let api = api().await;
     let ours = bearer(OURS);
@@ -324,6 +346,11 @@ async fn lists_of_one_kind_page_with_their_own_cursors_only() {
     let cursor = first["next_cursor"].as_str().unwrap();
     let second = api.get(OURS, &format!("/v1/keys?limit=3&cursor={cursor}")).await.json();
     assert_eq!((second["keys"].as_array().unwrap().len(), &second["next_cursor"]), (2, &Value::Null));
+    let full = api.get(OURS, "/v1/keys?limit=4").await.json();
+    assert_eq!((full["keys"].as_array().unwrap().len(), &full["next_cursor"]), (4, &Value::Null), "there is no more");
+    let log = api.get(OURS, "/v1/audit?limit=3").await.json();
+    assert_eq!((log["entries"].as_array().unwrap().len(), &log["next_cursor"]), (3, &Value::Null));
+    assert!(api.get(OURS, "/v1/audit?limit=2").await.json()["next_cursor"].is_string());
     for list in ["/v1/calls", "/v1/users", "/v1/audit"] {
         let refused = api.get(OURS, &format!("{list}?cursor={cursor}")).await;
         assert_eq!(

@@ -153,3 +153,77 @@ async fn a_key_that_is_made_for_less_does_less() {
     let over = api.key(12, KeyOwner::Tenant(api.f.ours), None, Some(at(60))).await;
     assert_eq!(api.send(Method::GET, "/v1/calls", &[("authorization", &over)]).await.status, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn probes_need_no_key_and_tell_the_state() {
+    let api = api().await;
+    let probe = async |path| api.send(Method::GET, path, &[]).await;
+    assert_eq!(probe("/healthz").await.json(), json!({ "status": "ok" }));
+    let database = json!({ "state": "up", "required": true });
+    let ready = probe("/readyz").await;
+    assert_eq!(ready.json(), json!({ "status": "ready", "dependencies": { "database": database } }));
+    for (name, standing) in [("trunks", Standing::of_parts(1, 2)), ("speech", Standing::of_parts(0, 3))] {
+        api.dependencies.add(name, Need::Informational, move || std::future::ready(standing.clone()));
+    }
+    api.dependencies.add("redis", Need::Informational, || async { panic!("the probe fails") });
+    let ready = probe("/readyz").await;
+    assert_eq!(ready.status, StatusCode::OK, "none of them is needed for calls");
+    let trunks = json!({ "state": "degraded", "required": false, "detail": "1 of 2 up" });
+    assert_eq!(ready.json()["dependencies"]["trunks"], trunks);
+    assert_eq!(ready.json()["dependencies"]["speech"]["state"], "down");
+    assert_eq!(ready.json()["dependencies"]["redis"]["detail"], "no answer");
+    api.readiness.send_replace(Readiness::Starting { waiting_for: "models".to_owned() });
+    let starting = probe("/readyz").await;
+    assert_eq!((starting.status, starting.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
+    insta::assert_snapshot!(starting.problem(), @r#"
+    {
+      "detail": "starting: waiting for models",
+      "status": 503,
+      "title": "Service Unavailable",
+      "type": "urn:vca:problem:unavailable"
+    }
+    "#);
+    assert_eq!(probe("/healthz").await.status, StatusCode::OK);
+    api.readiness.send_replace(Readiness::Draining);
+    assert_eq!(probe("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    api.readiness.send_replace(Readiness::Ready);
+    api.f.store.clone().close().await;
+    let down = probe("/readyz").await;
+    assert_eq!((down.status, down.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"));
+    let told: Value = serde_json::from_str(&down.problem()).unwrap();
+    assert_eq!(told["detail"], "not ready: database");
+    let database = json!({ "state": "down", "required": true, "detail": "the database does not answer" });
+    assert_eq!(told["dependencies"]["database"], database);
+    assert_eq!(told["dependencies"]["trunks"]["state"], "degraded");
+    let broken = api.get(OURS, "/v1/calls").await;
+    assert_eq!(broken.status, StatusCode::INTERNAL_SERVER_ERROR);
+    insta::assert_snapshot!(broken.problem(), @r#"
+    {
+      "detail": "the server failed to answer; its log says why",
+      "status": 500,
+      "title": "Internal Server Error",
+      "type": "urn:vca:problem:internal"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn streams_of_one_principal_are_bounded() {
+    let api = api().await;
+    let open = async |key: u8| {
+        let request = Request::get("/v1/events").header("authorization", bearer(key)).body(Body::empty()).unwrap();
+        api.router.clone().oneshot(request).await.unwrap()
+    };
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let stream = open(OURS).await;
+        assert_eq!(stream.status(), StatusCode::OK);
+        streams.push(stream);
+    }
+    let refused = open(OURS).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(open(THEIRS).await.status(), StatusCode::OK, "each has its own");
+    streams.pop();
+    assert_eq!(open(OURS).await.status(), StatusCode::OK, "one that was closed makes room");
+}

@@ -113,3 +113,18 @@ async fn trunks_that_are_not_begun_are_not_there_yet() {
     let api = api().await;
     assert_eq!(api.get(PLATFORM, "/v1/trunks").await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
+
+#[tokio::test]
+async fn what_can_be_no_name_names_no_trunk() {
+    let api = api().await;
+    *api.trunks.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    for name in ["%FF", "%00", "a%00b", "nobody"] {
+        for path in [format!("/v1/trunks/{name}"), format!("/v1/trunks/{name}/settings")] {
+            let answer = api.get(PLATFORM, &path).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+            answer.problem();
+        }
+        let gone = api.write(PLATFORM, Method::DELETE, &format!("/v1/trunks/{name}"), None, Value::Null).await;
+        assert_eq!(gone.status, StatusCode::NOT_FOUND, "{name}");
+    }
+}

@@ -21,7 +21,10 @@ const OPEN: &[&str] = &["acceptInvitation", "live", "ready", "setUp", "signIn"];
 
 /// Things of ours, to be named in paths.
 struct Ours {
+    /// It goes on.
     call: String,
+    /// It is over.
+    charged: String,
     key: String,
     user: String,
     session: String,
@@ -35,7 +38,9 @@ struct Ours {
 impl Ours {
     /// The path with our things in it.
     fn fill(&self, path: &str) -> String {
-        let id = if path.starts_with("/v1/calls/") || path.starts_with("/v1/live/calls/") {
+        let id = if path == "/v1/calls/{id}/charge" {
+            &self.charged
+        } else if path.starts_with("/v1/calls/") || path.starts_with("/v1/live/calls/") {
             &self.call
         } else if path.starts_with("/v1/keys/") {
             &self.key
@@ -57,12 +62,13 @@ impl Ours {
         let filled = path.replace("{name}", "ours").replace("{id}", id).replace("{tenant}", &self.tenant);
         let filled =
             filled.replace("{number}", "+918047180001").replace("{version}", "1").replace("{date}", "2026-11-08");
+        let filled = filled.replace("{month}", "2025-10");
         assert!(!filled.contains('{') && !filled.ends_with('/'), "say in Ours::fill what stands in {path}");
         filled
     }
 
     /// What tells one of our things in a list.
-    fn things(&self) -> [(&'static str, &str); 8] {
+    fn things(&self) -> [(&'static str, &str); 9] {
         [
             ("listCalls", &self.call),
             ("listKeys", &self.key),
@@ -72,6 +78,7 @@ impl Ours {
             ("listMessages", &self.message),
             ("listWebhooks", &self.webhook),
             ("listDids", "+918047180001"),
+            ("exportUsage", &self.charged),
         ]
     }
 }
@@ -92,6 +99,9 @@ fn body(name: &str, operation: &Value) -> Value {
         "addHoliday" => json!({ "date": "2026-11-08" }),
         "updateTenant" | "updateDid" | "updateProfile" | "updateTrunk" => json!({}),
         "setHours" | "setKnowledge" | "setTransferTargets" => json!({}),
+        "createErasure" | "createExport" => json!({ "number": "+919876543299" }),
+        "updateRetention" => json!({}),
+        "putPlan" | "putNotifications" => json!({}),
         "createKey" => json!({ "name": "n" }),
         "createInvitation" => json!({ "email": "new@example.com", "role": "viewer" }),
         "updateUser" | "updateKey" => json!({ "name": "n" }),
@@ -142,7 +152,10 @@ async fn walk() -> Walk {
     let entry = api.state.live.enter(f.ours, call.id, 3).await.unwrap();
     entry.answered(&call, None);
     let webhook = crate::domain::WebhookId::new(at(0), [OURS; 10]);
-    f.store.create_webhook(f.ours, webhook, "https://example.com/", &[], &Secret::new("whsec_x"), at(0)).await.unwrap();
+    f.store
+        .create_webhook(f.ours, webhook, "https://example.com/", &[], &Secret::new("whsec_x"), &By::system(at(0)))
+        .await
+        .unwrap();
     let told = api.call(f.ours, 50, None).await;
     f.store.close_call(f.ours, told.id, &close(60)).await.unwrap();
     let messages = f.store.messages(f.ours, &crate::domain::MessageFilter::default(), None, 1).await.unwrap();
@@ -163,6 +176,7 @@ async fn walk() -> Walk {
     f.store.invite(&invitation, &Token::generate([77; 32]), &By::system(at(0))).await.unwrap();
     let ours = Ours {
         call: call.id.to_string(),
+        charged: told.id.to_string(),
         key: ApiKeyId::new(at(0), [OURS; 10]).to_string(),
         user: user.id.to_string(),
         session: session.to_string(),
@@ -181,7 +195,8 @@ async fn walk() -> Walk {
             Step {
                 body: body(&name, &operation),
                 path: ours.fill(&path),
-                has_parameters: path.contains('{'),
+                // A month is everybody's; what is in it is not.
+                has_parameters: path.replace("{month}", "").contains('{'),
                 access: access.map(|access| {
                     let reach = access["reach"].as_str().unwrap().to_owned();
                     (reach, access["permission"].as_str().unwrap().parse().unwrap())

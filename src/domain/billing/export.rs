@@ -93,6 +93,14 @@ impl<W: Write> UsageExport<W> {
         self.row("call", Some(call), call.price)
     }
 
+    /// Writes what is not written yet.
+    ///
+    /// # Errors
+    /// [`ExportError::Write`].
+    pub fn flush(&mut self) -> Result<(), ExportError> {
+        self.csv.flush().map_err(|error| ExportError::Write(error.into()))
+    }
+
     /// Writes what is not written yet, and gives the writer back.
     ///
     /// # Errors

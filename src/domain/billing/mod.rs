@@ -17,5 +17,5 @@ pub use gst::{GstError, GstTerms, Gstin, StateCode, Tax};
 pub use meter::{EngineUse, LegUse, Meter, Usage};
 pub use money::{MOST_PAISE, Paise, UnitPrice, UnitPriceError};
 pub use month::{Month, MonthError};
-pub use plan::{Allowance, MonthUsage, Plan, PlanError};
+pub use plan::{Allowance, DayUsage, MonthUsage, Plan, PlanError};
 pub use prices::{CallCharge, Charge, DIRECT, EnginePrice, LedgerLine, LineKind, PULSE_S, Prices, TrunkPrice, pulses};

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
+use jiff::{Span, Timestamp};
 
 /// One month in Indian Standard Time (UTC + 5:30, all year). Written `2026-11`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +37,16 @@ impl Month {
     /// The first moment after it.
     pub fn end(self) -> Timestamp {
         start(self.first.last_of_month().tomorrow().unwrap_or(self.first.last_of_month()))
+    }
+
+    /// Its days, from the first on.
+    pub fn days(self) -> impl Iterator<Item = Date> {
+        self.first.series(Span::new().days(1)).take_while(move |day| day.first_of_month() == self.first)
+    }
+
+    /// The day in India on which `at` lies.
+    pub fn day_of(at: Timestamp) -> Date {
+        at.to_zoned(india()).date()
     }
 
     /// A moment as clocks in India show it: `2026-11-30 23:59:58`.
@@ -71,6 +81,18 @@ impl FromStr for Month {
     }
 }
 
+impl utoipa::PartialSchema for Month {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .pattern(Some("^[0-9]{4}-(0[1-9]|1[0-2])$"))
+            .examples([serde_json::json!("2026-11")])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Month {}
+
 impl serde::Serialize for Month {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -88,6 +110,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_month_has_its_days() {
+        let days: Vec<String> = "2028-02".parse::<Month>().unwrap().days().map(|day| day.to_string()).collect();
+        assert_eq!((days.len(), days[0].as_str(), days[28].as_str()), (29, "2028-02-01", "2028-02-29"));
+        let last = "9998-12".parse::<Month>().unwrap();
+        assert_eq!(last.days().count(), 31);
+        assert_eq!(Month::day_of("2026-11-30T18:30:00Z".parse().unwrap()).to_string(), "2026-12-01");
+    }
 
     #[test]
     fn months_begin_at_midnight_in_india() {

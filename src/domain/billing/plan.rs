@@ -1,5 +1,6 @@
 //! What a tenant pays, how much of it is included, and what happens when a month costs too much.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Gstin, Month, Paise, StateCode};
@@ -54,6 +55,24 @@ pub struct MonthUsage {
     pub price: Paise,
 }
 
+/// A day of a month in sums, as clocks in India have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayUsage {
+    pub day: Date,
+    pub calls: u64,
+    pub minutes: u64,
+    pub extra_minutes: u64,
+    pub cost: Paise,
+    pub price: Paise,
+}
+
+impl DayUsage {
+    /// A day on which there was no call.
+    pub const fn none(day: Date) -> Self {
+        Self { day, calls: 0, minutes: 0, extra_minutes: 0, cost: Paise::ZERO, price: Paise::ZERO }
+    }
+}
+
 impl MonthUsage {
     /// A month in which there was no call.
     pub const fn none(month: Month) -> Self {
@@ -62,7 +81,9 @@ impl MonthUsage {
 }
 
 /// What a call may spend. No call is refused or dropped for its costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Allowance {
     /// Whatever its profile says.
@@ -91,6 +112,17 @@ impl Allowance {
             profile.speech = SpeechChoice::default();
         }
         profile.emergency_transfers_only |= self == Self::MessagesOnly;
+    }
+}
+
+impl PlanError {
+    /// The key of the plan that it is about.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Negative(key) => key,
+            Self::Order { hard, .. } => hard,
+            Self::OtherState { .. } => "place_of_supply",
+        }
     }
 }
 

@@ -1,10 +1,8 @@
 //! Registers and changes endpoints: what the store keeps has been checked here.
 
-use jiff::Timestamp;
-
 use super::guard::{UrlRefused, check_url};
 use super::signature::{SecretError, SigningSecret};
-use crate::domain::{EventKind, Secret, TenantScope, Webhook, WebhookChange, WebhookId};
+use crate::domain::{By, EventKind, Secret, TenantScope, Webhook, WebhookChange, WebhookId};
 use crate::store::{Store, StoreError};
 
 /// Why an endpoint is not taken.
@@ -37,15 +35,15 @@ impl Endpoints {
         url: &str,
         events: &[EventKind],
         secret: Option<&Secret>,
-        now: Timestamp,
+        by: &By,
     ) -> Result<(Webhook, Secret), EndpointError> {
         let url = check_url(url, self.allow_private)?;
         let secret = match secret {
             Some(given) => SigningSecret::parse(given.reveal())?,
             None => SigningSecret::generate(rand::random()),
         };
-        let id = WebhookId::new(now, rand::random());
-        let webhook = self.store.create_webhook(scope, id, url.as_str(), events, &secret.text(), now).await?;
+        let id = WebhookId::new(by.at, rand::random());
+        let webhook = self.store.create_webhook(scope, id, url.as_str(), events, &secret.text(), by).await?;
         Ok((webhook, secret.text()))
     }
 
@@ -58,20 +56,20 @@ impl Endpoints {
         scope: TenantScope,
         id: WebhookId,
         change: WebhookChange,
+        by: &By,
     ) -> Result<Webhook, EndpointError> {
         let url = change.url.as_deref().map(|url| check_url(url, self.allow_private)).transpose()?;
         let change = WebhookChange { url: url.map(String::from), ..change };
-        self.store.change_webhook(scope, id, &change).await?;
-        Ok(self.store.webhook(scope, id).await?.ok_or(StoreError::NotFound)?)
+        Ok(self.store.change_webhook(scope, id, &change, by).await?)
     }
 
     /// Gives an endpoint a new secret, shown this once; the old one signs beside it for a day.
     ///
     /// # Errors
     /// [`EndpointError`] when the tenant has no such endpoint.
-    pub async fn rotate(&self, scope: TenantScope, id: WebhookId, now: Timestamp) -> Result<Secret, EndpointError> {
+    pub async fn rotate(&self, scope: TenantScope, id: WebhookId, by: &By) -> Result<Secret, EndpointError> {
         let secret = SigningSecret::generate(rand::random()).text();
-        self.store.rotate_webhook_secret(scope, id, &secret, now).await?;
+        self.store.rotate_webhook_secret(scope, id, &secret, by).await?;
         Ok(secret)
     }
 }

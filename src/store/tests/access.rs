@@ -88,14 +88,14 @@ pub(super) async fn sessions_end(f: Fixture) {
     assert!(!lives(1, after(SESSION_LIFE)).await);
 
     open(3).await;
-    f.store.rotate_session(SessionId::new(at(0), [3; 10]), &token(4)).await.unwrap();
+    f.store.rotate_session(owner_of(&user), SessionId::new(at(0), [3; 10]), &token(4), &by(1)).await.unwrap();
     assert!(!lives(3, at(1)).await && lives(4, at(1)).await);
     assert_eq!(f.store.sessions(user.id, at(1)).await.unwrap().len(), 2);
     let owner = owner_of(&user);
     let nobodys = f.store.close_session(owner, UserId::new(at(0), [9; 10]), one.id, &by(1)).await;
     assert!(matches!(nobodys, Err(StoreError::NotFound)));
     f.store.close_session(owner, user.id, one.id, &by(1)).await.unwrap();
-    assert!(matches!(f.store.rotate_session(one.id, &token(5)).await, Err(StoreError::NotFound)));
+    assert!(matches!(f.store.rotate_session(owner, one.id, &token(5), &by(1)).await, Err(StoreError::NotFound)));
     open(6).await;
     assert_eq!(f.store.close_sessions(owner, user.id, &by(1)).await.unwrap(), 2);
 

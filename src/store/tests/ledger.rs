@@ -18,6 +18,8 @@ conformance![
     a_foreign_tenant_sees_and_changes_no_money,
     a_plan_that_cannot_be_is_not_kept,
     charges_of_calls_that_end_at_once_add_up,
+    months_are_summed_by_day_and_for_all_tenants,
+    a_change_of_a_plan_is_written_down,
 ];
 
 fn price(text: &str) -> crate::domain::billing::UnitPrice {
@@ -211,6 +213,41 @@ async fn charges_of_calls_that_end_at_once_add_up(f: Fixture) {
     assert_eq!((usage.calls, usage.minutes, usage.extra_minutes), (12, 24, 14));
     let calls = f.store.charges(f.ours, month(), None, 100).await.unwrap();
     assert_eq!(calls.iter().map(|call| call.extra_minutes).sum::<u64>(), 14, "each minute is included or charged once");
+}
+
+async fn months_are_summed_by_day_and_for_all_tenants(f: Fixture) {
+    let end = (month().end().as_second() - at(0).as_second()) - 1;
+    for second in [0, 34_599, 34_600, end, end + 1] {
+        closed(&f, second, used(59_000, 0)).await;
+    }
+    let days = f.store.usage_days(f.ours, month()).await.unwrap();
+    let shown: Vec<_> = days.iter().map(|day| (day.day.to_string(), day.calls, day.cost)).collect();
+    let expected = [("2025-10-09", 2, 100), ("2025-10-10", 1, 50), ("2025-10-31", 1, 50)];
+    assert_eq!(shown, expected.map(|(day, calls, paise)| (day.to_owned(), calls, Paise(paise))));
+    assert!(f.store.usage_days(f.theirs, month()).await.unwrap().is_empty());
+
+    let first = f.store.usage_months(f.ours, None, 1).await.unwrap();
+    assert_eq!((first.items[0].month, first.items[0].calls, first.more), (Month::of(month().end()), 1, true));
+    let second = f.store.usage_months(f.ours, Some(first.items[0].month), 1).await.unwrap();
+    assert_eq!((second.items[0].month, second.items[0].calls, second.more), (month(), 4, false));
+
+    let all = f.store.usage_of_all(month(), None, 1).await.unwrap();
+    assert_eq!((all.items[0].0, all.items[0].2.calls, all.more), (f.ours.tenant(), 4, true));
+    let rest = f.store.usage_of_all(month(), Some(f.ours.tenant()), 1).await.unwrap();
+    assert_eq!((rest.items[0].0, rest.items[0].2, rest.more), (f.theirs.tenant(), MonthUsage::none(month()), false));
+}
+
+async fn a_change_of_a_plan_is_written_down(f: Fixture) {
+    let by = crate::domain::By::system(at(5));
+    f.store.change_plan(f.ours, &plan(), &by).await.unwrap();
+    f.store.change_plan(f.ours, &plan(), &by).await.unwrap();
+    let log = f.store.audit(f.ours, None, 9).await.unwrap();
+    assert_eq!((log.len(), log[0].action.as_str()), (1, "plan.update"));
+    assert_eq!(log[0].before.as_ref().unwrap()["included_minutes"], 0);
+    assert!(f.store.audit(f.theirs, None, 9).await.unwrap().is_empty());
+    let negative = Plan { monthly_fee_paise: Paise(-1), ..Plan::default() };
+    assert!(matches!(f.store.change_plan(f.ours, &negative, &by).await, Err(StoreError::Plan(_))));
+    assert_eq!(f.store.plan(f.ours).await.unwrap(), plan());
 }
 
 /// A call: its month's half (or the month after), its length, and what engines were given.

@@ -26,6 +26,10 @@ conformance![
     an_erased_call_leaves_no_message,
 ];
 
+fn by(second: i64) -> crate::domain::By {
+    crate::domain::By::system(at(second))
+}
+
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
 fn secret(letter: &str) -> Secret {
@@ -35,7 +39,7 @@ fn secret(letter: &str) -> Secret {
 async fn hook(f: &Fixture, scope: TenantScope, n: u8, events: &[EventKind]) -> Webhook {
     let id = WebhookId::new(at(i64::from(n)), [n; 10]);
     let url = format!("https://example.com/{n}");
-    f.store.create_webhook(scope, id, &url, events, &secret("a"), at(i64::from(n))).await.unwrap()
+    f.store.create_webhook(scope, id, &url, events, &secret("a"), &by(i64::from(n))).await.unwrap()
 }
 
 fn settings() -> NoticeSettings {
@@ -236,14 +240,12 @@ async fn what_was_given_up_can_be_sent_again(f: Fixture) {
         f.store.message_failed(&claimed, &Tried::default(), "gone", None, at(100)).await.unwrap();
         ids.push(claimed.message.id);
     }
-    f.store.resend_message(f.ours, ids[0], at(200)).await.unwrap();
+    f.store.resend_message(f.ours, ids[0], &by(200)).await.unwrap();
     let again = f.store.claim_messages(Channel::Webhook, at(200), LEASE, 10).await.unwrap();
     assert_eq!((again.len(), again[0].message.id, again[0].failures), (1, ids[0], 0), "the same key, from the start");
     f.store.message_sent(&again[0], &Tried::default(), at(201)).await.unwrap();
-    let dead =
-        MessageFilter { state: Some(MessageState::Dead), webhook: Some(endpoint.id), ..MessageFilter::default() };
-    assert_eq!(f.store.replay_messages(f.theirs, &dead, at(300)).await.unwrap(), 0);
-    assert_eq!(f.store.replay_messages(f.ours, &dead, at(300)).await.unwrap(), 2);
+    assert!(matches!(f.store.replay_webhook(f.theirs, endpoint.id, &by(300)).await, Err(StoreError::NotFound)));
+    assert_eq!(f.store.replay_webhook(f.ours, endpoint.id, &by(300)).await.unwrap(), 2);
     assert_eq!(f.store.claim_messages(Channel::Webhook, at(300), LEASE, 10).await.unwrap().len(), 2);
 }
 
@@ -253,7 +255,7 @@ async fn an_endpoint_is_changed_turned_off_and_removed_with_its_messages(f: Fixt
     assert_eq!(read().await, Some(endpoint.clone()));
     let url = Some("https://example.org/".to_owned());
     let change = WebhookChange { url, events: Some(vec![EventKind::TrunkState]), enabled: None };
-    f.store.change_webhook(f.ours, endpoint.id, &change).await.unwrap();
+    f.store.change_webhook(f.ours, endpoint.id, &change, &by(2)).await.unwrap();
     f.store.disable_webhook(f.ours, endpoint.id, "it answered 410").await.unwrap();
     let off = read().await.unwrap();
     assert_eq!((off.url.as_str(), off.enabled), ("https://example.org/", false));
@@ -261,13 +263,13 @@ async fn an_endpoint_is_changed_turned_off_and_removed_with_its_messages(f: Fixt
     f.store.emit(f.ours, EventKind::TrunkState, "line.1", &serde_json::json!({}), at(5)).await.unwrap();
     assert!(topics(&f, f.ours).await.is_empty(), "it is off");
     let change = WebhookChange { enabled: Some(true), ..WebhookChange::default() };
-    f.store.change_webhook(f.ours, endpoint.id, &change).await.unwrap();
+    f.store.change_webhook(f.ours, endpoint.id, &change, &by(3)).await.unwrap();
     assert_eq!(read().await.unwrap().disabled_reason, None);
     for _ in 0..2 {
         f.store.emit(f.ours, EventKind::TrunkState, "line.1", &serde_json::json!({"up": false}), at(6)).await.unwrap();
     }
     assert_eq!(topics(&f, f.ours).await, [Topic::TrunkState], "told once");
-    f.store.rotate_webhook_secret(f.ours, endpoint.id, &secret("b"), at(1_000)).await.unwrap();
+    f.store.rotate_webhook_secret(f.ours, endpoint.id, &secret("b"), &by(1_000)).await.unwrap();
     let secrets = async |now| {
         let endpoint = f.store.endpoint(f.ours, endpoint.id, now).await.unwrap().unwrap();
         endpoint.secrets.iter().map(|secret| secret.reveal().to_owned()).collect::<Vec<_>>()
@@ -275,13 +277,20 @@ async fn an_endpoint_is_changed_turned_off_and_removed_with_its_messages(f: Fixt
     let day = 24 * 3_600;
     assert_eq!(secrets(at(1_000 + day - 1)).await, [secret("b").reveal(), secret("a").reveal()]);
     assert_eq!(secrets(at(1_000 + day)).await, [secret("b").reveal()]);
-    f.store.delete_webhook(f.ours, endpoint.id).await.unwrap();
+    f.store.delete_webhook(f.ours, endpoint.id, &by(2_000)).await.unwrap();
+    let log = f.store.audit(f.ours, None, 99).await.unwrap();
+    let actions: Vec<&str> = log.iter().rev().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(
+        actions,
+        ["webhook.create", "webhook.update", "webhook.update", "webhook.rotate_secret", "webhook.delete"]
+    );
+    assert_eq!(log[3].after.as_ref().unwrap()["host"], "example.org");
     assert!(read().await.is_none() && topics(&f, f.ours).await.is_empty());
     for n in 0..20 {
         hook(&f, f.ours, n, &[]).await;
     }
     let id = WebhookId::new(at(99), [99; 10]);
-    let more = f.store.create_webhook(f.ours, id, "https://example.com/", &[], &secret("a"), at(99)).await;
+    let more = f.store.create_webhook(f.ours, id, "https://example.com/", &[], &secret("a"), &by(99)).await;
     assert!(matches!(more, Err(StoreError::TooMany { most: 20, .. })));
     assert_eq!(f.store.webhooks(f.ours).await.unwrap().len(), 20);
 }
@@ -303,13 +312,13 @@ async fn a_foreign_tenant_sees_no_message_and_no_endpoint(f: Fixture) {
     let id = f.store.messages(f.ours, &MessageFilter::default(), None, 1).await.unwrap().items[0].id;
     let missing = |result: Result<()>| assert!(matches!(result, Err(StoreError::NotFound)), "{result:?}");
     assert!(f.store.message(f.theirs, id).await.unwrap().is_none());
-    missing(f.store.resend_message(f.theirs, id, at(0)).await);
+    missing(f.store.resend_message(f.theirs, id, &by(0)).await);
     assert!(f.store.webhook(f.theirs, endpoint.id).await.unwrap().is_none());
     let on = WebhookChange { enabled: Some(false), ..WebhookChange::default() };
-    missing(f.store.change_webhook(f.theirs, endpoint.id, &on).await);
-    missing(f.store.rotate_webhook_secret(f.theirs, endpoint.id, &secret("x"), at(0)).await);
+    missing(f.store.change_webhook(f.theirs, endpoint.id, &on, &by(0)).await.map(drop));
+    missing(f.store.rotate_webhook_secret(f.theirs, endpoint.id, &secret("x"), &by(0)).await);
     missing(f.store.disable_webhook(f.theirs, endpoint.id, "x").await);
-    missing(f.store.delete_webhook(f.theirs, endpoint.id).await);
+    missing(f.store.delete_webhook(f.theirs, endpoint.id, &by(0)).await);
     f.store.defer_webhook(f.theirs, endpoint.id, at(9_999)).await.unwrap();
     assert!(f.store.webhooks(f.theirs).await.unwrap().is_empty());
     assert_eq!(f.store.claim_messages(Channel::Webhook, at(100), LEASE, 9).await.unwrap().len(), 3);

@@ -15,7 +15,7 @@ conformance![
     a_profile_of_the_file_makes_a_version_only_when_it_changes,
     passwords_go_in_and_come_out_at_one_place_only,
     what_was_said_is_found,
-    a_call_is_deleted_with_all_that_hangs_on_it,
+    a_call_is_deleted_with_all_that_was_said,
     a_foreign_tenant_changes_no_resource,
 ];
 
@@ -48,13 +48,26 @@ fn draft(scope: TenantScope, n: u128, address: &str) -> AgentProfile {
 
 async fn a_tenant_is_onboarded_whole_or_not_at_all(f: Fixture) {
     let new = onboarding(50, &["+918047180010", "+918047180011"]);
-    let scope = f.store.onboard(&new, &by(5)).await.unwrap();
+    let key = |n: u8| {
+        let entry = NewKey { id: ApiKeyId::new(at(0), [n; 10]), name: "onboarding", scopes: None, expires_at: None };
+        (entry, ApiKey::generate([n; 32]))
+    };
+    let (entry, secret) = key(1);
+    let scope = f.store.onboard(&new, Some((entry, &secret)), &by(5)).await.unwrap();
+    let opens = f.store.authenticate(secret.reveal(), at(6)).await.unwrap().unwrap();
+    assert_eq!(opens.owner, KeyOwner::Tenant(scope));
     let route = f.store.find_did(&number("+918047180011")).await.unwrap().unwrap();
     assert_eq!((route.scope, route.status, &route.profile), (scope, TenantStatus::Active, &new.profile));
     let account = f.store.account(scope).await.unwrap();
     assert_eq!((account.tenant, account.created_at), (new.tenant.clone(), Some(at(5))));
     let second = onboarding(51, &["+918047180012", "+918047180010"]);
-    assert!(matches!(f.store.onboard(&second, &by(6)).await, Err(StoreError::Conflict)));
+    let (entry, other) = key(2);
+    assert!(matches!(f.store.onboard(&second, Some((entry, &other)), &by(6)).await, Err(StoreError::Conflict)));
+    assert_eq!(f.store.authenticate(other.reveal(), at(6)).await.unwrap(), None);
+    // A key that cannot be made leaves no tenant behind that nobody can get into.
+    let (entry, _) = key(1);
+    let keyless = onboarding(51, &["+918047180012"]);
+    assert!(matches!(f.store.onboard(&keyless, Some((entry, &secret)), &by(6)).await, Err(StoreError::Conflict)));
     let none = TenantScope::proven(tenant_id(51));
     assert!(matches!(f.store.account(none).await, Err(StoreError::NotFound)));
     assert_eq!(f.store.find_did(&number("+918047180012")).await.unwrap(), None);
@@ -62,7 +75,7 @@ async fn a_tenant_is_onboarded_whole_or_not_at_all(f: Fixture) {
 
 async fn tenants_are_listed_in_pages_and_by_status(f: Fixture) {
     for n in 50..53 {
-        f.store.onboard(&onboarding(n, &[]), &by(5)).await.unwrap();
+        f.store.onboard(&onboarding(n, &[]), None, &by(5)).await.unwrap();
     }
     f.store.set_tenant_status(TenantScope::proven(tenant_id(51)), TenantStatus::Suspended, &by(1)).await.unwrap();
     let (mut read, mut after) = (Vec::new(), None);
@@ -297,7 +310,7 @@ async fn what_was_said_is_found(f: Fixture) {
     assert_eq!(found(&f, f.ours, "goes").await, [at(3)], "a call that a crash cut off is found too");
 }
 
-async fn a_call_is_deleted_with_all_that_hangs_on_it(f: Fixture) {
+async fn a_call_is_deleted_with_all_that_was_said(f: Fixture) {
     conversations(&f).await;
     let (closed, active, foreign) = (record(f.ours, 0).id, record(f.ours, 3).id, record(f.theirs, 2).id);
     let event = CallEvent { seq: 0, at_ms: 0, kind: EVENT_NOTICE.to_owned(), data: serde_json::Value::Null };
@@ -305,10 +318,11 @@ async fn a_call_is_deleted_with_all_that_hangs_on_it(f: Fixture) {
     assert!(matches!(f.store.delete_call(f.ours, active, &by(1)).await, Err(StoreError::StillUsed)));
     assert!(matches!(f.store.delete_call(f.ours, foreign, &by(1)).await, Err(StoreError::NotFound)));
     f.store.delete_call(f.ours, closed, &by(1)).await.unwrap();
-    assert!(matches!(f.store.delete_call(f.ours, closed, &by(1)).await, Err(StoreError::NotFound)));
-    assert_eq!(f.store.call(f.ours, closed).await.unwrap(), None);
-    assert_eq!(f.store.turns(f.ours, closed).await.unwrap(), []);
-    assert_eq!(f.store.events(f.ours, closed).await.unwrap(), []);
+    f.store.delete_call(f.ours, closed, &by(1)).await.unwrap();
+    let (bare, turns) = f.store.call(f.ours, closed).await.unwrap().unwrap();
+    assert_eq!((bare.caller, bare.summary, turns), (None, None, vec![]), "that there was a call stays");
+    let kinds: Vec<_> = f.store.events(f.ours, closed).await.unwrap().into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EVENT_NOTICE]);
     assert_eq!(found(&f, f.ours, "tooth").await, []);
     assert_eq!(found(&f, f.ours, "rupees").await, [at(1)]);
     assert_eq!(found(&f, f.theirs, "tooth").await, [at(2)]);

@@ -1,5 +1,4 @@
 import type { Metadata } from "next";
-import { Suspense } from "react";
 
 import { SignIn } from "./sign-in";
 import { en } from "@/lib/strings/en";
@@ -7,9 +6,5 @@ import { en } from "@/lib/strings/en";
 export const metadata: Metadata = { title: en.session.signIn };
 
 export default function SignInPage() {
-  return (
-    <Suspense>
-      <SignIn />
-    </Suspense>
-  );
+  return <SignIn />;
 }

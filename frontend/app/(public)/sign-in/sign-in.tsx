@@ -2,7 +2,8 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import Link from "next/link";
-import { useRouter, useSearchParams } from "next/navigation";
+import { useRouter } from "next/navigation";
+import { useSyncExternalStore } from "react";
 import { z } from "zod/mini";
 
 import { PasswordField } from "@/components/password-field";
@@ -15,11 +16,21 @@ import { useForm } from "@/lib/form";
 import { nextPage } from "@/lib/next-page";
 import { useStrings } from "@/lib/strings";
 
+const never = () => () => {};
+
+/**
+ * The address's query, once the page is alive. Not `useSearchParams`, for which an exported page is empty until then: the
+ * form is to be there with the first byte.
+ */
+function useQueryString(): string {
+  return useSyncExternalStore(never, () => window.location.search, () => "");
+}
+
 export function SignIn() {
   const { session, common } = useStrings();
   const router = useRouter();
   const client = useQueryClient();
-  const params = useSearchParams();
+  const params = new URLSearchParams(useQueryString());
   const form = useForm({
     schema: z.object({
       email: z.string().check(z.trim(), z.minLength(1, common.required)),

@@ -1,13 +1,13 @@
 import { agent } from "./agent";
-import { calls } from "./calls";
-import { common } from "./common";
-import { live } from "./live";
+import { core } from "./core";
 import { onboarding } from "./onboarding";
 import { operator } from "./operator";
-import { session } from "./session";
-import { shell } from "./shell";
-import { today } from "./today";
+import { people } from "./people";
+import { talk } from "./talk";
 import { usage } from "./usage";
 
-/** The English catalogue: one file an area, so that areas change without touching each other. */
-export const en = { common, shell, session, today, calls, live, agent, onboarding, operator, usage };
+/**
+ * The whole English catalogue: one file an area, so that areas change without touching each other. For the server (titles
+ * of pages) and for types; what runs in the browser takes `useStrings`, which loads an area with its pages.
+ */
+export const en = { ...core, agent, onboarding, operator, people, talk, usage };

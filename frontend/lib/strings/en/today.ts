@@ -1,3 +1,23 @@
 export const today = {
   title: "Today",
+  morning: "Good morning",
+  afternoon: "Good afternoon",
+  evening: "Good evening",
+  greeting: (greeting: string, name: string) => `${greeting}, ${name}`,
+  counts: "Today in numbers",
+  answered: "Calls answered",
+  messages: "Messages",
+  appointments: "Appointments asked for",
+  missed: "Hung up or cut off",
+  waiting: "Waiting for you",
+  nothingWaiting: "Nobody is waiting for you",
+  nothingWaitingDetail: "Messages and requests for appointments will be here.",
+  others: "Other calls",
+  noCalls: "No calls yet today",
+  noCallsDetail: "Each call will be here as one sentence, a moment after it is over.",
+  callBack: "Call back",
+  /** Behind "Details", for those who hear it without what is around it. */
+  ofCall: (who: string) => `of the call of ${who}`,
+  live: (count: number) => (count === 1 ? "1 call is going on" : `${count} calls are going on`),
+  moreThan: (count: number) => `More than ${count}`,
 } as const;

@@ -1,0 +1,4 @@
+import { addArea } from "..";
+import { agent } from "../en/agent";
+
+addArea("agent", { en: agent });

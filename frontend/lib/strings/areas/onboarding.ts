@@ -1,0 +1,4 @@
+import { addArea } from "..";
+import { onboarding } from "../en/onboarding";
+
+addArea("onboarding", { en: onboarding });

@@ -1,0 +1,4 @@
+import { addArea } from "..";
+import { operator } from "../en/operator";
+
+addArea("operator", { en: operator });

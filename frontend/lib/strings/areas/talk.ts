@@ -1,0 +1,4 @@
+import { addArea } from "..";
+import { talk } from "../en/talk";
+
+addArea("talk", { en: talk });

@@ -1,0 +1,4 @@
+import { addArea } from "..";
+import { usage } from "../en/usage";
+
+addArea("usage", { en: usage });
