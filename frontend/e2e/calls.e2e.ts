@@ -145,6 +145,22 @@ describe("a call", () => {
     await sent.getByText("Webhook").first().waitFor();
   });
 
+  test("shows what it cost, line by line", async () => {
+    await window.signIn("owner");
+    // What things cost is the operator's configuration, of which this server has none.
+    const lines = [
+      { kind: "trunk_in", item: "jio", quantity: 3, paise: 90 },
+      { kind: "stt", item: "whisper", quantity: 42_000, paise: 125 },
+    ];
+    const charge = { call: world.calls.appointment, month: "2026-12", answered_at: "2026-12-01T13:05:35Z", did: "+918047180055", seconds: 42, minutes: 1, extra_minutes: 1, price_paise: 350, cost_paise: 215, lines };
+    await page.route("**/v1/calls/*/charge", (route) => route.fulfill({ json: charge }));
+    await window.visit(`/calls/view/?id=${world.calls.appointment}`);
+    const cost = await page.getByRole("region", { name: "Cost" }).textContent();
+    expect(cost).toMatch(/Charged₹3\.50.*1 beyond the plan/);
+    expect(cost).toMatch(/Costs of the operator₹2\.15/);
+    expect(cost).toMatch(/Speech to text.*whisper, 42 s.*₹1\.25/);
+  });
+
   test("strikes through what the caller did not hear, where he interrupted", async () => {
     await window.signIn("owner");
     await window.visit(`/calls/view/?id=${world.calls.interrupted}`);
@@ -153,19 +169,19 @@ describe("a call", () => {
     expect(await struck.locator("xpath=..").textContent()).toContain("Not heard, because the caller interrupted:");
   });
 
-  test("is deleted after a question, whose first focus is the way out; a viewer may not", async () => {
+  test("is erased after a question, whose first focus is the way out; a viewer may not", async () => {
     await window.signIn("viewer");
     await window.visit(`/calls/view/?id=${world.calls.nothing}`);
     await page.getByRole("button", { name: "Actions" }).click();
     await page.getByRole("menuitem", { name: "Download the conversation" }).waitFor();
-    expect(await page.getByRole("menuitem", { name: "Delete the call" }).count()).toBe(0);
+    expect(await page.getByRole("menuitem", { name: "Erase the call" }).count()).toBe(0);
     await page.context().clearCookies();
 
     await window.signIn("owner");
     await window.visit(`/calls/view/?id=${world.calls.nothing}`);
     const ask = async () => {
       await page.getByRole("button", { name: "Actions" }).click();
-      await page.getByRole("menuitem", { name: "Delete the call" }).click();
+      await page.getByRole("menuitem", { name: "Erase the call" }).click();
       await page.getByRole("alertdialog").waitFor();
     };
     await ask();
@@ -173,11 +189,12 @@ describe("a call", () => {
     await page.keyboard.press("Escape");
     await page.getByRole("alertdialog").waitFor({ state: "detached" });
     await ask();
-    await page.getByRole("alertdialog").getByRole("button", { name: "Delete the call" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Erase the call" }).click();
     await page.waitForURL("**/calls/");
-    await page.getByText("The call is deleted").first().waitFor();
-    await page.goto(`/calls/view/?id=${world.calls.nothing}`);
-    await page.getByRole("alert").filter({ hasText: "This is not there" }).waitFor();
+    await page.getByText("The call is erased").first().waitFor();
+    await window.visit(`/calls/view/?id=${world.calls.nothing}`);
+    expect(await page.locator("main").textContent()).not.toContain("97310");
+    expect(await page.getByRole("slider").count()).toBe(0);
   });
 });
 

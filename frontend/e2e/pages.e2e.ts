@@ -58,7 +58,7 @@ describe.each(WIDTHS.flatMap((width) => SCHEMES.map((scheme) => ({ width, scheme
     await page.getByRole("button", { name: "Actions" }).click();
     await page.getByRole("menu").waitFor();
     expect(await violations(window)).toEqual([]);
-    await page.getByRole("menuitem", { name: "Delete the call" }).click();
+    await page.getByRole("menuitem", { name: "Erase the call" }).click();
     await page.getByRole("alertdialog").waitFor();
     expect(await violations(window, "[role=alertdialog]")).toEqual([]);
     expect(await page.locator("#content").evaluate((content) => content.closest("[inert]") !== null), "the page behind it is out of reach").toBe(true);

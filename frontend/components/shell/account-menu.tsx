@@ -1,6 +1,7 @@
 "use client";
 
-import { LogOut } from "lucide-react";
+import { KeyRound, LogOut } from "lucide-react";
+import Link from "next/link";
 
 import { AccountButton } from "./account";
 import { Menu, MenuChoices, MenuItem, MenuLabel, MenuSeparator } from "@/components/ui/menu";
@@ -39,6 +40,12 @@ export default function AccountMenu({ compact, side }: { compact?: boolean; side
         ]}
       />
       <MenuSeparator />
+      <MenuItem asChild>
+        <Link href="/account/">
+          <KeyRound aria-hidden />
+          {shell.accountPage}
+        </Link>
+      </MenuItem>
       <MenuItem onSelect={() => leave(false)}>
         <LogOut aria-hidden />
         {shell.signOut}

@@ -1,8 +1,9 @@
 "use client";
 
-import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { api, fetchRaw, type Schemas, unwrap } from "../api/client";
+import { ProblemError } from "../api/problem";
 import { type CallFilter, filterToQuery } from "../calls/filters";
 import { dayStart } from "../format";
 
@@ -58,17 +59,42 @@ export function useCall(id: string) {
   });
 }
 
-/** Takes a call away for good, out of every list at once. */
-export function useDeleteCall() {
+/** Erases a call for good: of what was said nothing may stay in memory either. */
+export function useEraseCall() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (id: string) => unwrap(api.DELETE("/v1/calls/{id}", { params: { path: { id } } })),
-    onSuccess: (_, id) => {
-      client.removeQueries({ queryKey: ["calls", "one", id] });
-      client.setQueriesData<InfiniteData<Page>>({ queryKey: ["calls", "list"] }, (data) =>
-        data ? { ...data, pages: data.pages.map((page) => ({ ...page, calls: page.calls.filter((call) => call.id !== id) })) } : data,
-      );
-      void client.invalidateQueries({ queryKey: ["calls", "day"] });
+    onSuccess: () => client.resetQueries({ queryKey: ["calls"] }),
+  });
+}
+
+/** Erases all that a caller's number leads to. */
+export function useEraseCaller() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (number: string) => unwrap(api.POST("/v1/erasures", { body: { number } })),
+    onSuccess: () => Promise.all([client.resetQueries({ queryKey: ["calls"] }), client.resetQueries({ queryKey: ["messages"] })]),
+  });
+}
+
+/** All that is kept of a caller's number, for a file that is handed to whom it is about. */
+export async function loadCallerExport(number: string): Promise<Blob> {
+  const found = await unwrap(api.POST("/v1/exports", { body: { number } }));
+  return new Blob([JSON.stringify(found, null, 2)], { type: "application/json" });
+}
+
+/** What a call was charged, with the lines of its costs; `null` where nothing was. */
+export function useCharge(id: string, wanted: boolean) {
+  return useQuery({
+    queryKey: ["calls", "charge", id],
+    enabled: wanted,
+    queryFn: async ({ signal }) => {
+      try {
+        return await unwrap(api.GET("/v1/calls/{id}/charge", { params: { path: { id } }, signal }));
+      } catch (error) {
+        if (error instanceof ProblemError && error.status === 404) return null;
+        throw error;
+      }
     },
   });
 }

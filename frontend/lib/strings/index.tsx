@@ -11,7 +11,8 @@ export type { Strings } from "./types";
 export type Language = "en";
 
 /** Texts that a page brings along: see `areas/`. */
-export type Area = "agent" | "onboarding" | "operator" | "talk" | "usage";
+const AREAS = ["agent", "onboarding", "operator", "people", "talk", "usage"] as const;
+export type Area = (typeof AREAS)[number];
 
 type Core = Omit<Strings, Area>;
 
@@ -20,7 +21,6 @@ const catalogues: Record<Language, Strings> = { en: open(core) };
 
 /** A catalogue whose areas are added later, and which says what is missing when one is used before. */
 function open(texts: Core): Strings {
-  const areas: readonly Area[] = ["agent", "onboarding", "operator", "talk", "usage"];
   const missing = (area: Area) => ({
     configurable: true,
     enumerable: false,
@@ -29,7 +29,7 @@ function open(texts: Core): Strings {
     },
   });
   const catalogue = { ...texts };
-  for (const area of areas) Object.defineProperty(catalogue, area, missing(area));
+  for (const area of AREAS) Object.defineProperty(catalogue, area, missing(area));
   return catalogue as Strings;
 }
 

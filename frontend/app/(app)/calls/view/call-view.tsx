@@ -5,6 +5,7 @@ import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 
 import { CallMenu } from "./call-menu";
+import { Cost } from "./cost";
 import { Deliveries } from "./deliveries";
 import { Details } from "./details";
 import { Latency } from "./latency";
@@ -116,6 +117,7 @@ function OneCall({ call }: { call: CallDetail }) {
             <Summary call={call} />
           </div>
           <Deliveries call={call.id} />
+          <Cost call={call} />
           <Details call={call} />
         </div>
       </div>

@@ -1,0 +1,4 @@
+import { addArea } from "..";
+import { people } from "../en/people";
+
+addArea("people", { en: people });
