@@ -247,6 +247,7 @@ fn range(clip: &Clip, from: Ms, to: Ms) -> &[i16] {
 fn ending(kind: Kind, text: &str) -> voice::Ending {
     match dialogue::ending(kind.expects(), text) {
         dialogue::Ending::Whole => voice::Ending::Whole,
+        dialogue::Ending::Nearly => voice::Ending::Nearly,
         dialogue::Ending::Open => voice::Ending::Open,
         dialogue::Ending::Unfinished => voice::Ending::Unfinished,
     }

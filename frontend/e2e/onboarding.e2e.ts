@@ -47,6 +47,12 @@ test("a business is made in five steps, its key is told once, and its owner come
   await next();
   await step("Greeting");
   await next();
+  await step("SMS");
+  await page.getByLabel("Mobile numbers").fill("011 4718 0055");
+  await next();
+  await page.getByText("At most five Indian mobile numbers").waitFor();
+  await page.getByLabel("Mobile numbers").fill("98450 12345");
+  await next();
   await step("Check");
   const main = await page.locator("main").textContent();
   expect(main).toContain("Mon–Sun: 10 am–7 pm");
@@ -55,6 +61,7 @@ test("a business is made in five steps, its key is told once, and its owner come
   await page.getByRole("button", { name: "Make it and answer calls" }).click();
   await page.getByRole("heading", { level: 1, name: "Kaveri Bakery is there" }).waitFor();
   expect(await page.locator("main").textContent()).toContain(`Answered: +91 80 4719 ${digits}`);
+  await page.getByText("Who is told by SMS is set").waitFor();
   expect(await page.getByLabel("API key of the business").inputValue()).toMatch(/^vca_/);
 
   await page.getByLabel("E-mail address of the owner").fill(`owner-${digits}@bakery.example`);
@@ -83,9 +90,10 @@ test("a number that somebody has is told at its step, and nothing is made", asyn
   await page.getByLabel("Name of the business").fill("Nobody's Bakery");
   await next();
   await page.getByLabel("Telephone numbers").fill("080 4718 0055");
-  await next();
-  await next();
-  await next();
+  for (const name of ["Hours", "Greeting", "SMS"]) {
+    await step(name);
+    await next();
+  }
   await page.getByRole("button", { name: "Make it and answer calls" }).click();
   await page.getByRole("alert").waitFor();
   const made = await page.evaluate(async () => ((await (await fetch("/v1/tenants?limit=200")).json()) as { tenants: { name: string }[] }).tenants.map(({ name }) => name));

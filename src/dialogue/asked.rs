@@ -31,6 +31,9 @@ impl Receptionist {
         if let Some(reply) = is_aside.then(|| self.aside(intent, said, now)).flatten() {
             return reply;
         }
+        if let Some(reply) = self.misheard(slot, said) {
+            return reply;
+        }
         let purpose = self.purpose.unwrap_or(Purpose::Message);
         let before = self.slots.clone();
         let answer = match slot {
@@ -65,6 +68,25 @@ impl Receptionist {
             self.unsure(consult::ask_of(slot, said));
         }
         self.miss()
+    }
+
+    /// An answer that reads as something else than it sounds like: a reason that the business knows, or what is left of a
+    /// day, which is asked for once more where it sounds like none.
+    fn misheard(&mut self, slot: SlotName, said: &str) -> Option<Reply> {
+        match slot {
+            SlotName::Reason if self.purpose == Some(Purpose::Appointment) => {
+                self.slots.reason = Some(slots::known_answer(said, &self.phrases.profile().knowledge)?);
+                Some(self.next(&[Phrase::ThankYou]))
+            }
+            SlotName::PreferredTime if times::lost_day(said) => match times::found_day(said) {
+                Some(day) => {
+                    self.slots.preferred_time = Some(day);
+                    Some(self.next(&[Phrase::ThankYou]))
+                }
+                None => (self.count.misses == 0).then(|| self.miss()),
+            },
+            _ => None,
+        }
     }
 
     /// A message becomes an appointment request when the caller says so later.

@@ -230,6 +230,7 @@ impl Receptionist {
             let reason = slots::found(&said[..end], self.purpose.unwrap_or(Purpose::Message)).reason;
             if reason.is_some() && reason != self.slots.reason {
                 self.slots.reason = reason;
+                self.name_reason();
                 changed.push(SlotName::Reason);
             }
         }

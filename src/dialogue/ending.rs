@@ -9,11 +9,16 @@ use super::text;
 pub enum Ending {
     /// They are all that was asked for: a whole telephone number, or a reference to the caller's own.
     Whole,
+    /// As many digits as were asked for but for one or two that a recogniser loses, or a few more: they are likely all.
+    Nearly,
     /// They may be all, or not.
     Open,
     /// They cannot be all: digits are missing, or the sentence breaks off.
     Unfinished,
 }
+
+/// Digits of a telephone number, as they are asked for.
+const TELEPHONE: u8 = 10;
 
 /// Words that no sentence ends with. Those that end some ("on", "in", "so", "that") are not here: a pause too long for a
 /// caller who has finished is worse than one too short for another who has not.
@@ -44,6 +49,10 @@ pub fn ending(expect: Expectation, said: &str) -> Ending {
     if let Expectation::Digits { len } = expect {
         match numbers::heard(said, true) {
             NumberHeard::Complete(_) | NumberHeard::CallerId => return Ending::Whole,
+            NumberHeard::Odd { .. } if len == Some(TELEPHONE) => return Ending::Nearly,
+            NumberHeard::Partial { digits, .. } if len == Some(TELEPHONE) && is_nearly(&digits) => {
+                return Ending::Nearly;
+            }
             NumberHeard::Partial { digits, .. } if len.is_none_or(|len| digits.len() < usize::from(len)) => {
                 return Ending::Unfinished;
             }
@@ -51,6 +60,12 @@ pub fn ending(expect: Expectation, said: &str) -> Ending {
         }
     }
     if breaks_off(said) { Ending::Unfinished } else { Ending::Open }
+}
+
+/// People pause between groups, and hardly ever before the last one or two digits.
+fn is_nearly(digits: &str) -> bool {
+    const LOST: usize = 2;
+    digits.len() + LOST >= usize::from(TELEPHONE)
 }
 
 fn breaks_off(said: &str) -> bool {
@@ -77,7 +92,10 @@ mod tests {
             assert_eq!(ending(NUMBER, said), Ending::Whole, "{said}");
             assert_eq!(ending(Expectation::Open, said), Ending::Open, "{said}");
         }
-        for said in ["nine eight seven six five", "98765 4321", "98765", "my number is", "double", "it's nine eight,"] {
+        for said in ["98765 4321", "98765 432", "98765 43210 9", "19876 54321"] {
+            assert_eq!(ending(NUMBER, said), Ending::Nearly, "{said}");
+        }
+        for said in ["nine eight seven six five", "98765 43", "98765", "my number is", "double", "it's nine eight,"] {
             assert_eq!(ending(NUMBER, said), Ending::Unfinished, "{said}");
         }
         for said in ["", "hold on"] {

@@ -14,6 +14,7 @@ pub fn fit(expect: Expectation, said: &str) -> Fit {
         NUMBER => number_fit(said),
         Expectation::YesNo if yes_no::yes_no(said).is_some() => Fit::Whole,
         Expectation::Spelling if words.iter().filter(|word| is_letter(word)).count() >= 3 => Fit::Whole,
+        Expectation::Time if times::lost_day(said) => near(&words, 6),
         Expectation::Time if times::from_answer(said).is_some() => Fit::Whole,
         Expectation::YesNo => near(&words, 2),
         Expectation::Spelling | Expectation::Time => near(&words, 4),
@@ -97,6 +98,8 @@ mod tests {
             (Expectation::Spelling, "Ah, a jay", Fit::Near),
             (Expectation::Time, "tomorrow at five", Fit::Whole),
             (Expectation::Time, "To Morrow.", Fit::Near),
+            (Expectation::Time, "on to evening.", Fit::Near),
+            (Expectation::Time, "on Thursday evening.", Fit::Whole),
             (Expectation::Time, "I have a question about the price", Fit::Other),
             (Expectation::Open, "anything", Fit::Other),
         ] {
@@ -112,5 +115,8 @@ mod tests {
         assert_eq!(choose("98765 00000"), "98765 00000", "an answer stands");
         assert_eq!(choose("Who is this?"), "Who is this?", "something else stands");
         assert_eq!(chosen(NUMBER, "9876543210 1".into(), Vec::new()), "9876543210 1");
+        let day = |others| chosen(Expectation::Time, "on to evening.".to_owned(), others);
+        assert_eq!(day(vec!["to evening".to_owned(), "Tuesday evening".to_owned()]), "Tuesday evening");
+        assert_eq!(day(Vec::new()), "on to evening.");
     }
 }

@@ -43,6 +43,7 @@ mod receptionist;
 mod replay;
 mod reply;
 mod slots;
+mod sounds;
 mod spelling;
 mod summary;
 mod text;

@@ -71,6 +71,26 @@ fn indian(national: &str) -> Kind {
         .map_or(Kind::Odd, |n| if n.indian_national() == Some(national) { Kind::Complete(n) } else { Kind::Odd })
 }
 
+/// The number of two parts of which the second begins with the end of the first: "98765 43", "43210".
+pub(super) fn overlapped(before: &str, after: &str) -> Option<E164> {
+    /// Fewer digits may be the same by chance.
+    const LEAST: usize = 2;
+    let most = before.len().min(after.len());
+    (LEAST..=most).rev().filter(|shared| before.ends_with(&after[..*shared])).find_map(|shared| {
+        match classify(&format!("{before}{}", &after[shared..]), false) {
+            Kind::Complete(number) => Some(number),
+            Kind::Partial | Kind::Odd => None,
+        }
+    })
+}
+
+/// Whether a row of digits is an earlier one once more and not what follows it: it begins as that did.
+pub(super) fn says_again(before: &str, after: &str) -> bool {
+    /// A part of a number that is said again is longer than what is left of it.
+    const HALF: usize = 5;
+    after.len() >= HALF && before.len() >= HALF && before[..2] == after[..2]
+}
+
 /// Digits that stand together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Run {
@@ -248,6 +268,9 @@ pub(super) fn digits_at(words: &[Word], at: usize) -> Option<(String, usize)> {
 /// The digits that the words at `at` stand for, and how many words they take.
 fn piece(words: &[Word], at: usize, open: bool, asked: bool) -> Option<(String, usize)> {
     let word = words.get(at)?.norm.as_str();
+    if let Some(digits) = doubled(word).filter(|_| asked) {
+        return Some((digits, 1));
+    }
     if let Some(times) = multiplier(word) {
         let (digits, len) = piece(words, at + 1, true, true)?;
         if multiplier(&words[at + 1].norm).is_some() {
@@ -293,6 +316,12 @@ fn in_digits(words: &[Word], at: usize, open: bool, asked: bool) -> bool {
     let last = at + 1 == words.len();
     let zero = sounds_like(&words[at].norm) == Some(0);
     if zero || asked { before && (after || last || asked) || after && (asked || zero) } else { before && after }
+}
+
+/// "W9" is how recognition writes "double nine" at times.
+fn doubled(word: &str) -> Option<String> {
+    let digits = word.strip_prefix('w').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some(format!("{}{digits}", digits.get(..1)?))
 }
 
 fn multi_word(word: &str) -> bool {

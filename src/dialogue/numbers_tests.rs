@@ -56,6 +56,8 @@ fn doubles_triples_and_tens() {
         ("ninety nine double zero one two three four five six", "9900123456"),
         ("seven treble two oh oh four five six seven", "7222004567"),
         ("98 double double five four three two one one zero", "9855432110"),
+        ("W9, W8, W7, W6, W5.", "9988776655"),
+        ("98 W76 5 4 3 2 1", "9877654321"),
     ] {
         assert_eq!(full(text), Some(format!("+91{national}")), "{text}");
     }
@@ -238,4 +240,16 @@ proptest! {
             prop_assert_eq!(number.indian_national(), Some(wanted.as_str()));
         }
     }
+}
+
+#[test]
+fn a_part_that_is_said_again_is_not_added() {
+    let joined = |before: &str, after: &str| overlapped(before, after).map(|number| number.to_string());
+    assert_eq!(joined("9876543", "43210").as_deref(), Some("+919876543210"));
+    assert_eq!(joined("98765432", "9876543210").as_deref(), Some("+919876543210"));
+    assert_eq!(joined("99887766", "776655").as_deref(), Some("+919988776655"));
+    assert_eq!(joined("9876543", "99210"), None);
+    assert_eq!(joined("9876543", ""), None);
+    assert!(says_again("99887766", "99887755") && says_again("99887766", "998877"));
+    assert!(!says_again("98765", "43210") && !says_again("98765", "98"));
 }

@@ -9,7 +9,7 @@ use super::numbers::{self, Kind, NumberHeard};
 use super::phrases::Phrase;
 use super::receptionist::{Receptionist, State};
 use super::turn::{Action, Expectation, Line, Segment, SlotName};
-use super::{dates, text, times};
+use super::{dates, slots, text, times};
 use crate::domain::{Ask, E164};
 
 /// The longest reason that is read back, in words.
@@ -80,6 +80,7 @@ impl Receptionist {
     /// Goes on after something was understood: asks for the next missing slot, or reads back.
     pub(super) fn next(&mut self, lead: &[Phrase]) -> Reply {
         self.understood();
+        self.name_reason();
         let lead = self.reply(lead);
         if let Some(objection) = self.unfit_time() {
             return lead.followed_by(objection);
@@ -126,6 +127,13 @@ impl Receptionist {
         self.slots.preferred_time = None;
         self.state = State::Ask(SlotName::PreferredTime);
         Some(self.reply(&phrases).expecting(Expectation::Time))
+    }
+
+    /// Calls a visit's reason what the business calls it.
+    pub(super) fn name_reason(&mut self) {
+        let reason = self.slots.reason.as_deref().filter(|_| self.purpose == Some(Purpose::Appointment));
+        let known = reason.and_then(|reason| slots::as_known(reason, &self.phrases.profile().knowledge));
+        self.slots.reason = known.or(self.slots.reason.take());
     }
 
     fn missing(&self) -> Option<SlotName> {
@@ -365,10 +373,21 @@ impl Receptionist {
                 self.partial = joined;
                 self.reply(&[Phrase::GoOn]).digits()
             }
-            Kind::Odd => {
-                self.partial.clear();
-                self.miss()
+            Kind::Odd => self.partial_again(digits),
+        }
+    }
+
+    /// More digits than a number has: the caller said part of it once more, or all of it. Who was heard in part twice would
+    /// be so a third time.
+    fn partial_again(&mut self, digits: &str) -> Reply {
+        let before = std::mem::take(&mut self.partial);
+        match numbers::overlapped(&before, digits) {
+            Some(number) => self.number_spoken(number),
+            None if self.state != State::Keypad && numbers::says_again(&before, digits) => {
+                self.count.failures += 1;
+                self.ask_keypad(Phrase::Sorry)
             }
+            None => self.miss(),
         }
     }
 

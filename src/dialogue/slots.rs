@@ -5,10 +5,11 @@ use std::ops::Range;
 use super::intents::Purpose;
 use super::names;
 use super::numbers::{self, NumberHeard};
+use super::sounds;
 use super::text::{self, Gap, Word};
 use super::times;
 use super::{Action, SlotName};
-use crate::domain::CallSlots;
+use crate::domain::{CallSlots, Knowledge};
 
 /// The slot actions that lead from one state of the slots to the next.
 pub(super) fn changes(before: &CallSlots, after: &CallSlots) -> Vec<Action> {
@@ -73,6 +74,20 @@ pub(super) fn reason_from_answer(said: &str, purpose: Purpose) -> Option<String>
     }
     let reason: String = parts.join(", ").chars().take(REASON_LIMIT).collect();
     (!reason.is_empty()).then_some(reason)
+}
+
+/// A visit's reason as the business calls it, where what was heard only sounds like that: "2th week", "route canal". Of a
+/// message every word is the caller's own.
+pub(super) fn as_known(reason: &str, knowledge: &Knowledge) -> Option<String> {
+    let services = knowledge.services.iter();
+    let named = services.flat_map(|service| std::iter::once(&service.name).chain(&service.also)).map(String::as_str);
+    sounds::meant(reason, named.chain(TROUBLES.iter().copied())).map(times::lower_first)
+}
+
+/// What a caller comes for, where all of an answer is or sounds like something that the business knows. Asked first, since
+/// "2th week" reads as a time.
+pub(super) fn known_answer(said: &str, knowledge: &Knowledge) -> Option<String> {
+    as_known(&cleaned(said, &text::words(said))?, knowledge)
 }
 
 /// The words that other slots take.
@@ -218,30 +233,30 @@ fn introduced_reason(said: &str, words: &[Word], taken: &[Range<usize>]) -> Opti
     trouble_clause(said, words, &free)
 }
 
+/// Words that name what somebody comes for.
+const TROUBLES: &[&str] = &[
+    "pain",
+    "paining",
+    "ache",
+    "toothache",
+    "hurting",
+    "hurts",
+    "broken",
+    "swollen",
+    "swelling",
+    "bleeding",
+    "loose",
+    "cleaning",
+    "filling",
+    "checkup",
+    "haircut",
+    "leaking",
+    "working",
+];
+
 /// "My tooth is paining", where no marker stands.
 fn trouble_clause(said: &str, words: &[Word], free: &impl Fn(usize) -> bool) -> Option<String> {
-    let trouble = words.iter().position(|word| {
-        matches!(
-            &*word.norm,
-            "pain"
-                | "paining"
-                | "ache"
-                | "toothache"
-                | "hurting"
-                | "hurts"
-                | "broken"
-                | "swollen"
-                | "swelling"
-                | "bleeding"
-                | "loose"
-                | "cleaning"
-                | "filling"
-                | "checkup"
-                | "haircut"
-                | "leaking"
-                | "working"
-        )
-    })?;
+    let trouble = words.iter().position(|word| TROUBLES.contains(&&*word.norm))?;
     let start = (0..=trouble).rev().find(|at| *at == 0 || words[*at].gap > Gap::Space || !free(*at - 1))?;
     cleaned(said, &words[start..clause_end(words, trouble, free)])
 }
@@ -362,6 +377,21 @@ mod tests {
             ("I want to leave a message", None),
         ] {
             assert_eq!(found(said, Purpose::Message).reason.as_deref(), reason, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_reason_that_sounds_like_what_the_business_does_is_that() {
+        let knowledge = crate::dialogue::demo_profile().knowledge;
+        for (heard, known) in [
+            ("2th week", Some("toothache")),
+            ("tooth hack", Some("toothache")),
+            ("route canal", Some("root canal")),
+            ("wisdom tooth", Some("wisdom tooth")),
+            ("my tooth is broken", None),
+            ("severe toothache", None),
+        ] {
+            assert_eq!(as_known(heard, &knowledge).as_deref(), known, "{heard}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::text::{self, Gap, Word};
-use super::{amounts, dates, hours};
+use super::{amounts, dates, hours, sounds};
 
 /// What a word can be in a phrase of time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,6 +156,71 @@ fn trimmed(words: &[Word], run: Range<usize>) -> Option<Range<usize>> {
     (start < end).then_some(start..end)
 }
 
+/// Days of the week, with what recognition leaves of them at times.
+const DAYS: [(&str, &[&str]); 7] = [
+    ("Monday", &["mon", "mun", "man"]),
+    ("Tuesday", &["to", "too", "two", "2", "tues", "choose", "chews"]),
+    ("Wednesday", &["wed", "when", "whens", "wins", "wens"]),
+    ("Thursday", &["thurs", "thirst", "thus"]),
+    ("Friday", &["fri", "fry"]),
+    ("Saturday", &["sat", "sata"]),
+    ("Sunday", &["sun", "son", "sunder"]),
+];
+const PARTS_OF_DAY: [&str; 8] = ["morning", "afternoon", "evening", "night", "noon", "subah", "shaam", "dopahar"];
+
+/// Where a day was said and is lost: after "on", or at the beginning, and before the part of the day, or nothing.
+fn lost_at(words: &[&Word]) -> Option<usize> {
+    let norm = |at: usize| words.get(at).map(|word| word.norm.as_str());
+    let before_part = |at: usize| norm(at).is_some_and(|norm| PARTS_OF_DAY.contains(&norm));
+    let sounds = |norm: &str| DAYS.iter().any(|(_, like)| like.contains(&norm));
+    let lost = |at: &usize| match norm(*at) {
+        Some(norm) if is_ordinal(norm) || hours::ORDINALS.contains(&norm) => false,
+        Some(norm) if sounds(norm) => before_part(at + 1) || at + 1 == words.len(),
+        Some(_) => part(words[*at]) == Part::Number && before_part(at + 1),
+        None => false,
+    };
+    let after_on = (1..words.len()).filter(|at| norm(at - 1) == Some("on")).find(lost);
+    after_on.or_else(|| (norm(0).is_some_and(sounds) && before_part(1)).then_some(0))
+}
+
+fn without_fillers(words: &[Word]) -> Vec<&Word> {
+    words.iter().filter(|word| !text::is_filler(&word.norm)).collect()
+}
+
+/// The day that all words before the part of the day sound like, none of them a time by itself; where the part begins.
+fn day_by_sound(words: &[&Word]) -> Option<(&'static str, usize)> {
+    let end = words.iter().position(|word| PARTS_OF_DAY.contains(&&*word.norm)).unwrap_or(words.len());
+    if words[..end].iter().any(|word| matches!(part(word), Part::Core | Part::Number)) {
+        return None;
+    }
+    let said: String = words[..end].iter().map(|word| word.norm.as_str()).collect();
+    let sounds = |day: &str| sounds::alike(&said, day) || sounds::alike(&said, &format!("on {day}"));
+    DAYS.iter().find(|(day, _)| sounds(day)).map(|(day, _)| (*day, end))
+}
+
+/// Whether a day was said and lost: "on to evening", "on five morning", "untoost the evening".
+pub(super) fn lost_day(text: &str) -> bool {
+    let words = text::words(text);
+    let words = without_fillers(&words);
+    lost_at(&words).is_some() || day_by_sound(&words).is_some()
+}
+
+/// The answer with the day that the rest of a lost one sounds like: "Tuesday evening" of "on to evening". The caller hears
+/// it read back.
+pub(super) fn found_day(text: &str) -> Option<String> {
+    let words = text::words(text);
+    let kept = without_fillers(&words);
+    let left = lost_at(&kept).and_then(|at| {
+        let (day, _) = DAYS.iter().find(|(_, like)| like.contains(&kept[at].norm.as_str()))?;
+        Some((*day, at + 1))
+    });
+    let (day, next) = left.or_else(|| day_by_sound(&kept))?;
+    let rest = kept.get(next).map(|next| &text[next.at.start..]);
+    let rest =
+        rest.and_then(|rest| find(&text::words(rest), &[]).map(|range| as_said(rest, &text::words(rest)[range])));
+    Some(rest.map_or_else(|| day.to_owned(), |rest| format!("{day} {rest}")))
+}
+
 /// The wanted time in an answer to "when would you like to come?": the phrase of time, or a bare number ("five").
 /// `None` when the answer holds no time.
 pub fn from_answer(text: &str) -> Option<String> {
@@ -247,6 +312,33 @@ mod tests {
         ] {
             assert_eq!(found(text).as_deref(), time, "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_that_was_lost_is_missed() {
+        for text in ["on to evening.", "on to", "On two evening", "To evening, please.", "maybe on five morning"] {
+            assert!(lost_day(text), "{text}");
+        }
+        for text in [
+            "On Tuesday evening",
+            "today to evening",
+            "on the 25th in the evening",
+            "on 25 November",
+            "on five p.m.",
+            "on fifth evening",
+            "between five to six in the evening",
+            "I want to come on Monday",
+            "",
+        ] {
+            assert!(!lost_day(text), "{text}");
+        }
+        let found = |text: &str| found_day(text);
+        assert_eq!(found("On to evening, please.").as_deref(), Some("Tuesday evening"));
+        assert_eq!(found("on thirst morning at ten").as_deref(), Some("Thursday morning at ten"));
+        assert_eq!(found("on fry").as_deref(), Some("Friday"));
+        assert_eq!(found("Untoost the evening.").as_deref(), Some("Tuesday evening"));
+        assert_eq!(found("in the evening"), None);
+        assert_eq!(found("on five morning"), None, "no day sounds like that");
     }
 
     #[test]

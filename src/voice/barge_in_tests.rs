@@ -3,6 +3,7 @@
 
 use super::script::Call;
 use super::{Expectation, Input, LineId};
+use crate::domain::Pii;
 
 fn stops(log: &[String]) -> bool {
     log.iter().any(|line| line.ends_with("stop"))
@@ -322,6 +323,72 @@ fn an_echo_that_comes_back_after_the_line_is_no_turn() {
         call.frames(20, if n < 232 { 0.95 } else { 0.1 }, level.max(-70.0));
     }
     assert_eq!(call.log(), Vec::<String>::new());
+}
+
+/// The agent sounds at -20 dBFS while `sent`; something like a voice comes back at `level`.
+fn comes_back(call: &mut Call, ms: u64, sent: bool, level: f32) {
+    for _ in 0..ms / 20 {
+        call.put(Input::Played { rms_dbfs: if sent { -20.0 } else { -80.0 } });
+        call.frames(20, if level > -60.0 { 0.95 } else { 0.02 }, level);
+    }
+}
+
+fn says(call: &mut Call, ms: u32, text: &str) {
+    call.agent_says(ms).put(Input::AgentWords { text: Pii(text.into()) });
+}
+
+#[test]
+fn the_agents_own_words_are_no_interruption_unless_they_are_as_loud_as_a_caller() {
+    for (level, cut) in [(-31.0, false), (-21.0, true)] {
+        let mut call = Call::greeted();
+        says(&mut call, 6_000, "I am looking it up. One moment, please.");
+        comes_back(&mut call, 1_000, true, -65.0);
+        comes_back(&mut call, 500, true, level);
+        comes_back(&mut call, 300, false, -65.0);
+        call.recognised("One mom");
+        assert_eq!(stops(&call.log()), cut, "{level} dBFS");
+        if cut {
+            continue;
+        }
+        // By now such an echo is expected.
+        comes_back(&mut call, 1_000, true, -65.0);
+        comes_back(&mut call, 500, true, level);
+        let log = call.log();
+        assert!(!log.iter().any(|line| line.ends_with("duck") || line.ends_with("pause")), "{log:?}");
+    }
+    let mut call = Call::greeted();
+    says(&mut call, 6_000, "I am looking it up. One moment, please.");
+    comes_back(&mut call, 1_000, true, -65.0);
+    comes_back(&mut call, 500, true, -31.0);
+    comes_back(&mut call, 300, false, -65.0);
+    call.recognised("Wait, please.");
+    assert!(stops(&call.log()), "other words are the caller's, however soft");
+}
+
+#[test]
+fn the_end_of_a_line_that_comes_back_after_it_is_no_turn() {
+    for (heard, turn) in [("One mom", false), ("Tomorrow.", true)] {
+        let mut call = Call::greeted();
+        says(&mut call, 1_000, "I am looking it up. One moment, please.");
+        comes_back(&mut call, 1_000, true, -65.0);
+        comes_back(&mut call, 500, false, -31.0);
+        comes_back(&mut call, 500, false, -65.0);
+        call.recognised(heard).silence(1_000);
+        assert_eq!(call.log().iter().any(|line| line.contains("turn 0")), turn, "{heard}");
+    }
+}
+
+#[test]
+fn a_yes_or_no_that_repeats_the_end_of_the_question_is_an_answer() {
+    let mut call = Call::greeted();
+    call.expect(Expectation::YesNo, None);
+    says(&mut call, 1_000, "Is that correct?");
+    comes_back(&mut call, 1_000, true, -65.0);
+    comes_back(&mut call, 100, false, -65.0);
+    comes_back(&mut call, 400, false, -31.0);
+    comes_back(&mut call, 500, false, -65.0);
+    call.recognised("Correct.").silence(1_000);
+    assert!(call.log().iter().any(|line| line.contains("turn 0")));
 }
 
 #[test]

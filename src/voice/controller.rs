@@ -8,6 +8,7 @@ use super::detector::{Detector, FRAME_MS, Heard};
 use super::echo::EchoGuard;
 use super::floor::Floor;
 use super::keypad::Keypad;
+use super::own_words::OwnWords;
 use super::types::{Action, Ending, Expectation, Input, LineId, Ms, UtteranceId};
 use super::utterance::{Awaited, Evidence, Outcome, Pauses, Speculation, Utterance};
 use crate::domain::{Pii, TurnSettings};
@@ -46,6 +47,7 @@ pub struct TurnController {
     keypad: Keypad,
     floor: Floor,
     echo: EchoGuard,
+    own_words: OwnWords,
     backchannels: Backchannels,
     overlap: Overlap,
     /// Since when the caller has us on hold.
@@ -81,6 +83,7 @@ impl TurnController {
             agent: Agent::default(),
             keypad: Keypad::default(),
             echo: EchoGuard::default(),
+            own_words: OwnWords::default(),
             overlap: Overlap::default(),
             held_since: None,
             actions: VecDeque::new(),
@@ -105,6 +108,7 @@ impl TurnController {
             Input::AgentWillSpeak { line, interruptible, filler } => {
                 self.agent.announce(line, interruptible, filler, self.now);
             }
+            Input::AgentWords { text } => self.own_words.say(&text.0),
             Input::PlayoutStarted { line, remaining_ms } => self.playout_started(line, remaining_ms),
             Input::PlayoutStalled { line } => {
                 if self.agent.stalled(line, self.now) {
@@ -192,6 +196,9 @@ impl TurnController {
             Heard::Onset { at, voiced_ms } => self.voice(at, voiced_ms, true),
             // Voice that goes on without an utterance is the rest of one that was cut for its length.
             Heard::Voiced => self.voice(self.now.minus(u64::from(FRAME_MS)), FRAME_MS, false),
+        }
+        if let Some(utterance) = self.utterance.as_mut().filter(|utterance| utterance.last_voiced == self.now) {
+            utterance.over_sent_db = utterance.over_sent_db.max(self.echo.over_sent_db(rms_dbfs));
         }
     }
 

@@ -11,6 +11,8 @@ const HISTORY: usize = 40;
 const FLOOR_DBFS: f32 = -60.0;
 /// The agent speaks when what was sent is louder than this.
 const ACTIVE_DBFS: f32 = -40.0;
+/// What was taken for voice is the loudest of an echo; so much more may come.
+const TRUST_MARGIN_DB: f32 = 1.0;
 /// What the past weighs after each frame: about three seconds are remembered.
 const FORGET: f32 = 1.0 - 1.0 / 150.0;
 /// Frames that must have been compared before a path is believed.
@@ -29,6 +31,8 @@ const LOUDEST_PATH_DB: f32 = -6.0;
 /// What an echo may be like on a line of which nothing is known, and what is not trusted less than.
 const UNKNOWN_DB: f32 = -16.0;
 const TRUSTED_DB: f32 = -40.0;
+/// So much below the agent's loudest sound of the last 0.8 s an echo stays whose path is not known.
+const PLAUSIBLE_DB: f32 = -8.0;
 /// How quickly a line without echo is trusted, and one on which something comes back is not any more, in dB a frame.
 const TRUST_STEP_DB: f32 = 0.1;
 const DISTRUST_STEP_DB: f32 = 0.5;
@@ -65,6 +69,9 @@ pub(super) struct EchoGuard {
     path: Option<Path>,
     /// The most that an echo is expected to have of what was sent, while no path is known.
     bound_db: f32,
+    /// Where the bound stays while the line is trusted, and while it is not; both are the same once an echo was heard.
+    least_db: f32,
+    most_db: f32,
     since_search: u32,
 }
 
@@ -78,6 +85,8 @@ impl Default for EchoGuard {
             yy: 0.0,
             path: None,
             bound_db: UNKNOWN_DB,
+            least_db: TRUSTED_DB,
+            most_db: UNKNOWN_DB,
             since_search: 0,
         }
     }
@@ -100,7 +109,7 @@ impl EchoGuard {
         self.compare(heard);
         let at_once = heard - loudest + HEADROOM_DB;
         let bound = at_once.clamp(self.bound_db - TRUST_STEP_DB, self.bound_db + DISTRUST_STEP_DB);
-        self.bound_db = bound.clamp(TRUSTED_DB, UNKNOWN_DB);
+        self.bound_db = bound.clamp(self.least_db, self.most_db);
         heard <= self.expected().max(QUIET_DBFS)
     }
 
@@ -111,6 +120,24 @@ impl EchoGuard {
             return f32::NEG_INFINITY;
         }
         loudest + self.path.map_or(self.bound_db, |path| path.gain_db + MARGIN_DB)
+    }
+
+    /// How much louder than the loudest that was sent of late, in dB; infinity when that was nothing.
+    pub fn over_sent_db(&self, rms_dbfs: f32) -> f32 {
+        let loudest = self.loudest();
+        if loudest < ACTIVE_DBFS { f32::INFINITY } else { clip(rms_dbfs) - loudest }
+    }
+
+    /// Whether an echo may be so loud, by [`Self::over_sent_db`].
+    pub fn is_plausible(over_sent_db: f32) -> bool {
+        over_sent_db <= PLAUSIBLE_DB
+    }
+
+    /// The words of what was so loud were the agent's own: the line has an echo, and is not trusted less again.
+    pub fn learn(&mut self, over_sent_db: f32) {
+        self.most_db = self.most_db.max(over_sent_db.min(PLAUSIBLE_DB) + TRUST_MARGIN_DB);
+        self.least_db = self.most_db;
+        self.bound_db = self.most_db;
     }
 
     fn expected(&self) -> f32 {

@@ -31,7 +31,8 @@
 //!
 //! * The level alone ducks the line, even while what is heard is still in the jitter buffer; it is no more than a sign.
 //!   Voice over the line must be surer, louder and longer than otherwise to pause it.
-//! * What comes back of the agent's own voice is no caller: the levels sent explain the levels heard (`echo`).
+//! * What comes back of the agent's own voice is no caller: the levels sent explain the levels heard (`echo`), or the
+//!   words are those of the line and never as loud as it (`own_words`).
 //! * Words that only show that one listens (`backchannel`, more by profile) let the line go on at the exact sample, and
 //!   are no turn; said over the end of a yes-or-no question they are its answer once it is over. Words that want
 //!   the floor stop the line also before 300 ms of voice.
@@ -54,6 +55,7 @@ mod detector;
 mod echo;
 mod floor;
 mod keypad;
+mod own_words;
 mod types;
 mod utterance;
 

@@ -226,6 +226,7 @@ impl Observed {
                     let ending = match (words, back) {
                         (true, 0) => Ending::Whole,
                         (true, 1) => Ending::Unfinished,
+                        (true, 2) => Ending::Nearly,
                         _ => Ending::Open,
                     };
                     Input::Transcript { utterance, to, text, confidence: 0.5, ending }

@@ -195,6 +195,22 @@ fn in_a_dictation_every_group_sounds_finished() {
 }
 
 #[test]
+fn a_number_that_is_nearly_whole_is_not_waited_for_as_long_as_a_part_of_it() {
+    let closed = |ending| {
+        let mut call = Call::greeted();
+        call.expect(Expectation::Dictation, None)
+            .speech(1_000)
+            .silence(220)
+            .recognised_as("9876", ending)
+            .silence(1_800);
+        let log = call.log();
+        let turn = log.iter().find(|line| line.contains("turn 0")).unwrap();
+        turn.rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!((closed(Ending::Nearly).as_str(), closed(Ending::Unfinished).as_str()), ("2900", "3200"));
+}
+
+#[test]
 fn yes_or_no_ends_sooner() {
     let mut call = Call::greeted();
     call.expect(Expectation::YesNo, None).speech(300).silence(200).recognised("yes").silence(200);

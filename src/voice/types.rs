@@ -48,7 +48,8 @@ pub enum Expectation {
     /// Yes or no: a doubtful end waits no longer than `end_of_turn_ms`, any other at most 400 ms.
     YesNo,
     /// Digits, a spelling, an address: pauses are part of it, and each group sounds finished. The turn ends after
-    /// `dictation_end_ms`, or after `likely_end_ms` once the words are [`Ending::Whole`]. While the words are still awaited
+    /// `dictation_end_ms`, three quarters of it when they are [`Ending::Nearly`] all, or after `likely_end_ms` once the words are
+    /// [`Ending::Whole`]. While the words are still awaited
     /// it closes after `likely_end_ms`; they open it again when they are not whole.
     Dictation,
 }
@@ -58,6 +59,8 @@ pub enum Expectation {
 pub enum Ending {
     /// They are all that was asked for (a whole telephone number).
     Whole,
+    /// They are likely all: a number of which the recogniser has lost a digit or two.
+    Nearly,
     /// They may be all, or not.
     #[default]
     Open,
@@ -109,6 +112,8 @@ pub enum Input {
         /// Whether it only fills time: the answer is still owed after it.
         filler: bool,
     },
+    /// The words of a line that is announced; without them an echo is told by its level alone.
+    AgentWords { text: Pii<String> },
     /// The first packet of a line was sent, or a stalled line goes on.
     PlayoutStarted {
         line: LineId,

@@ -55,6 +55,7 @@ fn end_ms(settings: &TurnSettings, expects: Expectation, evidence: Evidence) -> 
         (_, Some(Ending::Whole)) => likely,
         // Nothing is lost by closing it before the words are there: they open it again unless they are whole.
         (Expectation::Dictation, None) => likely,
+        (Expectation::Dictation, Some(Ending::Nearly)) => (u64::from(settings.dictation_end_ms) * 3 / 4).max(unknown),
         (Expectation::Dictation, Some(_)) => u64::from(settings.dictation_end_ms).max(unknown),
         (_, Some(Ending::Unfinished)) => unfinished.max(unknown),
         (Expectation::YesNo, _) if by_sound > unknown => unknown,
@@ -116,6 +117,8 @@ pub(super) struct Utterance {
     pub interrupted: bool,
     /// The agent had not ended its line in any of its voice.
     pub over_line: bool,
+    /// How its loudest voice compares with the loudest that the agent had just sent, in dB; high while nothing is sent.
+    pub over_sent_db: f32,
     /// When the line that it had paused went on.
     pub resumed: Ms,
     /// It would have stopped the agent, had that been allowed.
@@ -136,6 +139,7 @@ impl Utterance {
             may_interrupt,
             interrupted: false,
             over_line,
+            over_sent_db: f32::NEG_INFINITY,
             resumed: Ms(0),
             blocked: false,
             speculation: None,

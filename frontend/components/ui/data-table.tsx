@@ -29,7 +29,7 @@ export function DataTable<Row extends RowData>({ columns, rows, rowId, caption, 
   const table = useTable({ features, columns, data: rows, getRowId: rowId });
   if (rows.length === 0 && empty) return empty;
   return (
-    <div role="region" aria-label={caption} tabIndex={0} onKeyDown={linked ? moveThroughRows : undefined} className={cn("overflow-x-auto", className)}>
+    <div role="region" aria-label={caption} tabIndex={0} onKeyDown={linked ? moveThroughRows : undefined} className={cn("relative overflow-x-auto", className)}>
       <table className="w-full text-sm">
         <caption className="sr-only">{caption}</caption>
         <thead>

@@ -41,3 +41,11 @@ export function useDidAction() {
     onSettled: () => client.invalidateQueries({ queryKey: ["dids"] }),
   });
 }
+
+export function useRemoveTrunk() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => unwrap(platform.DELETE("/v1/trunks/{name}", { params: { path: { name } } })),
+    onSettled: () => client.invalidateQueries({ queryKey: ["trunks"] }),
+  });
+}

@@ -52,3 +52,15 @@ export function useTenantAction() {
     onSettled: (_data, _error, { id }) => Promise.all([client.invalidateQueries({ queryKey: ["tenants"] }), client.invalidateQueries({ queryKey: ["tenant", id] })]),
   });
 }
+
+/** Removes a business for good; what it had goes in the background. */
+export function useRemoveTenant() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => unwrap(platform.DELETE("/v1/tenants/{tenant}", { params: { path: { tenant: id } } })),
+    onSuccess: (_, id) => {
+      client.removeQueries({ queryKey: ["tenant", id] });
+      return client.invalidateQueries({ queryKey: ["tenants"] });
+    },
+  });
+}

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 
 import { en } from "../strings/en";
-import { complaints, missing, NEW_BUSINESS, newTenant, numbersIn, stepSchemas } from "./business";
+import { numbersIn } from "../telephone-numbers";
+import { complaints, missing, NEW_BUSINESS, newTenant, stepSchemas } from "./business";
 
-const schemas = stepSchemas(en);
+const schemas = stepSchemas(en, false);
 const business = { ...NEW_BUSINESS, name: " Kiran Tailors ", numbers: "080 4718 0055\n+91 98765 43210", address: "Church Street" };
 
 describe("the steps", () => {
@@ -36,8 +37,8 @@ describe("the request", () => {
 
 describe("what is missing", () => {
   it("is told though it could be made", () => {
-    expect(missing({ ...NEW_BUSINESS, hours: { mon: [] } })).toEqual(["numbers", "hours", "address", "prices"]);
-    expect(missing(business)).toEqual(["prices"]);
+    expect(missing({ ...NEW_BUSINESS, hours: { mon: [] } })).toEqual(["numbers", "hours", "address", "sms", "prices"]);
+    expect(missing({ ...business, notices: { ...business.notices, mobiles: "98450 12345" } })).toEqual(["prices"]);
   });
 });
 

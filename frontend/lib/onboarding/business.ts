@@ -2,9 +2,11 @@ import { z } from "zod/mini";
 
 import { type Hours, hoursFaulty } from "../agent/hours";
 import type { Schemas } from "../api/client";
+import { NO_NOTICES, type NoticeForm, noticeSchema } from "../notices/form";
 import type { Strings } from "../strings";
+import { numbersIn } from "../telephone-numbers";
 
-export const STEPS = ["business", "numbers", "hours", "greeting", "review"] as const;
+export const STEPS = ["business", "numbers", "hours", "greeting", "sms", "review"] as const;
 export type Step = (typeof STEPS)[number];
 
 /** What is asked about a new business, as it is typed. */
@@ -20,6 +22,7 @@ export interface Business {
   hours: Hours;
   greeting: string;
   recordCalls: boolean;
+  notices: NoticeForm;
 }
 
 const WORKDAY = ["10:00-19:00"];
@@ -35,15 +38,8 @@ export const NEW_BUSINESS: Business = {
   hours: { mon: WORKDAY, tue: WORKDAY, wed: WORKDAY, thu: WORKDAY, fri: WORKDAY, sat: WORKDAY },
   greeting: "",
   recordCalls: true,
+  notices: NO_NOTICES,
 };
-
-/** The numbers in a text: one in each line, or separated by commas. */
-export function numbersIn(text: string): string[] {
-  return text
-    .split(/[\n,;]/)
-    .map((number) => number.trim())
-    .filter(Boolean);
-}
 
 /** Whether this looks like a telephone number in India or in E.164; the server reads it for good. */
 function looksLikeNumber(number: string): boolean {
@@ -52,7 +48,8 @@ function looksLikeNumber(number: string): boolean {
 }
 
 /** What each step has to be before the next one is shown. */
-export function stepSchemas({ common, onboarding: words }: Strings) {
+export function stepSchemas(strings: Strings, confirmsToCallers: boolean) {
+  const { common, onboarding: words } = strings;
   return {
     business: z.object({
       name: z.string().check(z.trim(), z.minLength(1, common.required), z.maxLength(120)),
@@ -66,6 +63,7 @@ export function stepSchemas({ common, onboarding: words }: Strings) {
     }),
     hours: z.object({ hours: z.custom<Hours>((hours) => !hoursFaulty(hours as Hours), words.hoursWrong) }),
     greeting: z.object({ greeting: z.string().check(z.maxLength(500)) }),
+    sms: z.object({ notices: noticeSchema(strings, confirmsToCallers) }),
     review: z.object({}),
   };
 }
@@ -89,7 +87,7 @@ export function newTenant(business: Business): Schemas["NewTenant"] {
   };
 }
 
-export type Missing = "numbers" | "hours" | "address" | "prices";
+export type Missing = "numbers" | "hours" | "address" | "sms" | "prices";
 
 /** What it lacks to be of use, though it could be made as it is. */
 export function missing(business: Business): Missing[] {
@@ -97,6 +95,7 @@ export function missing(business: Business): Missing[] {
   if (numbersIn(business.numbers).length === 0) found.push("numbers");
   if (!Object.values(business.hours).some((openings) => openings && openings.length > 0)) found.push("hours");
   if (!business.address.trim()) found.push("address");
+  if (numbersIn(business.notices.mobiles).length === 0) found.push("sms");
   found.push("prices");
   return found;
 }

@@ -10,7 +10,7 @@ use super::mouth::Ended;
 use super::{Conversation, late};
 use crate::call::sounds;
 use crate::dialogue;
-use crate::domain::{LivePhase, Speaker, Waterfall};
+use crate::domain::{LivePhase, Pii, Speaker, Waterfall};
 use crate::media::EncodedAudio;
 use crate::voice::{self, LineId, Ms, UtteranceId};
 
@@ -93,6 +93,7 @@ impl Conversation<'_> {
         let now = self.now();
         let line = self.mouth.say_ahead(name, audio.unwrap_or_else(sounds::waiting_tone), now, &self.media);
         self.tell(voice::Input::AgentWillSpeak { line, interruptible: filler, filler });
+        self.tell(voice::Input::AgentWords { text: Pii(name.to_owned()) });
         line
     }
 

@@ -77,6 +77,7 @@ pub fn sound_tells(expect: Expectation) -> bool {
 pub fn ending(expect: Expectation, said: &str) -> voice::Ending {
     match dialogue::ending(expect, said) {
         dialogue::Ending::Whole => voice::Ending::Whole,
+        dialogue::Ending::Nearly => voice::Ending::Nearly,
         dialogue::Ending::Open => voice::Ending::Open,
         dialogue::Ending::Unfinished => voice::Ending::Unfinished,
     }

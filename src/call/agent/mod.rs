@@ -439,6 +439,7 @@ impl<'a> Conversation<'a> {
             self.answers.push(Answer { line: id, waterfall, speech_end, trouble });
         }
         self.tell(voice::Input::AgentWillSpeak { line: id, interruptible: line.interruptible, filler: false });
+        self.tell(voice::Input::AgentWords { text: Pii(line.text()) });
         id
     }
 

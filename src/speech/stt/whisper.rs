@@ -253,7 +253,8 @@ impl SpeechToText for Whisper {
         };
         let guard_fired = suspect(&decoded);
         if guard_fired {
-            decoded = self.decode(&mut state, &samples, options, cancel, self.tuning.retry_slack)?;
+            // Without the prompt: often it is what the decoder ran in circles on.
+            decoded = self.decode(&mut state, &samples, &plain(options), cancel, self.tuning.retry_slack)?;
             if suspect(&decoded) {
                 decoded.confidence *= 0.3;
             }
@@ -269,7 +270,10 @@ impl SpeechToText for Whisper {
             }
         }
         let text = spoken_text(&cut_loop(&decoded.text));
-        let alternatives = self.alternatives(&mut state, &text, options, cancel)?;
+        let mut alternatives = self.alternatives(&mut state, &text, options, cancel)?;
+        if alternatives.is_empty() && !guard_fired {
+            alternatives.extend(self.unstyled(&mut state, &samples, &text, options, cancel)?);
+        }
         let cpu_ms = thread_cpu_ms() - began;
         if text.is_empty() || is_imagined(&text, &decoded) {
             return Ok(Transcript { guard_fired, no_speech: decoded.no_speech.max(0.5), ..nothing(cpu_ms) });
@@ -319,6 +323,11 @@ fn prompt(options: &SttOptions) -> String {
     let given = options.prompt.as_deref().unwrap_or_default();
     let style = Grammar::of(options.expect).map_or("", |grammar| grammar.style);
     format!("{given} {style}").trim().to_owned()
+}
+
+/// The same without anything that leads the decoder.
+fn plain(options: &SttOptions) -> SttOptions {
+    SttOptions { prompt: None, expect: Expect::General, ..options.clone() }
 }
 
 fn audio_context(seconds: f32, slack: Option<u32>) -> c_int {

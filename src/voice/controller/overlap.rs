@@ -1,6 +1,7 @@
 //! What is said while the agent speaks: its line is ducked, paused, then stopped or resumed.
 
 use super::super::detector::{FRAME_MS, Rise};
+use super::super::echo::EchoGuard;
 use super::super::types::{Action, Expectation, Ms, UtteranceId};
 use super::super::utterance::{Awaited, Outcome, Speculation, Utterance};
 use super::TurnController;
@@ -204,9 +205,13 @@ impl TurnController {
         let Some(utterance) = self.utterance.as_ref().filter(|utterance| utterance.over_line) else { return };
         let paused = self.has_paused(utterance);
         let may_stop = !self.overlap.distrusted && utterance.may_interrupt && self.agent.interruptible();
-        let voiced_ms = utterance.voiced_ms;
+        let (voiced_ms, over_sent_db) = (utterance.voiced_ms, utterance.over_sent_db);
         let outcome = utterance.speculation.as_ref().and_then(|speculation| speculation.outcome.as_ref());
         match outcome {
+            Some(words) if self.is_own(words, utterance) => {
+                self.echo.learn(over_sent_db);
+                self.pass_over();
+            }
             Some(words) if self.is_aside(words, voiced_ms) => self.pass_over(),
             Some(Outcome::Words { .. }) if (paused || may_stop) && self.agent.has_lines() => {
                 self.utterance.iter_mut().for_each(|utterance| utterance.interrupted = true);
@@ -225,6 +230,14 @@ impl TurnController {
     fn is_aside(&self, outcome: &Outcome, voiced_ms: u32) -> bool {
         let unsure = |confidence: f32| confidence < LEAST_CONFIDENCE && voiced_ms < UNSURE_MS;
         self.is_backchannel(outcome) || matches!(outcome, Outcome::Words { confidence, .. } if unsure(*confidence))
+    }
+
+    /// Whether these are the agent's own words, come back. A caller may repeat what was just asked, but louder than an
+    /// echo is, and after the line not its end alone; a yes or no is believed.
+    fn is_own(&self, outcome: &Outcome, utterance: &Utterance) -> bool {
+        let Outcome::Words { text, .. } = outcome else { return false };
+        let answers = !utterance.over_line && self.expects == Expectation::YesNo;
+        !answers && EchoGuard::is_plausible(utterance.over_sent_db) && self.own_words.has(&text.0, !utterance.over_line)
     }
 
     fn is_backchannel(&self, outcome: &Outcome) -> bool {
@@ -253,9 +266,14 @@ impl TurnController {
         let paused = self.has_paused(&said.utterance);
         let over_line = said.utterance.over_line;
         let words = said.outcome.as_ref().filter(|outcome| matches!(outcome, Outcome::Words { .. }));
-        let is_aside = words.is_some_and(|words| over_line && self.is_aside(words, said.utterance.voiced_ms));
-        let answers =
-            is_aside && (self.expects == Expectation::YesNo || !words.is_some_and(|words| self.is_backchannel(words)));
+        let is_own = words.is_some_and(|words| self.is_own(words, &said.utterance));
+        if is_own {
+            self.echo.learn(said.utterance.over_sent_db);
+        }
+        let is_aside = is_own || words.is_some_and(|words| over_line && self.is_aside(words, said.utterance.voiced_ms));
+        let answers = !is_own
+            && is_aside
+            && (self.expects == Expectation::YesNo || !words.is_some_and(|words| self.is_backchannel(words)));
         let aside = match said.outcome {
             Some(Outcome::Words { .. }) => is_aside && (paused || !answers),
             Some(Outcome::Nothing) => paused,

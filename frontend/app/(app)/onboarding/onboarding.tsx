@@ -3,6 +3,7 @@
 import "@/lib/strings/areas/agent";
 import "@/lib/strings/areas/onboarding";
 import "@/lib/strings/areas/operator";
+import "@/lib/strings/areas/usage";
 
 import { useMutation } from "@tanstack/react-query";
 import { Check } from "lucide-react";
@@ -33,7 +34,7 @@ function OneBusiness({ onAnother }: { onAnother: () => void }) {
   const { onboarding: words, common } = strings;
   const [business, setBusiness] = useState<Business>(NEW_BUSINESS);
   const [step, setStep] = useState<Step>("business");
-  const [errors, setErrors] = useState<Partial<Record<keyof Business, string>>>({});
+  const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
   const key = useRef<string>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const form = useRef<HTMLFormElement>(null);
@@ -65,7 +66,7 @@ function OneBusiness({ onAnother }: { onAnother: () => void }) {
   };
   const next = (event: FormEvent) => {
     event.preventDefault();
-    const parsed = stepSchemas(strings)[step].safeParse(business);
+    const parsed = stepSchemas(strings, business.notices.caller)[step].safeParse(business);
     if (!parsed.success) {
       setErrors(issuesByField(parsed.error.issues));
       requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid='true']")?.focus());
@@ -77,7 +78,7 @@ function OneBusiness({ onAnother }: { onAnother: () => void }) {
     else make.mutate();
   };
 
-  if (make.isSuccess) return <Done onboarded={make.data} onAnother={onAnother} />;
+  if (make.isSuccess) return <Done onboarded={make.data} notices={business.notices} onAnother={onAnother} />;
   return (
     <Page title={words.title} lead={words.lead} width="narrow">
       <ol className="mb-5 flex gap-1.5 overflow-x-auto pb-1">

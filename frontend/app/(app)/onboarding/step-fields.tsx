@@ -3,17 +3,20 @@
 import { CircleDashed } from "lucide-react";
 
 import { HoursGrid } from "../agent/hours-grid";
+import { CallerNotice, OwnerNotice } from "../notifications/notice-fields";
 import { Button } from "@/components/ui/button";
 import { TextArea, TextField } from "@/components/ui/field";
 import { Switch } from "@/components/ui/switch";
 import { showOpenings, weekGroups } from "@/lib/agent/hours";
-import { type Business, missing, numbersIn, type Step } from "@/lib/onboarding/business";
+import type { NoticeForm } from "@/lib/notices/form";
+import { type Business, missing, type Step } from "@/lib/onboarding/business";
 import { useStrings } from "@/lib/strings";
+import { numbersIn } from "@/lib/telephone-numbers";
 
 interface StepProps {
   step: Step;
   business: Business;
-  errors: Partial<Record<keyof Business, string>>;
+  errors: Readonly<Record<string, string>>;
   onChange: (part: Partial<Business>) => void;
   onGo: (step: Step) => void;
 }
@@ -58,9 +61,27 @@ export function StepFields({ step, business, errors, onChange, onGo }: StepProps
           <Switch label={words.recordCalls} hint={words.recordCallsHint} checked={business.recordCalls} onChange={(recordCalls) => onChange({ recordCalls })} />
         </div>
       );
+    case "sms":
+      return <Notices business={business} errors={errors} onChange={onChange} />;
     case "review":
       return <Review business={business} onGo={onGo} />;
   }
+}
+
+function Notices({ business: { notices }, errors, onChange }: Pick<StepProps, "business" | "errors" | "onChange">) {
+  const { usage } = useStrings();
+  const own = Object.fromEntries(Object.entries(errors).map(([field, message]) => [field.replace(/^notices\./, ""), message]));
+  const fields = { form: notices, errors: own, onChange: (part: Partial<NoticeForm>) => onChange({ notices: { ...notices, ...part } }), writable: true };
+  return (
+    <div className="grid gap-6">
+      <section aria-label={usage.notices.owner}>
+        <OwnerNotice {...fields} />
+      </section>
+      <section aria-label={usage.notices.caller}>
+        <CallerNotice {...fields} />
+      </section>
+    </div>
+  );
 }
 
 function Review({ business, onGo }: { business: Business; onGo: (step: Step) => void }) {
@@ -74,6 +95,7 @@ function Review({ business, onGo }: { business: Business; onGo: (step: Step) => 
     ["numbers", words.numbers, numbers.join("\n") || common.none],
     ["hours", words.steps.hours, hours.join("\n")],
     ["greeting", words.greeting, business.greeting || agent.standard],
+    ["sms", words.steps.sms, numbersIn(business.notices.mobiles).join("\n") || common.none],
     ["greeting", words.recordCalls, business.recordCalls ? common.yes : common.no],
   ];
   const lacks = missing(business);

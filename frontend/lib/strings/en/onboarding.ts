@@ -1,7 +1,7 @@
 export const onboarding = {
   title: "New business",
   lead: "In one go: the business, its receptionist and its numbers",
-  steps: { business: "Business", numbers: "Numbers", hours: "Hours", greeting: "Greeting", review: "Check" },
+  steps: { business: "Business", numbers: "Numbers", hours: "Hours", greeting: "Greeting", sms: "SMS", review: "Check" },
   stepOf: (at: number, of: number) => `Step ${at} of ${of}`,
   done: "done",
 
@@ -36,6 +36,7 @@ export const onboarding = {
   missings: {
     numbers: "No number: nobody can call it yet, test calls apart.",
     hours: "No opening hours: it tells every caller that the business is closed.",
+    sms: "No mobile number of the owner: nobody gets a summary by SMS.",
     address: "No address: callers who ask leave a message.",
     prices: "Services, prices and answers: the receptionist's page has room for them.",
   },
@@ -51,6 +52,8 @@ export const onboarding = {
     receptionist: "The receptionist is published",
     numbers: (numbers: string) => `Answered: ${numbers}`,
     noNumbers: "No number yet",
+    sms: "Who is told by SMS is set",
+    noSms: "Who is told by SMS could not be set",
     owner: "The owner is invited",
     noOwner: "The owner is not invited yet",
   },
@@ -61,6 +64,7 @@ export const onboarding = {
   invite: "Invite",
   invitationLink: "Link for the owner",
   invitationHint: "Send it to the owner: it holds for a week, and is told this once.",
+  setSms: "Set it",
   testCall: "Test call",
   openAgent: "Open the receptionist",
   addNumbers: "Add a number",

@@ -8,9 +8,10 @@ use std::ffi::c_int;
 
 use whisper_rs::{WhisperContext, WhisperState};
 
-use super::{Abort, Grammar, Whisper, prompt};
+use super::super::guard::spoken_text;
+use super::{Abort, Grammar, Whisper, plain, prompt};
 use crate::domain::Fit;
-use crate::speech::engine::{CancelFlag, SttError, SttOptions};
+use crate::speech::engine::{CancelFlag, Expect, SttError, SttOptions};
 
 /// Readings that are tried besides the likeliest.
 const BRANCHES: usize = 3;
@@ -23,6 +24,8 @@ const RIVAL: f32 = 1.5;
 pub(super) struct Lexicon {
     nodes: Vec<Node>,
     separator: Option<c_int>,
+    /// What may stand for the end of the answer; looked up once, since every step of a walk asks for it.
+    full_stop: Option<c_int>,
     most: usize,
 }
 
@@ -64,7 +67,8 @@ impl Lexicon {
             "" => None,
             text => Some(*tokens(text)?.first()?),
         };
-        let mut lexicon = Self { nodes: vec![Node::default()], separator, most: grammar.most };
+        let full_stop = tokens(".").and_then(|tokens| tokens.first().copied());
+        let mut lexicon = Self { nodes: vec![Node::default()], separator, full_stop, most: grammar.most };
         for word in grammar.words {
             lexicon.add(&tokens(word)?, Word::Free);
         }
@@ -161,6 +165,26 @@ impl Whisper {
             rival && reading.confidence >= BELIEVED && judge(&reading.text) == Fit::Whole
         };
         Ok(readings.into_iter().filter(fits).map(|reading| reading.text).collect())
+    }
+
+    /// What is heard of a number without the style of digits, if that is a whole one: the style keeps digits apart, and now
+    /// and then it swallows the "double" before them.
+    pub(super) fn unstyled(
+        &self,
+        state: &mut WhisperState,
+        samples: &[f32],
+        text: &str,
+        options: &SttOptions,
+        cancel: &CancelFlag,
+    ) -> Result<Option<String>, SttError> {
+        let near = |judge: &fn(&str) -> Fit| options.expect == Expect::Digits && judge(text) == Fit::Near;
+        let Some(judge) = options.judge.filter(near).filter(|_| !text.is_empty()) else { return Ok(None) };
+        match self.decode(state, samples, &plain(options), cancel, self.tuning.slack) {
+            Ok(decoded) => Ok(Some(spoken_text(&decoded.text)).filter(|text| judge(text) == Fit::Whole)),
+            // What was heard at first is worth more than nothing in time.
+            Err(SttError::DeadlinePassed) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The likeliest readings after `lead` under the grammar of the expected answer, the likeliest first; none without a
@@ -268,7 +292,7 @@ impl Walk<'_> {
         let at = |token: c_int| usize::try_from(token).ok().and_then(|token| logits.get(token)).copied();
         let context = &self.whisper.context;
         let first_time = usize::try_from(context.token_beg()).unwrap_or(usize::MAX).min(logits.len());
-        let full_stop = context.tokenize(".", 2).ok().and_then(|tokens| at(*tokens.first()?));
+        let full_stop = self.lexicon.full_stop.and_then(at);
         let rate = |choice: &Choice| match *choice {
             Choice::Token(token, _) => at(token).unwrap_or(f32::NEG_INFINITY) - total,
             Choice::End => {
