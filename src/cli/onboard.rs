@@ -104,7 +104,10 @@ fn profile_of(entry: &TenantEntry, turns: TurnSettings, voice: &str) -> AgentPro
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::domain::By;
 
     #[tokio::test]
     async fn a_listed_tenant_is_answered_and_its_second_start_updates_it() {
@@ -129,9 +132,21 @@ mod tests {
         }
         assert_eq!(ids[0], ids[1]);
         let thief = tenant(1).replace("Clinic", "Salon");
-        std::fs::write(&file, thief).unwrap();
+        std::fs::write(&file, &thief).unwrap();
         let config = Config::load(Some(&file), []).unwrap();
         assert!(sync(&store, &config).await.is_err(), "a number stays with its owner");
+
+        let clinic = TenantScope::proven(ids[0].0);
+        store.begin_tenant_erasure(clinic, &By::system(Timestamp::now())).await.unwrap();
+        let clinic_again = tenant(3).replace("8047180000", "8047180001");
+        std::fs::write(&file, clinic_again + &thief).unwrap();
+        let config = Config::load(Some(&file), []).unwrap();
+        sync(&store, &config).await.unwrap();
+        let route = store.find_did(&config.tenants[1].dids[0]).await.unwrap().unwrap();
+        assert_eq!(route.tenant.name, "Salon", "the number is free");
+        let listed = store.list_tenants(None, None, 9).await.unwrap().items;
+        assert_eq!(listed.len(), 1, "what was erased does not come back");
+        assert!(store.dids(clinic).await.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -14,8 +14,8 @@ use crate::domain::{By, TenantId, TenantScope};
 /// Rows that one transaction removes or changes.
 const PART: i64 = 500;
 
-/// How many of a tenant's are few: they go with the transaction that begins the erasure, and with every later one, since a
-/// request that had been let in before may have written more. Access ends with them, and the numbers are free.
+/// What a tenant has few of: it goes with the transaction that begins the erasure, and with every later one, since a request
+/// that had been let in before may have written more. Access ends with it, and the numbers are free.
 const FEW: [&str; 8] = [
     "DELETE FROM dids WHERE tenant_id = $1",
     "DELETE FROM api_keys WHERE tenant_id = $1",

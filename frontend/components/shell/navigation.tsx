@@ -1,8 +1,8 @@
 "use client";
 
-import Link from "next/link";
 import { usePathname } from "next/navigation";
 
+import { IntentLink } from "@/components/intent-link";
 import { cn } from "@/lib/cn";
 import { isCurrent, navigation, type NavigationItem } from "@/lib/navigation";
 import { useSession } from "@/lib/session";
@@ -47,7 +47,7 @@ function AreaLink({ item }: { item: NavigationItem }) {
   const { shell } = useStrings();
   const current = isCurrent(item.href, usePathname());
   return (
-    <Link
+    <IntentLink
       href={item.href}
       aria-current={current ? "page" : undefined}
       className={cn(
@@ -57,7 +57,7 @@ function AreaLink({ item }: { item: NavigationItem }) {
     >
       <item.icon aria-hidden className="size-[1.125rem]" />
       {shell.areas[item.area]}
-    </Link>
+    </IntentLink>
   );
 }
 
@@ -74,14 +74,14 @@ export function BottomBar() {
           const current = isCurrent(item.href, path);
           return (
             <li key={item.href} className="flex-1">
-              <Link
+              <IntentLink
                 href={item.href}
                 aria-current={current ? "page" : undefined}
                 className={cn("flex h-16 flex-col items-center justify-center gap-1 text-xs font-medium focus-visible:outline-offset-[-3px]", current ? "text-accent" : "text-ink-muted")}
               >
                 <item.icon aria-hidden className="size-5" />
                 {shell.areas[item.area]}
-              </Link>
+              </IntentLink>
             </li>
           );
         })}

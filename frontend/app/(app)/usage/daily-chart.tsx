@@ -56,7 +56,7 @@ export function DailyChart({ days }: { days: readonly DayView[] }) {
   return (
     <div aria-hidden>
       <span ref={probe} className="border-t border-line text-accent outline-ink-muted" />
-      <div ref={host} className="text-sm" />
+      <div ref={host} className="text-sm [&_.uplot]:font-sans!" />
     </div>
   );
 }
