@@ -1,8 +1,8 @@
 "use client";
 
-import Link from "next/link";
 import { usePathname } from "next/navigation";
 
+import { IntentLink } from "@/components/intent-link";
 import { cn } from "@/lib/cn";
 import { isCurrent, navigation, type NavigationItem } from "@/lib/navigation";
 import { useSession } from "@/lib/session";
@@ -22,14 +22,16 @@ export function NavigationList() {
   const { shell } = useStrings();
   const { business, platform } = useAreas();
   const groups = [
-    { title: shell.groups.business, items: business },
+    // What is looked at every day comes first; for the operator, whose business it is needs saying.
+    { title: platform.length > 0 ? shell.groups.business : null, items: business.filter((item) => item.bar) },
+    { title: shell.groups.settings, items: business.filter((item) => !item.bar) },
     { title: shell.groups.platform, items: platform },
   ].filter((group) => group.items.length > 0);
   return (
     <div className="grid gap-4">
       {groups.map((group) => (
-        <div key={group.title}>
-          {groups.length > 1 ? <p className="px-2.5 pb-1.5 text-xs font-medium text-ink-muted">{group.title}</p> : null}
+        <div key={group.title ?? "daily"}>
+          {group.title ? <p className="px-2.5 pb-1.5 text-xs font-medium text-ink-muted">{group.title}</p> : null}
           <ul className="grid gap-0.5">
             {group.items.map((item) => (
               <li key={item.href}>
@@ -47,7 +49,7 @@ function AreaLink({ item }: { item: NavigationItem }) {
   const { shell } = useStrings();
   const current = isCurrent(item.href, usePathname());
   return (
-    <Link
+    <IntentLink
       href={item.href}
       aria-current={current ? "page" : undefined}
       className={cn(
@@ -57,7 +59,7 @@ function AreaLink({ item }: { item: NavigationItem }) {
     >
       <item.icon aria-hidden className="size-[1.125rem]" />
       {shell.areas[item.area]}
-    </Link>
+    </IntentLink>
   );
 }
 
@@ -74,14 +76,14 @@ export function BottomBar() {
           const current = isCurrent(item.href, path);
           return (
             <li key={item.href} className="flex-1">
-              <Link
+              <IntentLink
                 href={item.href}
                 aria-current={current ? "page" : undefined}
                 className={cn("flex h-16 flex-col items-center justify-center gap-1 text-xs font-medium focus-visible:outline-offset-[-3px]", current ? "text-accent" : "text-ink-muted")}
               >
                 <item.icon aria-hidden className="size-5" />
                 {shell.areas[item.area]}
-              </Link>
+              </IntentLink>
             </li>
           );
         })}

@@ -1,7 +1,6 @@
 "use client";
 
 import { Menu as MenuIcon } from "lucide-react";
-import Link from "next/link";
 import { usePathname } from "next/navigation";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 
@@ -9,6 +8,7 @@ import { Account } from "./account";
 import { Mark } from "./mark";
 import { BottomBar, NavigationList } from "./navigation";
 import { TenantSwitch } from "./tenant-switch";
+import { IntentLink } from "@/components/intent-link";
 import { Button } from "@/components/ui/button";
 import { Skeleton, SkeletonRows } from "@/components/ui/skeleton";
 import { ErrorState } from "@/components/ui/states";
@@ -38,9 +38,9 @@ function Frame({ children }: { children: ReactNode }) {
       </a>
 
       <aside className="sticky top-0 hidden h-dvh flex-col gap-4 border-r border-line bg-surface p-3 md:flex">
-        <Link href="/" className="rounded-lg px-2 pt-1.5" aria-label={common.product}>
+        <IntentLink href="/" className="rounded-lg px-2 pt-1.5" aria-label={common.product}>
           <Mark />
-        </Link>
+        </IntentLink>
         <TenantSwitch />
         <nav aria-label={shell.navigation} className="-mx-3 flex-1 overflow-y-auto px-3">
           <NavigationList />
