@@ -90,12 +90,13 @@ test("a number that somebody has is told at its step, and nothing is made", asyn
   await page.getByLabel("Name of the business").fill("Nobody's Bakery");
   await next();
   await page.getByLabel("Telephone numbers").fill("080 4718 0055");
+  await next();
   for (const name of ["Hours", "Greeting", "SMS"]) {
     await step(name);
     await next();
   }
   await page.getByRole("button", { name: "Make it and answer calls" }).click();
-  await page.getByRole("alert").waitFor();
+  await page.locator("form").getByRole("alert").waitFor();
   const made = await page.evaluate(async () => ((await (await fetch("/v1/tenants?limit=200")).json()) as { tenants: { name: string }[] }).tenants.map(({ name }) => name));
   expect(made).not.toContain("Nobody's Bakery");
   // What was typed is still there.

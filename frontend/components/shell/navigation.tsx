@@ -22,14 +22,16 @@ export function NavigationList() {
   const { shell } = useStrings();
   const { business, platform } = useAreas();
   const groups = [
-    { title: shell.groups.business, items: business },
+    // What is looked at every day comes first; for the operator, whose business it is needs saying.
+    { title: platform.length > 0 ? shell.groups.business : null, items: business.filter((item) => item.bar) },
+    { title: shell.groups.settings, items: business.filter((item) => !item.bar) },
     { title: shell.groups.platform, items: platform },
   ].filter((group) => group.items.length > 0);
   return (
     <div className="grid gap-4">
       {groups.map((group) => (
-        <div key={group.title}>
-          {groups.length > 1 ? <p className="px-2.5 pb-1.5 text-xs font-medium text-ink-muted">{group.title}</p> : null}
+        <div key={group.title ?? "daily"}>
+          {group.title ? <p className="px-2.5 pb-1.5 text-xs font-medium text-ink-muted">{group.title}</p> : null}
           <ul className="grid gap-0.5">
             {group.items.map((item) => (
               <li key={item.href}>

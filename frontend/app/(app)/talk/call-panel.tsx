@@ -9,6 +9,7 @@ import { TextField } from "@/components/ui/field";
 import { formatClock } from "@/lib/format";
 import { useStrings } from "@/lib/strings";
 import type { TestCall, TestCallState } from "@/lib/talk/test-call";
+import { useMedia, WIDE } from "@/lib/use-media";
 import { useNow } from "@/lib/use-now";
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"] as const;
@@ -17,6 +18,8 @@ const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"] as con
 export function CallPanel({ call, state }: { call: TestCall; state: TestCallState }) {
   const { talk: words, live } = useStrings();
   const now = useNow(1000);
+  // On a phone the conversation is worth more than the keys.
+  const wide = useMedia(WIDE);
   const talking = state.phase === "talking";
   const doing = state.doing ? live.phases[state.doing] : undefined;
   const { microphone } = state;
@@ -39,13 +42,16 @@ export function CallPanel({ call, state }: { call: TestCall; state: TestCallStat
         <Meter call={call} side="agent" label={words.it} />
       </div>
       <Say call={call} disabled={!talking} />
-      <div role="group" aria-label={words.keypad} className="grid grid-cols-3 gap-2">
-        {KEYS.map((key) => (
-          <Button key={key} size="lg" disabled={!talking} aria-label={words.key(key)} className="text-lg tabular-nums" onClick={() => call.press(key)}>
-            {key}
-          </Button>
-        ))}
-      </div>
+      <details open={wide}>
+        <summary className="min-h-8 text-sm font-medium">{words.keypad}</summary>
+        <div role="group" aria-label={words.keypad} className="mt-2 grid grid-cols-3 gap-2">
+          {KEYS.map((key) => (
+            <Button key={key} size="lg" disabled={!talking} aria-label={words.key(key)} className="text-lg tabular-nums" onClick={() => call.press(key)}>
+              {key}
+            </Button>
+          ))}
+        </div>
+      </details>
       <div className="flex gap-2">
         {microphone === "on" || microphone === "muted" ? (
           <Button size="lg" className="flex-1" aria-pressed={microphone === "muted"} onClick={() => call.mute(microphone === "on")}>

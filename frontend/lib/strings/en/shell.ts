@@ -32,7 +32,7 @@ export const shell = {
     platformAudit: "History of the platform",
     people: "People",
   },
-  groups: { business: "Business", platform: "Platform" },
+  groups: { business: "Business", settings: "Settings and records", platform: "Platform" },
   tenant: {
     switch: "Switch business",
     choose: "Choose a business",
