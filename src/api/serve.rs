@@ -103,7 +103,9 @@ async fn connection(
         request.extensions_mut().insert(Peer(peer.ip()));
         request
     });
-    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
+    let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    // A WebSocket leaves this connection's bounds for those of whoever opened it.
+    let mut connection = pin!(connection.with_upgrades());
     let stop = async {
         // An error means that the server is gone, which is a stop as well.
         let _ = stopped.wait_for(|stopped| *stopped).await;

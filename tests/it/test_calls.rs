@@ -50,7 +50,7 @@ impl Visit {
             Ok(_) => {}
             Err(tungstenite::Error::Io(error))
                 if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
-            Err(error) => panic!("the WebSocket fails: {error}"),
+            Err(error) => panic!("the WebSocket fails: {error}; told so far: {:#?}", self.news),
         }
     }
 
@@ -125,7 +125,7 @@ fn a_receptionist_is_tried_out_from_a_browser() {
     visit.until_its_turn_is_over();
     let sentence = json!({ "type": "sentence", "text": "No, thank you. Goodbye." }).to_string();
     visit.socket.send(Message::Text(sentence.into())).expect("a sentence is sent");
-    visit.until("the words that were typed", |news| Visit::caller_said(news, "goodbye"));
+    visit.until("the words that were typed", |news| Visit::caller_said(news, "thank"));
     visit.until("the end", |news| news.iter().any(|event| event["type"] == "call.ended"));
     let answered = visit.news.iter().filter(|event| event["turn"]["speaker"] == "caller");
     assert!(answered.clone().any(|event| event["turn"]["waterfall"].is_object()), "{:#?}", visit.news);
