@@ -127,8 +127,8 @@ fn a_receptionist_is_tried_out_from_a_browser() {
     visit.socket.send(Message::Text(sentence.into())).expect("a sentence is sent");
     visit.until("the words that were typed", |news| Visit::caller_said(news, "thank"));
     visit.until("the end", |news| news.iter().any(|event| event["type"] == "call.ended"));
-    let answered = visit.news.iter().filter(|event| event["turn"]["speaker"] == "caller");
-    assert!(answered.clone().any(|event| event["turn"]["waterfall"].is_object()), "{:#?}", visit.news);
+    let mut answers = visit.news.iter().filter(|event| event["turn"]["speaker"] == "agent");
+    assert!(answers.any(|event| event["turn"]["waterfall"].is_object()), "{:#?}", visit.news);
 
     let record = demo.closed_call();
     assert_eq!((record["id"].as_str(), record["trunk"].as_str()), (Some(&*call), Some("(test)")), "{record}");
