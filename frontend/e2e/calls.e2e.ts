@@ -199,7 +199,7 @@ describe("a call", () => {
 });
 
 describe("live", () => {
-  test("a call appears with its words, and is hung up", async () => {
+  test("a call appears with its words, is listened to, and is hung up", async () => {
     await window.signIn("owner");
     await window.visit("/live/");
     await page.getByText("Nobody is on the phone").waitFor();
@@ -208,6 +208,11 @@ describe("live", () => {
       const card = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "+91 96112 23344" }) });
       await card.waitFor();
       await card.getByText(/Sharma Dental Clinic/).waitFor();
+      const heard = page.waitForResponse((response) => response.url().endsWith("/audio"));
+      await card.getByRole("button", { name: "Listen in" }).click();
+      expect((await heard).status()).toBe(200);
+      await card.getByRole("button", { name: "Stop listening" }).click();
+      await card.getByRole("button", { name: "Listen in" }).waitFor();
       await card.getByRole("button", { name: "Hang up" }).click();
       await page.getByRole("alertdialog").getByRole("button", { name: "Hang up" }).click();
       await card.getByText("Over").waitFor();

@@ -1,6 +1,6 @@
 "use client";
 
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useReducer, useState } from "react";
 
 import { api, platform, unwrap } from "../api/client";
@@ -102,6 +102,28 @@ export function useHangUp() {
       } catch (error) {
         if (!(error instanceof ProblemError) || error.status !== 404) throw error;
       }
+    },
+  });
+}
+
+/** Whom the callers of a receptionist may be handed to. */
+export function useTransferTargets(profile: string, tenant: string | undefined) {
+  return useQuery({
+    queryKey: ["profiles", profile, "transfers", tenant ?? null],
+    queryFn: async () => {
+      const header = tenant ? { "VCA-Tenant": tenant } : undefined;
+      return (await unwrap(api.GET("/v1/profiles/{id}/transfers", { params: { path: { id: profile }, header } }))).targets ?? [];
+    },
+    staleTime: 60_000,
+  });
+}
+
+/** Has the caller handed to a transfer target of the receptionist, by its name. */
+export function useHandOver() {
+  return useMutation({
+    mutationFn: async ({ id, tenant, target }: { id: string; tenant?: string; target: string }) => {
+      const header = tenant ? { "VCA-Tenant": tenant } : undefined;
+      await unwrap(api.POST("/v1/live/calls/{id}/hand-over", { params: { path: { id }, header }, body: { target } }));
     },
   });
 }

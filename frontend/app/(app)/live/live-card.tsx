@@ -1,18 +1,13 @@
 "use client";
 
-import { PhoneOff } from "lucide-react";
 import Link from "next/link";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef } from "react";
 
+import { CallActions } from "./call-actions";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
-import { Confirm } from "@/components/ui/confirm";
-import { describeProblem } from "@/components/ui/states";
-import { toast } from "@/components/ui/toast";
-import { problemOf } from "@/lib/api/problem";
 import { cn } from "@/lib/cn";
-import { useHangUp } from "@/lib/data/live";
 import { useTenant } from "@/lib/data/tenants";
 import { formatClock, formatPhone } from "@/lib/format";
 import type { LiveEntry } from "@/lib/live/state";
@@ -23,7 +18,7 @@ const TONES: Record<string, Tone> = { listening: "neutral", thinking: "warning",
 
 export function LiveCard({ entry, now }: { entry: LiveEntry; now: number }) {
   const { live: words, common } = useStrings();
-  const { can, operator, tenant } = useSession();
+  const { operator, tenant } = useSession();
   const { call, ended } = entry;
   const who = call.caller ? formatPhone(call.caller) : common.withheld;
   const until = ended ? Date.parse(ended.at) : now;
@@ -48,9 +43,9 @@ export function LiveCard({ entry, now }: { entry: LiveEntry; now: number }) {
           <Button asChild size="sm">
             <Link href={`/calls/view/?id=${call.id}`}>{words.open}</Link>
           </Button>
-        ) : can("calls:write") ? (
-          <HangUp id={call.id} tenant={operator ? call.tenant : undefined} who={who} />
-        ) : null}
+        ) : (
+          <CallActions call={call} who={who} />
+        )}
       </div>
     </Card>
   );
@@ -84,32 +79,5 @@ function Words({ entry, who }: { entry: LiveEntry; who: string }) {
         ))}
       </ul>
     </div>
-  );
-}
-
-function HangUp({ id, tenant, who }: { id: string; tenant?: string; who: string }) {
-  const { live: words, common } = useStrings();
-  const [asking, setAsking] = useState(false);
-  const hangUp = useHangUp();
-  const confirm = () =>
-    hangUp.mutate(
-      { id, tenant },
-      {
-        onSuccess: () => toast({ title: words.hangUpAsked }),
-        onError: (error) => {
-          const { title, detail } = describeProblem(problemOf(error), common);
-          toast({ title, description: detail, tone: "danger" });
-        },
-        onSettled: () => setAsking(false),
-      },
-    );
-  return (
-    <>
-      <Button size="sm" variant="danger-ghost" onClick={() => setAsking(true)}>
-        <PhoneOff aria-hidden />
-        {words.hangUp}
-      </Button>
-      <Confirm open={asking} onOpenChange={setAsking} title={words.hangUpTitle(who)} description={words.hangUpDetail} action={words.hangUp} onConfirm={confirm} pending={hangUp.isPending} />
-    </>
   );
 }
