@@ -71,7 +71,7 @@ test("the appearance is chosen, and kept without a flash of the other one", asyn
   await page.getByRole("button", { name: /Account of/ }).click();
   await page.getByRole("menuitemradio", { name: "Dark" }).click();
   const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-  expect(await background()).toBe("rgb(14, 18, 18)");
+  await expect.poll(background).toBe("rgb(14, 18, 18)");
   await page.reload({ waitUntil: "commit" });
   await page.waitForFunction(() => document.body);
   expect(await background()).toBe("rgb(14, 18, 18)");
