@@ -276,7 +276,8 @@ fn a_softphone_leaves_a_message() {
     assert_eq!(call["recording"], "complete");
     let heard = phone.heard();
     let greeting = voice.recognise(heard[..heard.len().min(7 * RATE_HZ)].to_vec());
-    assert_hears(&greeting, &["dental clinic", "how can i help"], String::new);
+    // Not the name of the business: each machine makes its own sound of it, and a recogniser without a hint spells some.
+    assert_hears(&greeting, &["clinic", "ai assistant", "how can i help"], String::new);
 }
 
 #[test]
