@@ -34,7 +34,7 @@ fn a_caller_leaves_name_number_and_reason_and_hears_them_read_back() {
     assert_eq!(call["outcome"], "appointment");
     assert_eq!(call["end_cause"], "agent_hung_up", "{}", detail());
     assert!(call["summary"].as_str().is_some_and(|s| s.contains("Rahul Verma")), "{}", detail());
-    assert_caller_hears(&report, &["dental clinic", "recorded", "your name is rahul", "toothache", "tomorrow evening"]);
+    assert_caller_hears(&report, &["clinic", "recorded", "your name is rahul", "toothache", "tomorrow evening"]);
     let turns = call["turns"].as_array().expect("turns");
     let read_back = turns.iter().filter_map(|turn| turn["text"].as_str());
     let read_back = read_back.filter(|text| text.contains("nine eight seven six five, four three two one zero"));
