@@ -22,7 +22,7 @@ use utoipa_axum::routes;
 use super::extract::{Body, no_such};
 use super::guard::{Authenticated, Caller};
 use super::routes::{Routes, Rule};
-use super::{ApiState, Problem, idempotency};
+use super::{ApiState, FieldError, Problem, idempotency};
 use crate::domain::{AgentProfile, CallId, Permission, ProfileId, TenantScope};
 use crate::live::{Delivery, Event, Events, Happening};
 use crate::store::Token;
@@ -183,7 +183,8 @@ pub(super) async fn connect(
 ) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("the ticket is not known, was used, or its minute is over");
     let ticket = params.iter().find_map(|(name, value)| (name == "ticket").then_some(value)).ok_or_else(unknown)?;
-    let upgrade = upgrade.map_err(|_| Problem::bad_request(vec![]))?;
+    let no_socket = |_| Problem::bad_request(vec![FieldError::new("upgrade", "must be one to a WebSocket (RFC 6455)")]);
+    let upgrade = upgrade.map_err(no_socket)?;
     let wanted = state.tickets.take(ticket).ok_or_else(unknown)?;
     Ok(upgrade.max_message_size(LONGEST_MESSAGE).on_upgrade(|socket| place(state, wanted, socket)))
 }
